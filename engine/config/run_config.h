@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Everything that decides a training run. The whole of it, defaults included, is stored as run.toml.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/config/option.h"
+
+namespace es::config {
+
+inline constexpr std::int64_t kSchemaVersion = 1;
+
+struct RunOptions {
+    std::string name = "run";
+    std::int64_t seed = 1;
+    std::string device = "auto";
+    std::string precision = "auto";
+    std::int64_t threads = 0;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("name", name, OptionInfo{.help = "Name of the run; also the name of its folder unless --out says otherwise"});
+        visit("seed", seed, OptionInfo{.help = "Seed of every random number of the run: weights, order of samples, masks", .min = 0});
+        visit("device", device, OptionInfo{.help = "Where to compute; auto takes a GPU when one can be used", .choices = {"auto", "cpu", "cuda"}});
+        visit("precision", precision,
+              OptionInfo{.help = "auto is bf16 where the hardware multiplies it fast, else fp32; router, losses and master weights are always fp32",
+                         .choices = {"auto", "fp32", "bf16"}});
+        visit("threads", threads, OptionInfo{.help = "Compute threads; 0 takes all cores. Part of what a run's losses to the bit depend on", .unit = "threads", .min = 0, .max = 1024});
+    }
+};
+
+struct DataOptions {
+    std::string set = "emoji";
+    std::string cache = "data";
+    std::int64_t image_size = 48;
+    std::int64_t max_words = 16;
+    std::int64_t vocabulary = 1024;
+    bool keywords = true;
+    std::int64_t threads = 1;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("set", set, OptionInfo{.help = "Data set by name (see 'expertscope data list') or a folder of pictures with captions"});
+        visit("cache", cache, OptionInfo{.help = "Folder for converted data; relative to the working folder"});
+        visit("image_size", image_size, OptionInfo{.help = "Side of the square pictures", .unit = "pixels", .min = 8, .max = 1024});
+        visit("max_words", max_words, OptionInfo{.help = "Longest caption in tokens; longer ones are cut", .unit = "tokens", .min = 2, .max = 512});
+        visit("vocabulary", vocabulary, OptionInfo{.help = "Size of the SentencePiece vocabulary trained on the training captions", .unit = "tokens", .min = 64, .max = 65536});
+        visit("keywords", keywords, OptionInfo{.help = "Whether a sample's keywords follow its name in the caption"});
+        visit("threads", threads, OptionInfo{.help = "Threads that prepare batches; the result does not depend on it", .unit = "threads", .min = 1, .max = 256});
+    }
+};
+
+struct ModelOptions {
+    std::string preset = "tiny";
+    std::string ffn = "moe";
+    std::int64_t width = 128;
+    std::int64_t layers = 4;
+    std::int64_t heads = 4;
+    std::int64_t patch = 8;
+    std::int64_t ffn_width = 256;
+    std::vector<std::int64_t> moe_layers = {1, 2};
+    std::vector<std::string> moe_branches = {"v", "t"};
+    std::int64_t vl_layers = 1;
+    std::string attention = "shared";
+    std::vector<double> ffn_scales = {};
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("preset", preset, OptionInfo{.help = "Sizes to start from; keys given beside it win", .choices = {"tiny", "small"}});
+        visit("ffn", ffn,
+              OptionInfo{.help = "Feed-forward of the MoE layers: experts, a dense twin of equal active compute, or that twin with its output scaled by ffn_scales",
+                         .choices = {"moe", "dense", "scaled_dense"}});
+        visit("width", width, OptionInfo{.help = "Width of the token vectors", .min = 8, .max = 65536});
+        visit("layers", layers, OptionInfo{.help = "Transformer blocks", .unit = "layers", .min = 1, .max = 512});
+        visit("heads", heads, OptionInfo{.help = "Attention heads; must divide width", .min = 1, .max = 512});
+        visit("patch", patch, OptionInfo{.help = "Side of an image patch; must divide data.image_size", .unit = "pixels", .min = 1, .max = 256});
+        visit("ffn_width", ffn_width, OptionInfo{.help = "Hidden width of the dense feed-forward networks", .min = 1, .max = 262144});
+        visit("moe_layers", moe_layers, OptionInfo{.help = "Layers (from 0) whose feed-forward networks are mixtures of experts", .min = 0});
+        visit("moe_branches", moe_branches, OptionInfo{.help = "Branches that get experts in those layers", .choices = {"v", "t"}});
+        visit("vl_layers", vl_layers, OptionInfo{.help = "Top layers in which image-text pairs use a vision-language FFN of their own", .unit = "layers", .min = 0});
+        visit("attention", attention,
+              OptionInfo{.help = "shared: one set of attention weights for both modalities (VLMo); decoupled: one per modality (BEiT-3's code)", .choices = {"shared", "decoupled"}});
+        visit("ffn_scales", ffn_scales,
+              OptionInfo{.help = "For scaled_dense: the frozen factor on the FFN output, per MoE layer in order of moe_layers, first v then t within a layer", .min = 0});
+    }
+};
+
+struct MoeOptions {
+    std::int64_t experts = 8;
+    std::int64_t k = 1;
+    std::int64_t expert_width = 256;
+    std::string router = "softmax_topk";
+    bool renormalize = false;
+    double router_init_std = 0.02;
+    std::string dispatch = "dropless";
+    double capacity_factor = 1.25;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("experts", experts, OptionInfo{.help = "Experts per router", .unit = "experts", .min = 1, .max = 65535});
+        visit("k", k, OptionInfo{.help = "Experts that process each token", .unit = "experts", .min = 1, .max = 64});
+        visit("expert_width", expert_width, OptionInfo{.help = "Hidden width of an expert", .min = 1, .max = 262144});
+        visit("router", router, OptionInfo{.help = "How tokens choose experts", .choices = {"softmax_topk"}});
+        visit("renormalize", renormalize, OptionInfo{.help = "Whether the gates of the chosen experts are divided by their sum"});
+        visit("router_init_std", router_init_std, OptionInfo{.help = "Deviation of the router's initial weights", .min = 0, .max = 10});
+        visit("dispatch", dispatch, OptionInfo{.help = "dropless: every token reaches its experts", .choices = {"dropless"}});
+        visit("capacity_factor", capacity_factor, OptionInfo{.help = "Slots per expert relative to an even share; no effect on dropless dispatch", .min = 0.01, .max = 1000});
+    }
+};
+
+struct LossOptions {
+    double balance = 0.01;
+    double z = 1e-3;
+    double image = 1.0;
+    double text = 1.0;
+    double pair_image = 1.0;
+    double pair_text = 1.0;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("balance", balance, OptionInfo{.help = "Weight of the load balance loss of each router (1 at perfect balance); negative values cause collapse on purpose", .min = -10, .max = 10});
+        visit("z", z, OptionInfo{.help = "Weight of the router z-loss", .min = 0, .max = 10});
+        visit("image", image, OptionInfo{.help = "Weight of masked image modelling", .min = 0, .max = 1000});
+        visit("text", text, OptionInfo{.help = "Weight of masked text modelling", .min = 0, .max = 1000});
+        visit("pair_image", pair_image, OptionInfo{.help = "Weight of the masked patches of pairs", .min = 0, .max = 1000});
+        visit("pair_text", pair_text, OptionInfo{.help = "Weight of the masked words of pairs", .min = 0, .max = 1000});
+    }
+};
+
+struct TrainOptions {
+    std::int64_t steps = 600;
+    std::int64_t batch_images = 16;
+    std::int64_t batch_texts = 32;
+    std::int64_t batch_pairs = 16;
+    double learning_rate = 3e-3;
+    double final_learning_rate = 0.1;
+    double warmup = 0.1;
+    double weight_decay = 0.05;
+    double beta1 = 0.9;
+    double beta2 = 0.98;
+    double epsilon = 1e-8;
+    double clip = 1.0;
+    double mask_image = 0.5;
+    double mask_text = 0.25;
+    double mask_pair_image = 0.4;
+    double mask_pair_text = 0.5;
+    std::int64_t evaluate_every = 100;
+    std::int64_t evaluate_samples = 0;
+    std::int64_t checkpoint_every = 100;
+    std::int64_t keep_last = 3;
+    std::int64_t keep_every = 0;
+    bool keep_best = true;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("steps", steps, OptionInfo{.help = "Training steps", .unit = "steps", .min = 1, .max = 1e9});
+        visit("batch_images", batch_images, OptionInfo{.help = "Pictures without text in a step", .unit = "samples", .min = 0, .max = 1e6});
+        visit("batch_texts", batch_texts, OptionInfo{.help = "Texts without picture in a step", .unit = "samples", .min = 0, .max = 1e6});
+        visit("batch_pairs", batch_pairs, OptionInfo{.help = "Picture-caption pairs in a step", .unit = "samples", .min = 0, .max = 1e6});
+        visit("learning_rate", learning_rate, OptionInfo{.help = "Peak learning rate", .min = 0, .max = 100});
+        visit("final_learning_rate", final_learning_rate, OptionInfo{.help = "Learning rate at the last step over the peak (cosine)", .min = 0, .max = 1});
+        visit("warmup", warmup, OptionInfo{.help = "Share of the steps in which the learning rate rises linearly", .min = 0, .max = 1});
+        visit("weight_decay", weight_decay, OptionInfo{.help = "Decoupled weight decay on matrices", .min = 0, .max = 10});
+        visit("beta1", beta1, OptionInfo{.help = "AdamW decay of the first moment", .min = 0, .max = 0.99999});
+        visit("beta2", beta2, OptionInfo{.help = "AdamW decay of the second moment", .min = 0, .max = 0.9999999});
+        visit("epsilon", epsilon, OptionInfo{.help = "AdamW epsilon", .min = 0, .max = 1});
+        visit("clip", clip, OptionInfo{.help = "Largest global gradient norm; 0 does not clip", .min = 0, .max = 1e9});
+        visit("mask_image", mask_image, OptionInfo{.help = "Share of the patches hidden in pictures, block-wise", .min = 0, .max = 1});
+        visit("mask_text", mask_text, OptionInfo{.help = "Share of the words hidden in texts; at least one", .min = 0, .max = 1});
+        visit("mask_pair_image", mask_pair_image, OptionInfo{.help = "Share of the patches hidden in pairs, block-wise", .min = 0, .max = 1});
+        visit("mask_pair_text", mask_pair_text, OptionInfo{.help = "Share of the words hidden in pairs; at least one", .min = 0, .max = 1});
+        visit("evaluate_every", evaluate_every, OptionInfo{.help = "Steps between evaluations; 0 only at the start and the end", .unit = "steps", .min = 0});
+        visit("evaluate_samples", evaluate_samples, OptionInfo{.help = "Validation samples evaluated; 0 takes all", .unit = "samples", .min = 0});
+        visit("checkpoint_every", checkpoint_every, OptionInfo{.help = "Steps between checkpoints; 0 only at the end", .unit = "steps", .min = 0});
+        visit("keep_last", keep_last, OptionInfo{.help = "Newest checkpoints kept", .min = 1});
+        visit("keep_every", keep_every, OptionInfo{.help = "Also keep every checkpoint whose step is a multiple of this; 0 none", .unit = "steps", .min = 0});
+        visit("keep_best", keep_best, OptionInfo{.help = "Also keep the checkpoint of lowest validation loss"});
+    }
+};
+
+struct RecordOptions {
+    std::int64_t trace_every = 10;
+    std::int64_t probe_samples = 64;
+    std::int64_t probe_random_routers = 5;
+    double flush_seconds = 1.0;
+    std::int64_t flush_steps = 50;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("trace_every", trace_every, OptionInfo{.help = "Steps between traced steps (every token of every router); 1 all, 0 none", .unit = "steps", .min = 0});
+        visit("probe_samples", probe_samples, OptionInfo{.help = "Validation samples whose routing is recorded whole at each checkpoint", .unit = "samples", .min = 0, .max = 1e6});
+        visit("probe_random_routers", probe_random_routers, OptionInfo{.help = "Draws of the random-router baseline at the last checkpoint", .min = 0, .max = 1000});
+        visit("flush_seconds", flush_seconds, OptionInfo{.help = "Longest time that records wait before they are on disk", .unit = "s", .min = 0.01, .max = 3600});
+        visit("flush_steps", flush_steps, OptionInfo{.help = "Most steps that records wait before they are on disk", .unit = "steps", .min = 1, .max = 1e6});
+    }
+};
+
+struct RunConfig {
+    RunOptions run;
+    DataOptions data;
+    ModelOptions model;
+    MoeOptions moe;
+    LossOptions loss;
+    TrainOptions train;
+    RecordOptions record;
+
+    /// Calls visitor(section name, section struct) for each section, in the order of the file.
+    template <class Visitor>
+    void sections(Visitor&& visit) {
+        visit("run", run);
+        visit("data", data);
+        visit("model", model);
+        visit("moe", moe);
+        visit("loss", loss);
+        visit("train", train);
+        visit("record", record);
+    }
+};
+
+}  // namespace es::config

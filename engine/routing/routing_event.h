@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a router did with its tokens, offered to whoever asked for it. With no observer nothing is copied.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/strong_ids.h"
+
+namespace es::engine {
+
+/// Which stream a run of a router's tokens came from. The tokens of a router are the concatenation of such blocks, each B x per_sample,
+/// samples in batch order, patches row by row or words in order (padding words are not routed: see token_of_row).
+struct TokenBlock {
+    Objective objective = Objective::kImage;
+    Modality modality = Modality::kVision;
+    std::int64_t samples = 0, per_sample = 0;
+};
+
+/// Outputs of one router in one forward. Tensors live on the device and must not be changed.
+struct RoutingEvent {
+    RouterId router;
+    LayerIndex layer;
+    Branch branch = Branch::kAll;
+    at::Tensor logits_TE, probs_TE;      ///< fp32
+    at::Tensor indices_TK, weights_TK;   ///< int64, fp32; best first
+    at::Tensor kept_TK;                  ///< bool; undefined: all kept
+    at::Tensor counts_E;                 ///< int64: n_e
+    at::Tensor rows_T;                   ///< int64: for each routed token its row in the concatenated blocks; undefined: all rows
+    std::vector<TokenBlock> blocks;
+};
+
+class RoutingObserver {
+public:
+    virtual ~RoutingObserver() = default;
+    /// Asked first, before anything is gathered for the event.
+    [[nodiscard]] virtual bool wants(LayerIndex layer, std::int64_t step) = 0;
+    /// Called once a forward and router, on the training thread; recomputed forwards do not call again.
+    virtual void onRouting(const RoutingEvent& event) = 0;
+};
+
+}  // namespace es::engine

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Loads the engine (LibTorch and all) into a running program, and what it then offers. Recorded runs open without it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/job_context.h"
+#include "engine/base/result.h"
+#include "engine/session/engine_session.h"
+
+namespace es::session {
+
+struct DatasetInfo {
+    std::string name;         ///< "emoji"
+    std::string description;
+    std::string license;
+    bool available = false;   ///< its source files are on this machine
+    std::string remedy;       ///< the package to install when not
+    std::int64_t samples = 0; ///< of the prepared cache; 0 when not prepared
+};
+
+/// A damaged or unusable item, and why.
+struct DataProblem {
+    std::string path;
+    std::string why;
+};
+struct DataReport {
+    std::string set;
+    std::string cache;  ///< file that holds the converted data; empty after a check
+    std::int64_t pictures = 0, captions = 0, pairs = 0, distinct_captions = 0, duplicates = 0;
+    std::int64_t train = 0, validation = 0, test = 0;
+    double seconds = 0;
+    std::vector<DataProblem> problems;
+};
+
+struct DoctorReport {
+    struct Line {
+        std::string item, value;
+        bool ok = true;
+    };
+    std::vector<Line> lines;
+};
+
+/// How a training job is steered from outside while it runs. Called from the training thread between steps.
+struct TrainControl {
+    bool pause = false, stop = false, checkpoint = false;
+    std::optional<std::int64_t> trace_every;
+};
+
+struct TrainHooks {
+    std::function<TrainControl()> poll;                          ///< asked before each step; requests are taken once
+    std::function<void(const SessionSnapshot&)> onSnapshot;      ///< at most ten times a second
+};
+
+/// What the engine's shared library offers. All calls may take long; each honours its context's stop token.
+class EngineLibrary {
+public:
+    virtual ~EngineLibrary() = default;
+    /// An in-process session on a thread of its own.
+    [[nodiscard]] virtual std::unique_ptr<EngineSession> makeSession() = 0;
+    /// Trains on the calling thread until done or stopped. Stopped runs return an Error of kind kStopped after saving.
+    [[nodiscard]] virtual Status train(const TrainRequest& request, const TrainHooks& hooks, const JobContext& context) = 0;
+    [[nodiscard]] virtual Result<SampleResult> runSample(const SampleRequest& request, const JobContext& context) = 0;
+    [[nodiscard]] virtual std::vector<DatasetInfo> listDatasets(const std::filesystem::path& cache) = 0;
+    [[nodiscard]] virtual Result<DataReport> prepareData(const config::DataOptions& options, const JobContext& context) = 0;
+    [[nodiscard]] virtual Result<DataReport> checkData(const config::DataOptions& options, const JobContext& context) = 0;
+    /// Versions, devices, precision support.
+    [[nodiscard]] virtual DoctorReport doctor() = 0;
+};
+
+/// Loads libes_engine.so: from `library` when given, else beside the program (../lib) or where the variable EXPERTSCOPE_ENGINE says.
+/// The library stays loaded for the life of the process. Fails with the loader's words when it or LibTorch is not there.
+[[nodiscard]] Result<std::shared_ptr<EngineLibrary>> loadEngineLibrary(const std::filesystem::path& library = {});
+
+/// The symbol that the library exports: `extern "C" es::session::EngineLibrary* es_make_engine_library();`
+inline constexpr const char* kEngineLibrarySymbol = "es_make_engine_library";
+
+}  // namespace es::session
