@@ -106,11 +106,17 @@ struct OverlayPanel {
     store::Picture picture;
     std::int32_t grid_width = 0, grid_height = 0;
     std::int32_t experts = 0;
+    struct Choice {
+        std::int32_t expert = -1;
+        float mass = 0;
+    };
     struct Cell {
         std::int32_t expert = -1;  ///< -1: none (dropped, or no token)
         float mass = 0;
         bool masked = false, dropped = false;
         float value = std::numeric_limits<float>::quiet_NaN();  ///< when a value is shown instead of the expert
+        /// All experts of a token with k > 1, best first, to draw the cell split by mass; empty: `expert` alone.
+        std::vector<Choice> choices = {};
     };
     std::vector<Cell> patches;  ///< grid_width * grid_height, row-major; empty without a picture
     struct Chip {
