@@ -13,7 +13,12 @@
 
 namespace es::analysis {
 
-/// A query that makes a panel. `kind` names it, `parameters` are its arguments as text; both are stable across versions.
+/// A query that makes a panel. Kinds: "loss" "scalars" "load" "max_vio" "entropy" "gradients" "throughput" "facts" "alarms" | "overlay" "sample_map"
+/// "token" "change" "category" "specialisation" "specialisation_bars" "modality" "coactivation" "flow" | "compare_curves" "compare_reach"
+/// "compare_losses" "compare_categories" "compare_cost" "compare_config" "compare_checks" "speed_quality" "results" "match".
+/// Parameters by name: "router" "1.v", "layer" "1", "step" "600" (empty: newest), "sample" 16 hex digits, "mode" (overlay: expert, weight, entropy,
+/// margin, dropped), "modality" vision|text, "token" index, "metric" names separated by commas, "smoothing" 0..0.99, "x" and "axis" as
+/// toString(XAxis), "baseline" how many of `runs` are the baseline (the rest is the candidate). panelKinds() has them all. `kind` names it, `parameters` are its arguments as text; both are stable across versions.
 struct PanelQuery {
     std::string kind;                               ///< see panelKinds()
     std::map<std::string, std::string> parameters;  ///< "router": "1.v", "step": "600", "metric": "eval/loss/total"
