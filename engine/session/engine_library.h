@@ -53,7 +53,9 @@ struct TrainControl {
 };
 
 struct TrainHooks {
-    std::function<TrainControl()> poll;                          ///< asked before each step; requests are taken once
+    /// Asked before each step, and several times a second while paused. pause is a state: true as long as training is to wait.
+    /// The others are requests, handed out once.
+    std::function<TrainControl()> poll;
     std::function<void(const SessionSnapshot&)> onSnapshot;      ///< at most ten times a second
 };
 
@@ -73,7 +75,8 @@ public:
     [[nodiscard]] virtual DoctorReport doctor() = 0;
 };
 
-/// Loads libes_engine.so: from `library` when given, else beside the program (../lib) or where the variable EXPERTSCOPE_ENGINE says.
+/// Loads libes_engine.so (RTLD_NOW | RTLD_LOCAL). Looked for, in this order: `library` when given; the file that the variable
+/// EXPERTSCOPE_ENGINE names; <folder of the program>/../lib/libes_engine.so; <folder of the program>/libes_engine.so.
 /// The library stays loaded for the life of the process. Fails with the loader's words when it or LibTorch is not there.
 [[nodiscard]] Result<std::shared_ptr<EngineLibrary>> loadEngineLibrary(const std::filesystem::path& library = {});
 

@@ -2,6 +2,7 @@
 // The one door to the engine. No tensor and no Qt type crosses it: messages are plain structs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -94,6 +95,11 @@ class ChildSession : public EngineSession {
 public:
     virtual void detach() = 0;
 };
-[[nodiscard]] std::unique_ptr<ChildSession> makeChildSession(std::filesystem::path program);
+/// A child that was asked to stop (because its session is destroyed) and does not, is ended by a signal after this long, and killed
+/// after as long again.
+struct ChildOptions {
+    std::chrono::milliseconds stop_patience{30'000};
+};
+[[nodiscard]] std::unique_ptr<ChildSession> makeChildSession(std::filesystem::path program, ChildOptions options = {});
 
 }  // namespace es::session
