@@ -68,7 +68,8 @@ private:
     QStringList folders_;
     std::vector<store::RunSummary> runs_;
     QHash<QString, RunFeed*> feeds_;
-    QHash<QString, int> groups_;
+    QHash<QString, int> groups_;         ///< by hash of the configuration without its seed
+    QHash<QString, int> folder_groups_;  ///< by run directory
     QTimer timer_;
     bool listed_ = false;
 };

@@ -4,6 +4,7 @@
 
 #include <QColor>
 #include <QFont>
+#include <QHash>
 #include <QObject>
 #include <QPixmap>
 #include <QString>
@@ -38,6 +39,9 @@ public:
     [[nodiscard]] const ThemeColors& colors() const;
     [[nodiscard]] const ThemeMetrics& metrics() const;
     [[nodiscard]] static const ThemeColors& lightColors();  ///< figures are always on white
+    [[nodiscard]] static const ThemeColors& darkColors();
+    /// Makes the fonts and icons of the program's resources known; done by the constructor, needed alone by exporters without a window.
+    static void loadResources();
 
     enum class FontRole { kBody, kSecondary, kTitle, kStrong, kMono, kTabular, kAxis };
     [[nodiscard]] QFont font(FontRole role) const;
@@ -48,6 +52,8 @@ public:
     [[nodiscard]] static QColor runColor(int group, const ThemeColors& colors);
     /// Black or white, whichever has contrast >= 4.5 on `ground`.
     [[nodiscard]] static QColor inkOn(const QColor& ground);
+    /// `color` made just dark or light enough to be read as text on `ground` (contrast >= 4.5).
+    [[nodiscard]] static QColor legible(const QColor& color, const QColor& ground);
     /// Colour of a map at t in [0, 1]; diverging: 0.5 is white (or the panel's colour).
     [[nodiscard]] static QColor mapColor(analysis::ColorMap map, double t);
     /// An outline icon of resources/icons in the theme's text colour, 16 px, sharp at any scale.
@@ -57,7 +63,11 @@ Q_SIGNALS:
     void changed();
 
 private:
+    void restyle();
     ThemeMode mode_ = ThemeMode::kSystem;
+    bool system_dark_ = false, dark_ = false;
+    ThemeMetrics metrics_;
+    mutable QHash<QString, QPixmap> icons_;
 };
 
 }  // namespace es::views
