@@ -5,7 +5,6 @@ set(EXPERTSCOPE_TORCH_DIR ${CMAKE_SOURCE_DIR}/.deps/torch CACHE PATH "The torch 
 if(NOT EXISTS ${EXPERTSCOPE_TORCH_DIR}/lib/libtorch_cpu.so)
   message(FATAL_ERROR "LibTorch is not in ${EXPERTSCOPE_TORCH_DIR}. Run './run setup', or configure with -DEXPERTSCOPE_ENGINE=OFF.")
 endif()
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 add_library(LibTorch::c10 SHARED IMPORTED)
 set_target_properties(LibTorch::c10 PROPERTIES IMPORTED_LOCATION ${EXPERTSCOPE_TORCH_DIR}/lib/libc10.so)
@@ -15,4 +14,5 @@ target_include_directories(LibTorch::cpu SYSTEM INTERFACE
   ${EXPERTSCOPE_TORCH_DIR}/include ${EXPERTSCOPE_TORCH_DIR}/include/torch/csrc/api/include)
 # at::parallel_for runs serially, without a word, in code compiled without -fopenmp.
 target_compile_options(LibTorch::cpu INTERFACE -fopenmp)
-target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
+# The wheel's OpenMP runtime by its full path: a second one beside it would bring its own pool of threads.
+target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10 ${EXPERTSCOPE_TORCH_DIR}/lib/libgomp.so.1)

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/data_source.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace es::engine {
+namespace {
+
+constexpr std::int64_t kScalePictures = 4096;
+constexpr double kSmallestDeviation = 0.05;
+
+PictureScale measureScale(const datasets::Dataset& dataset, const std::vector<std::int64_t>& pictures) {
+    PictureScale scale;
+    std::array<double, 3> sum{}, squares{};
+    double pixels = 0;
+    const auto count = static_cast<std::int64_t>(pictures.size());
+    const std::int64_t used = std::min(count, kScalePictures);
+    for (std::int64_t i = 0; i < used; ++i) {
+        const auto rgba = dataset.sample(pictures[static_cast<std::size_t>(i * count / used)]).rgba;
+        addColours(rgba, sum, squares);
+        pixels += static_cast<double>(rgba.size()) / 4;
+    }
+    if (pixels == 0) return scale;
+    for (std::size_t c = 0; c < 3; ++c) {
+        const double mean = sum[c] / pixels;
+        scale.mean[c] = static_cast<float>(mean);
+        scale.deviation[c] = static_cast<float>(std::max(kSmallestDeviation, std::sqrt(std::max(0.0, squares[c] / pixels - mean * mean))));
+    }
+    return scale;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const DataSource>> DataSource::open(const config::RunConfig& config, const JobContext& context) {
+    auto dataset = datasets::Dataset::open(config.data);
+    if (!dataset) return tl::unexpected(dataset.error());
+    auto tokenizer = datasets::Tokenizer::load((*dataset)->vocabularyFile());
+    if (!tokenizer) return tl::unexpected(tokenizer.error());
+    std::shared_ptr<DataSource> out(new DataSource);
+    out->dataset_ = *dataset;
+    out->tokenizer_ = *tokenizer;
+    out->max_words_ = config.data.max_words;
+    out->patch_ = config.model.patch;
+
+    const std::int64_t size = out->dataset_->size();
+    out->token_offsets_.assign(1, 0);
+    for (std::int64_t i = 0; i < size; ++i) {
+        if (i % 4096 == 0) {
+            context.progress(i, size, "Splitting captions into words");
+            if (context.stopRequested()) return stopped("Opening the data");
+        }
+        const auto caption = out->dataset_->sample(i).caption;
+        if (!caption.empty()) {
+            const auto ids = out->tokenizer_->encode(caption, out->max_words_);
+            out->tokens_.insert(out->tokens_.end(), ids.begin(), ids.end());
+        }
+        out->token_offsets_.push_back(static_cast<std::int64_t>(out->tokens_.size()));
+    }
+    for (const Split split : {Split::kTrain, Split::kValidation, Split::kTest}) {
+        auto& streams = out->samples_[static_cast<int>(split)];
+        for (const std::int64_t i : out->dataset_->indices(split)) {
+            const bool picture = !out->dataset_->sample(i).rgba.empty(), words = !out->tokens(i).empty();
+            if (picture) streams[0].push_back(i);
+            if (words) streams[1].push_back(i);
+            if (picture && words) streams[2].push_back(i);
+        }
+    }
+    const auto& train = out->samples_[static_cast<int>(Split::kTrain)];
+    const std::int64_t wanted[3] = {config.train.batch_images, config.train.batch_texts, config.train.batch_pairs};
+    const char* const what[3] = {"pictures", "captions", "pictures with captions"};
+    const char* const key[3] = {"train.batch_images", "train.batch_texts", "train.batch_pairs"};
+    for (int kind = 0; kind < 3; ++kind)
+        if (wanted[kind] > 0 && train[kind].empty())
+            return badInput("Cannot train on this data", std::string("its training split has no ") + what[kind],
+                            std::string("Set ") + key[kind] + " = 0, or use other data", out->dataset_->file().string());
+    out->scale_ = measureScale(*out->dataset_, train[0]);
+    return std::shared_ptr<const DataSource>(std::move(out));
+}
+
+std::span<const std::int32_t> DataSource::tokens(std::int64_t sample) const {
+    const auto begin = token_offsets_[static_cast<std::size_t>(sample)], end = token_offsets_[static_cast<std::size_t>(sample) + 1];
+    return std::span(tokens_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+}
+
+const std::vector<std::int64_t>& DataSource::samples(Split split, StreamKind kind) const {
+    return samples_[static_cast<int>(split)][static_cast<int>(kind)];
+}
+
+store::SampleRecord DataSource::record(std::int64_t sample) const {
+    const auto view = dataset_->sample(sample);
+    store::SampleRecord out;
+    out.hash = view.hash;
+    out.dataset = dataset_->name();
+    out.index = sample;
+    out.split = view.split;
+    out.caption = view.caption;
+    const auto ids = tokens(sample);
+    out.token_ids.assign(ids.begin(), ids.end());
+    for (const std::int32_t id : ids) out.token_texts.push_back(tokenizer_->piece(id));
+    out.category = view.category;
+    out.subcategory = view.subcategory;
+    out.domain = view.domain;
+    out.license = view.license;
+    out.source = view.source;
+    if (!view.rgba.empty()) {
+        out.picture.width = out.picture.height = static_cast<std::int32_t>(dataset_->imageSize());
+        out.picture.rgba.assign(view.rgba.begin(), view.rgba.end());
+        out.grid_width = out.grid_height = static_cast<std::int32_t>(grid());
+    }
+    return out;
+}
+
+}  // namespace es::engine

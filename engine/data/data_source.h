@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A data set as training sees it: which samples each stream draws from, captions as token ids, the scale of the pixels.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "datasets/dataset.h"
+#include "engine/base/job_context.h"
+#include "engine/base/result.h"
+#include "engine/config/run_config.h"
+#include "engine/data/picture_patches.h"
+#include "engine/store/records.h"
+
+namespace es::engine {
+
+/// What a stream needs of its samples.
+enum class StreamKind : std::uint8_t { kImages, kTexts, kPairs };
+
+/// Immutable once made; read by several data threads.
+class DataSource {
+public:
+    /// Opens the prepared cache, tokenises every caption and measures the scale of the pixels on (at most 4,096 of) the training pictures.
+    /// Fails when the cache is not there, or when a stream that the configuration asks for has no training sample.
+    [[nodiscard]] static Result<std::shared_ptr<const DataSource>> open(const config::RunConfig& config, const JobContext& context);
+
+    [[nodiscard]] const datasets::Dataset& dataset() const { return *dataset_; }
+    [[nodiscard]] const datasets::Tokenizer& tokenizer() const { return *tokenizer_; }
+    [[nodiscard]] const PictureScale& scale() const { return scale_; }
+    [[nodiscard]] std::int64_t maxWords() const { return max_words_; }
+    [[nodiscard]] std::int64_t patch() const { return patch_; }
+    /// Patches along one side.
+    [[nodiscard]] std::int64_t grid() const { return dataset_->imageSize() / patch_; }
+    /// Token ids of a caption, at most max_words; empty when there is none.
+    [[nodiscard]] std::span<const std::int32_t> tokens(std::int64_t sample) const;
+    /// Samples of a split that have what the stream needs, ascending. The split must be train, validation or test.
+    [[nodiscard]] const std::vector<std::int64_t>& samples(Split split, StreamKind kind) const;
+    /// A sample as views need it, picture included.
+    [[nodiscard]] store::SampleRecord record(std::int64_t sample) const;
+
+private:
+    DataSource() = default;
+    std::shared_ptr<const datasets::Dataset> dataset_;
+    std::shared_ptr<const datasets::Tokenizer> tokenizer_;
+    PictureScale scale_;
+    std::int64_t max_words_ = 0, patch_ = 1;
+    std::vector<std::int32_t> tokens_;
+    std::vector<std::int64_t> token_offsets_;
+    std::vector<std::int64_t> samples_[3][3];  // split, stream
+};
+
+}  // namespace es::engine

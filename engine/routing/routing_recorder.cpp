@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/routing/routing_recorder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/routing/token_columns.h"
+
+namespace es::engine {
+namespace {
+
+/// A router's outputs on the CPU, laid out for plain loops. T tokens, E experts, K choices.
+struct Outputs {
+    explicit Outputs(const RoutingEvent& event)
+        : logits_TE(event.logits_TE.detach().to(at::kCPU, at::kFloat).contiguous()),
+          probs_TE(event.probs_TE.detach().to(at::kCPU, at::kFloat).contiguous()),
+          indices_TK(event.indices_TK.to(at::kCPU, at::kLong).contiguous()),
+          weights_TK(event.weights_TK.detach().to(at::kCPU, at::kFloat).contiguous()),
+          kept_TK(event.kept_TK.defined() ? event.kept_TK.to(at::kCPU).contiguous() : at::Tensor()),
+          tokens(logits_TE.size(0)), experts(logits_TE.size(1)), k(indices_TK.size(1)),
+          logits(logits_TE.const_data_ptr<float>()), probs(probs_TE.const_data_ptr<float>()),
+          weights(weights_TK.const_data_ptr<float>()), indices(indices_TK.const_data_ptr<std::int64_t>()),
+          kept(kept_TK.defined() ? kept_TK.const_data_ptr<bool>() : nullptr) {}
+
+    at::Tensor logits_TE, probs_TE, indices_TK, weights_TK, kept_TK;
+    std::int64_t tokens, experts, k;
+    const float* logits;
+    const float* probs;
+    const float* weights;
+    const std::int64_t* indices;
+    const bool* kept;
+
+    /// For a softmax, log sum exp and the entropy follow from the largest entry: one logarithm a token instead of one an expert.
+    struct TokenFigures {
+        double entropy, top1, logsumexp, max_abs;
+    };
+    [[nodiscard]] TokenFigures figures(std::int64_t token) const {
+        const float* z = logits + token * experts;
+        const float* p = probs + token * experts;
+        std::int64_t best = 0;
+        double expected = 0, largest = 0;
+        for (std::int64_t e = 0; e < experts; ++e) {
+            if (p[e] > p[best]) best = e;
+            if (p[e] > 0) expected += static_cast<double>(p[e]) * z[e];
+            const double size = std::abs(z[e]);
+            if (!(size <= largest) && !std::isnan(largest)) largest = size;
+        }
+        const double logsumexp = z[best] - std::log(static_cast<double>(p[best]));
+        return {std::max(0.0, logsumexp - expected), p[best], logsumexp, largest};
+    }
+};
+
+store::LoadRecord emptyLoad(const store::RouterInfo& router, std::int64_t step, Modality modality) {
+    store::LoadRecord out;
+    out.step = step;
+    out.router = router.id;
+    out.modality = modality;
+    out.counts_E.assign(static_cast<std::size_t>(router.experts), 0);
+    out.mass_E.assign(static_cast<std::size_t>(router.experts), 0.0f);
+    return out;
+}
+
+struct LoadSum {
+    store::LoadRecord record;
+    std::vector<double> mass_E;
+    double entropy = 0, top1 = 0, logsumexp = 0, max_abs = 0;
+
+    void add(const Outputs& outputs, std::int64_t token) {
+        ++record.tokens;
+        for (std::int64_t e = 0; e < outputs.experts; ++e) mass_E[static_cast<std::size_t>(e)] += outputs.probs[token * outputs.experts + e];
+        for (std::int64_t j = 0; j < outputs.k; ++j) {
+            const std::int64_t at = token * outputs.k + j;
+            ++record.counts_E[static_cast<std::size_t>(outputs.indices[at])];
+            if (outputs.kept && !outputs.kept[at]) ++record.dropped;
+        }
+        const auto f = outputs.figures(token);
+        entropy += f.entropy;
+        top1 += f.top1;
+        logsumexp += f.logsumexp;
+        if (!(f.max_abs <= max_abs) && !std::isnan(max_abs)) max_abs = f.max_abs;
+    }
+    store::LoadRecord finish() {
+        const double n = record.tokens > 0 ? static_cast<double>(record.tokens) : std::numeric_limits<double>::quiet_NaN();
+        for (std::size_t e = 0; e < mass_E.size(); ++e) record.mass_E[e] = static_cast<float>(mass_E[e]);
+        record.entropy_nats = static_cast<float>(entropy / n);
+        record.top1 = static_cast<float>(top1 / n);
+        record.logsumexp = static_cast<float>(logsumexp / n);
+        record.max_abs_logit = static_cast<float>(max_abs);
+        return std::move(record);
+    }
+};
+
+std::vector<store::LoadRecord> sumLoad(const Outputs& outputs, const store::RouterInfo& router, std::int64_t step, const TokenColumns& columns) {
+    std::vector<LoadSum> sums;
+    const auto of = [&](Modality modality) -> LoadSum& {
+        for (LoadSum& sum : sums)
+            if (sum.record.modality == modality) return sum;
+        sums.push_back({emptyLoad(router, step, modality), std::vector<double>(static_cast<std::size_t>(router.experts), 0.0)});
+        return sums.back();
+    };
+    if (router.branch == Branch::kVision) of(Modality::kVision);
+    if (router.branch == Branch::kText) of(Modality::kText);
+    for (std::int64_t t = 0; t < outputs.tokens; ++t) of(columns.modality_T[static_cast<std::size_t>(t)]).add(outputs, t);
+    std::vector<store::LoadRecord> out;
+    for (LoadSum& sum : sums) out.push_back(sum.finish());
+    return out;
+}
+
+RouterStatistics summarise(const Outputs& outputs, const store::RouterInfo& router, const std::vector<store::LoadRecord>& load) {
+    RouterStatistics out;
+    out.router = router.id;
+    std::vector<double> counts(static_cast<std::size_t>(router.experts), 0);
+    double tokens = 0, entropy = 0;
+    for (const auto& record : load) {
+        for (std::size_t e = 0; e < counts.size(); ++e) counts[e] += record.counts_E[e];
+        tokens += static_cast<double>(record.tokens);
+        if (record.tokens > 0) entropy += record.entropy_nats * static_cast<double>(record.tokens);
+    }
+    double gates = 0;
+    for (std::int64_t i = 0; i < outputs.tokens * outputs.k; ++i) gates += outputs.weights[i];
+    const double assignments = tokens * static_cast<double>(outputs.k);  // without tokens the means are 0/0: NaN, as they should be
+    out.max_vio = *std::max_element(counts.begin(), counts.end()) * static_cast<double>(router.experts) / assignments - 1;
+    out.entropy_nats = entropy / tokens;
+    out.mean_gate = gates / assignments;
+    out.dead_experts = static_cast<double>(std::count(counts.begin(), counts.end(), 0.0));
+    return out;
+}
+
+store::RoutingTable makeTable(const Outputs& outputs, const store::RouterInfo& router, std::int64_t step, TokenColumns columns, bool probabilities) {
+    store::RoutingTable out;
+    out.router = router;
+    out.step = step;
+    out.tokens = outputs.tokens;
+    const auto assignments = static_cast<std::size_t>(outputs.tokens * outputs.k);
+    out.expert_ids.resize(assignments);
+    for (std::size_t i = 0; i < assignments; ++i) out.expert_ids[i] = static_cast<std::uint16_t>(outputs.indices[i]);
+    out.gates.assign(outputs.weights, outputs.weights + assignments);
+    if (outputs.kept) out.kept.assign(outputs.kept, outputs.kept + assignments);
+    const auto tokens = static_cast<std::size_t>(outputs.tokens);
+    out.entropy_nats_T.resize(tokens);
+    out.boundary_margin_T.resize(tokens);
+    for (std::int64_t t = 0; t < outputs.tokens; ++t) {
+        const float* p = outputs.probs + t * outputs.experts;
+        const std::int64_t* chosen = outputs.indices + t * outputs.k;
+        float next = 0;
+        for (std::int64_t e = 0; e < outputs.experts; ++e)
+            if (p[e] > next && std::find(chosen, chosen + outputs.k, e) == chosen + outputs.k) next = p[e];
+        out.entropy_nats_T[static_cast<std::size_t>(t)] = static_cast<float>(outputs.figures(t).entropy);
+        out.boundary_margin_T[static_cast<std::size_t>(t)] = p[chosen[outputs.k - 1]] - next;
+    }
+    if (probabilities) out.probs_TE.assign(outputs.probs, outputs.probs + outputs.tokens * outputs.experts);
+    columns.moveInto(out);
+    return out;
+}
+
+}  // namespace
+
+RoutingRecorder::RoutingRecorder(std::vector<store::RouterInfo> routers, HashOf hash) : routers_(std::move(routers)), hash_(std::move(hash)) {}
+
+void RoutingRecorder::begin(std::int64_t step, const Batch& batch, RecordingWish wish) {
+    step_ = step;
+    batch_ = &batch;
+    wish_ = wish;
+    events_.clear();
+}
+
+bool RoutingRecorder::wants(LayerIndex, std::int64_t) { return wish_.load || wish_.tables; }
+
+void RoutingRecorder::onRouting(const RoutingEvent& event) { events_.push_back(event); }
+
+RecordedRouting RoutingRecorder::take() {
+    RecordedRouting out;
+    std::sort(events_.begin(), events_.end(), [](const RoutingEvent& a, const RoutingEvent& b) { return a.router < b.router; });
+    for (const RoutingEvent& event : events_) {
+        const store::RouterInfo& router = routers_.at(static_cast<std::size_t>(event.router.value));
+        const Outputs outputs(event);
+        TokenColumns columns = nameTokens(event, *batch_, wish_.tables, hash_);
+        if (wish_.load) {
+            auto load = sumLoad(outputs, router, step_, columns);
+            out.statistics.push_back(summarise(outputs, router, load));
+            std::move(load.begin(), load.end(), std::back_inserter(out.load));
+        }
+        if (wish_.tables) out.tables.push_back(makeTable(outputs, router, step_, std::move(columns), wish_.probabilities));
+    }
+    events_.clear();
+    batch_ = nullptr;
+    return out;
+}
+
+}  // namespace es::engine
