@@ -51,10 +51,18 @@ struct Problem {
 };
 struct Report {
     std::string set, cache;
-    std::int64_t pictures = 0, captions = 0, pairs = 0, distinct_captions = 0, duplicates = 0;
+    std::int64_t samples = 0;             ///< what the cache holds
+    std::int64_t pictures = 0;            ///< samples with a picture
+    std::int64_t captions = 0;            ///< samples with a caption
+    std::int64_t pairs = 0;               ///< samples with both
+    std::int64_t distinct_captions = 0;
+    std::int64_t duplicates = 0;          ///< left out: picture and caption equal an earlier sample's
     std::int64_t train = 0, validation = 0, test = 0;
+    std::int64_t vocabulary = 0;    ///< pieces that the captions supported, at most what was asked for; 0 from check
     double seconds = 0;
+    bool converted = false;         ///< false: the cache was current already (or check)
     std::vector<Problem> problems;  ///< damaged or unusable items; the rest went on
+    std::vector<Problem> notes;     ///< worth knowing, nothing is damaged: duplicates left out, captions cut, files of other kinds
 };
 struct SetInfo {
     std::string name, description, license;
@@ -84,6 +92,7 @@ public:
     /// At most max_tokens ids; empty captions give none. Invalid UTF-8 is replaced, never refused.
     [[nodiscard]] virtual std::vector<std::int32_t> encode(std::string_view text, std::int64_t max_tokens) const = 0;
     [[nodiscard]] virtual std::string piece(std::int32_t id) const = 0;  ///< readable: word starts without the marker
+    [[nodiscard]] virtual bool startsWord(std::int32_t id) const = 0;    ///< whether a space comes before the piece
     [[nodiscard]] virtual std::int32_t size() const = 0;                 ///< without the mask token
     [[nodiscard]] virtual std::int32_t unknownId() const = 0;
     [[nodiscard]] virtual std::int32_t padId() const = 0;

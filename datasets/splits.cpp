@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "datasets/splits.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <unordered_map>
+
+#include "engine/base/hash.h"
+
+namespace es::datasets {
+namespace {
+
+constexpr std::uint64_t kSplitSeed = 0x5350'4C49'5430'3031;  // part of the data: never changes
+
+class Groups {
+public:
+    explicit Groups(std::size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
+    std::size_t find(std::size_t i) {
+        while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
+        return i;
+    }
+    void join(std::size_t a, std::size_t b) { parent_[std::max(find(a), find(b))] = std::min(find(a), find(b)); }
+
+private:
+    std::vector<std::size_t> parent_;
+};
+
+struct Group {
+    std::uint64_t hash = 0;
+    std::string name;
+    std::size_t root = 0;
+};
+
+}  // namespace
+
+std::vector<Split> assignSplits(std::span<const SplitInput> samples) {
+    Groups groups(samples.size());
+    std::unordered_map<std::string_view, std::size_t> byKey;
+    std::unordered_map<std::uint64_t, std::size_t> byPicture;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        if (!samples[i].key.empty()) groups.join(i, byKey.try_emplace(samples[i].key, i).first->second);
+        if (samples[i].picture_hash != 0) groups.join(i, byPicture.try_emplace(samples[i].picture_hash, i).first->second);
+    }
+    // Keys name a group where there are any: pictures may be stored anew without the caption changing.
+    std::unordered_map<std::size_t, std::string> names;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const std::string name = samples[i].key.empty() ? "~" + hashText(samples[i].picture_hash) : "=" + std::string(samples[i].key);
+        auto [it, isNew] = names.try_emplace(groups.find(i), name);
+        if (!isNew && name < it->second) it->second = name;
+    }
+    std::vector<Group> order;
+    order.reserve(names.size());
+    for (auto& [root, name] : names) order.push_back({hash64(name, kSplitSeed), name, root});
+    std::sort(order.begin(), order.end(), [](const Group& a, const Group& b) { return std::tie(a.hash, a.name, a.root) < std::tie(b.hash, b.name, b.root); });
+
+    const auto count = static_cast<std::ptrdiff_t>(order.size());
+    const auto below = [&](double share) {
+        return std::count_if(order.begin(), order.end(), [&](const Group& g) { return static_cast<double>(g.hash >> 11) * 0x1p-53 < share; });
+    };
+    const std::ptrdiff_t someHeldOut = count >= 2 ? 1 : 0, someTest = count >= 3 ? 1 : 0;
+    const auto trainEnd = std::clamp<std::ptrdiff_t>(below(0.8), std::min<std::ptrdiff_t>(1, count), count - someHeldOut - someTest);
+    const auto validationEnd = std::clamp<std::ptrdiff_t>(below(0.9), trainEnd + someHeldOut, count - someTest);
+    std::unordered_map<std::size_t, Split> splitOf;
+    for (std::ptrdiff_t i = 0; i < count; ++i)
+        splitOf[order[static_cast<std::size_t>(i)].root] = i < trainEnd ? Split::kTrain : i < validationEnd ? Split::kValidation : Split::kTest;
+    std::vector<Split> splits;
+    splits.reserve(samples.size());
+    for (std::size_t i = 0; i < samples.size(); ++i) splits.push_back(splitOf[groups.find(i)]);
+    return splits;
+}
+
+}  // namespace es::datasets
