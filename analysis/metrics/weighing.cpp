@@ -53,11 +53,11 @@ std::vector<std::int32_t> firstChoices(const store::RoutingView& view) {
     }
     std::int64_t last = -1;
     float best = 0;
-    const bool dense = table.router.layout == store::RoutingLayout::kDenseMass;
     forEachWeighted(view, Weighing::kMass, [&](std::int64_t token, std::int32_t expert, double mass) {
-        if (token == last && (!dense || static_cast<float>(mass) <= best)) return;
+        const float gate = static_cast<float>(mass);
+        if (token == last && (gate < best || (gate == best && expert > result[static_cast<std::size_t>(token)]))) return;
         last = token;
-        best = static_cast<float>(mass);
+        best = gate;
         result[static_cast<std::size_t>(token)] = expert;
     });
     return result;

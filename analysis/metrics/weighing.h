@@ -27,7 +27,7 @@ void forEachWeighted(const store::RoutingView& view, Weighing weighing, Visitor&
     });
 }
 
-/// First choice of every token, -1 where it has none. Dense mass: the expert of largest mass, ties to the lower.
+/// First choice of every token, -1 where it has none. Ragged and dense mass: the expert of largest mass, ties to the lower.
 [[nodiscard]] std::vector<std::int32_t> firstChoices(const store::RoutingView& view);
 
 /// The experts of one token, best first; dense mass: all with mass > 0 in order of index.

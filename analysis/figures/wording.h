@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Numbers as panels write them. Locale never matters: the same value gives the same bytes everywhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/store/records.h"
+
+namespace es::analysis {
+
+/// "18 400": digits in groups of three.
+[[nodiscard]] std::string grouped(std::int64_t value);
+/// At most `digits` significant digits, plain where that is short: "0.0123", "1.84", "4.1e+17". NaN: "–".
+[[nodiscard]] std::string number(double value, int digits = 3);
+/// A fixed number of decimals: "1.842". NaN: "–".
+[[nodiscard]] std::string fixed(double value, int decimals);
+/// "148 M", "9.6 G", "812".
+[[nodiscard]] std::string abbreviated(double value, int digits = 3);
+/// "12.5 %".
+[[nodiscard]] std::string percent(double share, int decimals = 1);
+/// "(V)" as in "layer 10 (V)".
+[[nodiscard]] std::string branchLetter(Branch branch);
+/// "layer 10 (V)".
+[[nodiscard]] std::string routerWords(const store::RouterInfo& router);
+/// "1 seed", "3 seeds".
+[[nodiscard]] std::string plural(std::int64_t n, const std::string& word);
+
+}  // namespace es::analysis
