@@ -43,6 +43,8 @@ struct OptionDescription {
     std::vector<std::string> choices;
 };
 [[nodiscard]] std::vector<OptionDescription> describeOptions();
+/// docs/configuration.md: every option by section, in Markdown.
+[[nodiscard]] std::string referencePage();
 /// The value of "section.key" as in TOML; empty when there is no such key.
 [[nodiscard]] std::string valueOf(const RunConfig& config, std::string_view key);
 
