@@ -3,7 +3,6 @@
 
 #include <QAccessible>
 #include <QApplication>
-#include <QContextMenuEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QNativeGestureEvent>
@@ -34,9 +33,15 @@ void OverlayWidget::setPanel(analysis::OverlayPanel panel) {
     const bool same_shape = panel.grid_width == panel_.grid_width && panel.grid_height == panel_.grid_height &&
                             panel.picture.width == panel_.picture.width && panel.picture.height == panel_.picture.height;
     panel_ = std::move(panel);
-    if (!same_shape) {
+    if (kept_view_ && panel_.grid_width > 0) {
+        zoom_ = std::max(1.0, kept_view_->first);
+        center_ = kept_view_->second;
+        kept_view_.reset();
+        Q_EMIT viewChanged();
+    } else if (!same_shape) {
         zoom_ = 1;
         center_ = {0.5, 0.5};
+        Q_EMIT viewChanged();
     }
     const int cells = panel_.grid_width * panel_.grid_height;
     if (style_.hovered >= cells) style_.hovered = -1;
@@ -70,6 +75,11 @@ void OverlayWidget::setView(double zoom, const QPointF& center) {
     center_ = QPointF(std::clamp(center.x(), half, 1 - half), std::clamp(center.y(), half, 1 - half));
     update();
     Q_EMIT viewChanged();
+}
+
+void OverlayWidget::keepView(double zoom, const QPointF& center) {
+    if (panel_.grid_width > 0) setView(zoom, center);
+    else kept_view_ = {zoom, center};
 }
 
 QRectF OverlayWidget::viewport() const { return fitPicture(panel_, QRectF(rect()).adjusted(2, 2, -2, -2)); }
@@ -234,12 +244,6 @@ void OverlayWidget::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Escape: Q_EMIT highlightCleared(); break;
         default: QWidget::keyPressEvent(event); return;
     }
-    event->accept();
-}
-
-void OverlayWidget::contextMenuEvent(QContextMenuEvent* event) {
-    const bool by_mouse = event->reason() == QContextMenuEvent::Mouse;
-    Q_EMIT menuRequested(by_mouse ? grid().at(event->pos()) : style_.selected, event->globalPos());
     event->accept();
 }
 

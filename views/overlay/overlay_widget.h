@@ -4,6 +4,8 @@
 
 #include <QWidget>
 #include <functional>
+#include <optional>
+#include <utility>
 
 #include "analysis/figures/panel_data.h"
 #include "views/overlay/overlay_painter.h"
@@ -32,6 +34,8 @@ public:
     [[nodiscard]] QPointF center() const { return center_; }
     /// center: picture coordinates in [0, 1].
     void setView(double zoom, const QPointF& center);
+    /// The same for the next panel that comes, whose picture is not there yet.
+    void keepView(double zoom, const QPointF& center);
     /// Where patch i is drawn now, in widget coordinates.
     [[nodiscard]] QRectF patchRect(int patch) const;
     [[nodiscard]] QSize sizeHint() const override { return {420, 420}; }
@@ -42,7 +46,6 @@ Q_SIGNALS:
     void patchHovered(int patch);        ///< -1: none
     void highlightCleared();             ///< Escape
     void viewChanged();
-    void menuRequested(int patch, const QPoint& global);
 
 protected:
     void paintEvent(QPaintEvent* event) override;
@@ -53,7 +56,6 @@ protected:
     void leaveEvent(QEvent* event) override;
     void wheelEvent(QWheelEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
-    void contextMenuEvent(QContextMenuEvent* event) override;
     void focusInEvent(QFocusEvent* event) override;
     void focusOutEvent(QFocusEvent* event) override;
     bool event(QEvent* event) override;
@@ -75,6 +77,7 @@ private:
     std::function<QString(int)> readout_;
     double zoom_ = 1;
     QPointF center_{0.5, 0.5};
+    std::optional<std::pair<double, QPointF>> kept_view_;
     QPointF press_, last_;
     bool pressed_ = false, dragging_ = false;
 };

@@ -2,7 +2,6 @@
 #include "views/overlay/token_chips.h"
 
 #include <QAccessible>
-#include <QContextMenuEvent>
 #include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -125,12 +124,6 @@ void TokenChips::keyPressEvent(QKeyEvent* event) {
     }
     event->accept();
     if (words > 0 && next != from) Q_EMIT wordClicked(next);
-}
-
-void TokenChips::contextMenuEvent(QContextMenuEvent* event) {
-    const bool by_mouse = event->reason() == QContextMenuEvent::Mouse;
-    Q_EMIT menuRequested(by_mouse ? layout_.at(event->pos()) : style_.selected, event->globalPos());
-    event->accept();
 }
 
 void TokenChips::resizeEvent(QResizeEvent* event) {

@@ -33,7 +33,6 @@ Q_SIGNALS:
     void wordClicked(int word);
     void wordHovered(int word);  ///< -1: none
     void highlightCleared();
-    void menuRequested(int word, const QPoint& global);
 
 protected:
     void paintEvent(QPaintEvent* event) override;
@@ -41,7 +40,6 @@ protected:
     void mouseMoveEvent(QMouseEvent* event) override;
     void leaveEvent(QEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
-    void contextMenuEvent(QContextMenuEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
     bool event(QEvent* event) override;
 

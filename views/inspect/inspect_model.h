@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What Inspect shows, and how it changes: follows the shared selection, loads in jobs, tells the panels. Panels only draw what is here.
+#pragma once
+
+#include <QObject>
+#include <QSet>
+#include <memory>
+#include <optional>
+#include <tuple>
+
+#include "views/inspect/caching_reader.h"
+#include "views/inspect/inspect_data.h"
+#include "views/inspect/own_samples.h"
+#include "views/models/workspace_context.h"
+
+namespace es::views {
+
+/// How the overlay is drawn; not part of the selection, kept with the layout.
+struct OverlayChoices {
+    analysis::OverlayMode mode = analysis::OverlayMode::kExpert;
+    int rank = 0;         ///< 0 first choice, 1 second ...; -1: all of a token's experts, as split cells
+    double opacity = 0.6;
+    bool operator==(const OverlayChoices&) const = default;
+};
+
+/// GUI thread only.
+class InspectModel : public QObject {
+    Q_OBJECT
+public:
+    enum class Part { kNone, kLoading, kReady, kFailed };
+
+    explicit InspectModel(WorkspaceContext* context, QObject* parent = nullptr);
+    [[nodiscard]] WorkspaceContext& context() const { return *context_; }
+
+    /// The selection with what it leaves open filled in: the newest run, its first sample, its first router. Shown, never written back
+    /// before the user chooses something.
+    [[nodiscard]] const Selection& shown() const { return shown_; }
+    [[nodiscard]] std::shared_ptr<const store::RunReader> reader() const { return cache_; }
+    [[nodiscard]] Part runPart() const { return run_part_; }
+    [[nodiscard]] const Error& runError() const { return run_error_; }
+    [[nodiscard]] const RunContents& contents() const { return contents_; }
+    [[nodiscard]] bool training() const;  ///< records are still being written
+    [[nodiscard]] std::int64_t configuredSteps() const { return feed_ ? feed_->status().steps : 0; }
+
+    [[nodiscard]] Part samplePart() const { return sample_part_; }
+    [[nodiscard]] const Error& sampleError() const { return sample_error_; }  ///< of a failed sample, or why a ready one has no routing
+    [[nodiscard]] const store::SampleRecord* record() const { return record_ ? &*record_ : nullptr; }
+    [[nodiscard]] const analysis::SampleRouting* routing() const { return routing_.get(); }
+    [[nodiscard]] bool isOwn() const;
+    [[nodiscard]] const std::vector<OwnSample>& ownSamples() const { return own_.of(shown_.run); }
+
+    /// Router that the layer's tokens of a modality go through; null without one.
+    [[nodiscard]] const store::RouterInfo* router(Modality modality) const;
+    /// The selected router; null in a run without routers.
+    [[nodiscard]] const store::RouterInfo* currentRouter() const { return contents_.router(shown_.router); }
+    /// Probed (or run) step that is on screen; -1 when none.
+    [[nodiscard]] std::int64_t step() const;
+    /// Steps that the scrubber offers: probes; for own samples the checkpoints that are still there.
+    [[nodiscard]] std::vector<std::int64_t> steps() const;
+
+    [[nodiscard]] const OverlayChoices& overlayChoices() const { return choices_; }
+    void setOverlayChoices(const OverlayChoices& choices);
+    /// Experts on the sample in the shown layer; empty when there is no sample.
+    [[nodiscard]] std::optional<analysis::Panel> overlay() const;
+    /// The selected token in every router that saw it; empty when none is selected.
+    [[nodiscard]] std::vector<analysis::TokenReading> path() const;
+
+    [[nodiscard]] const std::optional<analysis::TokenHistory>& history() const { return history_; }
+    [[nodiscard]] const std::optional<TrainingCurves>& curves() const { return curves_; }
+    [[nodiscard]] bool settled() const { return pending_.isEmpty() && run_part_ != Part::kLoading; }
+
+    // What the user does. Each is one named step to undo.
+    void chooseSample(std::uint64_t hash);
+    void chooseToken(Modality modality, int index);  ///< -1 lets go
+    void chooseLayer(LayerIndex layer);
+    void chooseRouter(RouterId router, ExpertIndex expert = {});
+    void toggleExpert(RouterId router, int expert);
+    void clearExpert();
+    void chooseStep(std::int64_t step, bool dragging = false);
+    /// Runs a picture and caption through the shown checkpoint, keeps and selects it.
+    void runOwn(session::SampleRequest request);
+    [[nodiscard]] bool runningOwn() const { return running_own_; }
+
+Q_SIGNALS:
+    void runChanged();       ///< another run, its state, or its contents
+    void samplesChanged();   ///< run's samples or own ones
+    void sampleChanged();    ///< record, routing or step on screen
+    void choiceChanged();    ///< router, expert or token
+    void overlayChanged();   ///< how the overlay is drawn
+    void historyChanged();   ///< strip or curves
+    void ownRunChanged();    ///< running or done
+    void ownRunFailed(const es::Error& error);
+    void ownRunSucceeded(quint64 hash);
+
+private:
+    void followSelection();
+    void followRun();
+    void loadContents();
+    void fillShown();
+    void loadSample();
+    void loadHistory();
+    void loadCurves();
+    void runAt(const session::SampleRequest& request, const QString& slot, std::function<void(Result<session::SampleResult>)> done);
+    void showSample(store::SampleRecord record, std::shared_ptr<const analysis::SampleRouting> routing, const Error& missing);
+    void showFailure(const Error& error);
+    void forgetSample();
+    void change(const Selection& next, const QString& what, int merge_id = -1);
+    template <class T>
+    void job(const QString& slot, const QString& label, std::function<Result<T>(JobContext&)> work, std::function<void(Result<T>)> done);
+
+    WorkspaceContext* context_;
+    Selection shown_;
+    RunFeed* feed_ = nullptr;
+    std::shared_ptr<CachingReader> cache_;
+    Part run_part_ = Part::kNone, sample_part_ = Part::kNone;
+    Error run_error_, sample_error_;
+    RunContents contents_;
+    OwnSamples own_;
+    std::optional<store::SampleRecord> record_;
+    std::shared_ptr<const analysis::SampleRouting> routing_;
+    std::optional<std::pair<std::uint64_t, std::int64_t>> wanted_;  ///< sample and step on screen or being loaded
+    OverlayChoices choices_;
+    std::optional<analysis::TokenHistory> history_;
+    std::optional<TrainingCurves> curves_;
+    QSet<QString> pending_;  ///< slots with a job under way
+    std::tuple<QString, std::int32_t, std::size_t> curves_of_;  ///< run, router, probes that curves_ was made of
+    bool running_own_ = false;
+};
+
+}  // namespace es::views

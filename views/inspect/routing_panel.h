@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where this sample's tokens went in one layer: picture, words, and the map of all layers.
+#pragma once
+
+#include <QComboBox>
+#include <QJsonObject>
+#include <QLabel>
+
+#include "views/inspect/expert_map.h"
+#include "views/inspect/inspect_model.h"
+#include "views/inspect/overlay_column.h"
+#include "views/overlay/token_chips.h"
+#include "views/widgets/panel_frame.h"
+
+namespace es::views {
+
+/// GUI thread only.
+class RoutingPanel : public PanelFrame {
+    Q_OBJECT
+public:
+    explicit RoutingPanel(InspectModel* model, QWidget* parent = nullptr);
+    [[nodiscard]] OverlayColumn* column() const { return column_; }
+    [[nodiscard]] TokenChips* chips() const { return chips_; }
+    [[nodiscard]] ExpertMap* map() const { return map_; }
+    [[nodiscard]] QJsonObject dumpData() const;
+    [[nodiscard]] QJsonValue dumpMap() const;
+
+private:
+    QWidget* makeRight();
+    void refresh();        ///< everything
+    void refreshOverlay(); ///< layer, mode or rank changed
+    void refreshMap();
+    void followChoice();
+    void fillLayers();
+    void fillHeader();
+    InspectModel* model_;
+    OverlayColumn* column_;
+    SegmentedControl *layers_, *ranks_;
+    QComboBox* many_layers_;
+    QLabel *rank_name_, *words_title_, *words_router_, *no_words_;
+    QWidget* map_heading_;
+    TokenChips* chips_;
+    ExpertMap* map_;
+    analysis::Panel panel_, map_panel_;
+    LayerIndex drawn_layer_;
+    bool routed_ = false;
+};
+
+}  // namespace es::views

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How the scrubber is drawn: strip of experts, curves, axes, playhead, read-out.
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+
+#include "views/inspect/scrubber_view.h"
+#include "views/inspect/token_words.h"
+#include "views/overlay/overlay_painter.h"
+#include "views/plots/axis_text.h"
+#include "views/theme/color_math.h"
+
+namespace es::views {
+namespace {
+
+constexpr double kLeft = 52, kRight = 54, kStripTop = 6, kStripHeight = 18, kPlotTop = 34, kBottom = 34;
+
+/// y of the curve at the point nearest to x; NaN without points.
+double valueNear(const analysis::Curve& curve, double x) {
+    double best = analysis::kMissing, distance = 1e300;
+    for (std::size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
+        if (!std::isfinite(curve.y[i]) || std::abs(curve.x[i] - x) >= distance) continue;
+        distance = std::abs(curve.x[i] - x);
+        best = curve.y[i];
+    }
+    return best;
+}
+
+}  // namespace
+
+QRectF ScrubberView::plotArea() const { return QRectF(kLeft, kPlotTop, std::max(40.0, width() - kLeft - kRight), std::max(20.0, height() - kPlotTop - kBottom)); }
+
+QRectF ScrubberView::stripArea() const { return QRectF(plotArea().left(), kStripTop, plotArea().width(), kStripHeight); }
+
+double ScrubberView::xOf(double step) const { return plotArea().left() + plotArea().width() * step / last_; }
+
+/// From half way to the checkpoint before to half way to the one after.
+QRectF ScrubberView::stripCell(std::size_t index) const {
+    const QRectF strip = stripArea();
+    const auto& steps = history_->step;
+    const auto x = [&](std::size_t i) { return xOf(static_cast<double>(steps[i])); };
+    double left = index > 0 ? (x(index - 1) + x(index)) / 2 : strip.left();
+    double right = index + 1 < steps.size() ? (x(index) + x(index + 1)) / 2 : x(index) + (index > 0 ? (x(index) - x(index - 1)) / 2 : strip.width());
+    left = std::max(left, strip.left());
+    right = std::clamp(right, left + 3, std::max(left + 3, strip.right()));
+    return QRectF(left, strip.top(), right - left, strip.height());
+}
+
+QString ScrubberView::readout(int index) const {
+    if (index < 0 || index >= static_cast<int>(steps_.size())) return {};
+    const std::int64_t step = steps_[static_cast<std::size_t>(index)];
+    QStringList parts{tr("step %1").arg(stepText(step))};
+    if (history_) {
+        const auto at = std::find(history_->step.begin(), history_->step.end(), step);
+        const auto place = static_cast<std::size_t>(at - history_->step.begin());
+        if (at != history_->step.end())
+            parts << (history_->expert[place] < 0 ? tr("no expert") : tr("expert %1 (%2)").arg(history_->expert[place]).arg(numberText(history_->weight[place])));
+    }
+    if (curves_) {
+        if (const double churn = valueNear(curves_->churn, static_cast<double>(step)); std::isfinite(churn) && index > 0) parts << tr("churn %1 %").arg(numberText(churn * 100, 1));
+        if (const double loss = valueNear(curves_->loss, static_cast<double>(step)); std::isfinite(loss)) parts << tr("loss %1").arg(numberText(loss));
+    }
+    return parts.join(QStringLiteral(" · "));
+}
+
+void ScrubberView::paintEvent(QPaintEvent*) {
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    paintAxes(painter);
+    paintStrip(painter);
+    paintCurves(painter);
+    if (steps_.empty()) return;
+    paintPlayhead(painter);
+    paintReadout(painter);
+}
+
+void ScrubberView::paintAxes(QPainter& painter) const {
+    const ThemeColors& colors = theme_->colors();
+    const QRectF area = plotArea();
+    painter.setFont(theme_->font(Theme::FontRole::kAxis));
+    const QFontMetrics metrics(painter.font());
+    const int levels = area.height() > 90 ? 4 : 2;
+    for (int i = 0; i <= levels; ++i) {
+        const double y = area.bottom() - area.height() * i / levels;
+        if (i > 0) {
+            painter.setPen(QPen(colors.gridLine, 1, Qt::DashLine));
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
+        }
+        painter.setPen(colors.muted);
+        painter.drawText(QRectF(0, y - 8, kLeft - 7, 16), Qt::AlignRight | Qt::AlignVCenter, numberText(static_cast<double>(i) / levels, levels == 4 ? 2 : 1));
+    }
+    const page::AxisRange range{0, last_, analysis::Scale::kLinear};
+    const page::Ticks ticks = screenTicks(range, area.width(), 90);
+    for (std::size_t i = 0; i < ticks.at.size(); ++i) {
+        const double x = xOf(ticks.at[i]);
+        painter.setPen(QPen(colors.faint, 1));
+        painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() + 4));
+        painter.setPen(colors.muted);
+        painter.drawText(QRectF(x - 40, area.bottom() + 4, 80, 14), Qt::AlignHCenter | Qt::AlignTop, ticks.labels[i]);
+    }
+    painter.setPen(QPen(colors.faint, 1));
+    painter.drawLine(area.topLeft(), area.bottomLeft());
+    painter.drawLine(area.bottomLeft(), area.bottomRight());
+    painter.setPen(colors.muted);
+    painter.drawText(QRectF(area.left(), height() - 15, area.width(), 14), Qt::AlignHCenter | Qt::AlignVCenter, page::titleWithExponent(tr("training step"), ticks.exponent));
+    painter.save();
+    painter.translate(8, area.center().y());
+    painter.rotate(-90);
+    QString title = largest_loss_ > 0 ? tr("churn · loss ÷ %1").arg(numberText(largest_loss_)) : tr("churn (share)");
+    if (metrics.horizontalAdvance(title) > area.height() + kBottom) title = largest_loss_ > 0 ? tr("churn · loss") : tr("churn");
+    painter.drawText(QRectF(-100, -8, 200, 16), Qt::AlignCenter, title);
+    painter.restore();
+}
+
+void ScrubberView::paintStrip(QPainter& painter) const {
+    const ThemeColors& colors = theme_->colors();
+    const QRectF strip = stripArea();
+    if (!history_ || history_->step.empty()) {
+        painter.setPen(colors.faint);
+        painter.setFont(theme_->font(Theme::FontRole::kSecondary));
+        painter.drawText(strip, Qt::AlignLeft | Qt::AlignVCenter, history_caption_);
+        return;
+    }
+    painter.setFont(theme_->font(Theme::FontRole::kAxis));
+    for (std::size_t i = 0; i < history_->step.size(); ++i) {
+        const QRectF cell = stripCell(i).adjusted(0, 0, -1, 0);
+        const int expert = history_->expert[i];
+        if (expert < 0) {
+            painter.setRenderHint(QPainter::Antialiasing, true);
+            paintHatching(painter, cell, colors.faint, 5, 1);
+            continue;
+        }
+        const QColor color = Theme::expertColor(expert, colors);
+        painter.setRenderHint(QPainter::Antialiasing, false);
+        painter.fillRect(cell, color);
+        painter.setRenderHint(QPainter::Antialiasing, true);
+        const QString number = QString::number(expert);
+        if (painter.fontMetrics().horizontalAdvance(number) + 4 > cell.width()) continue;
+        painter.setPen(Theme::inkOn(color));
+        painter.drawText(cell, Qt::AlignCenter, number);
+    }
+    painter.setPen(colors.muted);
+    painter.drawText(QRectF(strip.left() + 6, strip.bottom() + 1, strip.width(), 14), Qt::AlignLeft | Qt::AlignVCenter, history_caption_);
+}
+
+void ScrubberView::paintCurves(QPainter& painter) const {
+    if (!curves_) return;
+    const ThemeColors& colors = theme_->colors();
+    const QRectF area = plotArea();
+    for (const auto& spike : curves_->spikes) {
+        painter.setPen(QPen(colors.bad, 1, Qt::DashLine));
+        painter.drawLine(QPointF(xOf(spike.x), area.top()), QPointF(xOf(spike.x), area.bottom()));
+        painter.setFont(theme_->font(Theme::FontRole::kAxis));
+        painter.setPen(legibleOn(colors.bad, colors.panel));
+        painter.drawText(QRectF(xOf(spike.x) + 4, area.top() + 12, 260, 14), Qt::AlignLeft | Qt::AlignVCenter, QString::fromStdString(spike.label));
+    }
+    double taken = -1e9;
+    const auto draw = [&](const analysis::Curve& curve, double scale, const QColor& color, const QString& name, bool dots) {
+        if (curve.x.empty() || !(scale > 0)) return;
+        QPolygonF line;
+        painter.setBrush(Qt::NoBrush);
+        painter.setPen(QPen(color, 1.5));
+        const auto flush = [&] {
+            painter.drawPolyline(line);
+            if (dots) {
+                painter.setBrush(color);
+                for (const QPointF& point : line) painter.drawEllipse(point, 2, 2);
+                painter.setBrush(Qt::NoBrush);
+            }
+            line.clear();
+        };
+        QPointF last;
+        for (std::size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
+            if (!std::isfinite(curve.y[i])) {
+                flush();
+                continue;
+            }
+            last = QPointF(xOf(curve.x[i]), area.bottom() - area.height() * std::clamp(curve.y[i] / scale, 0.0, 1.0));
+            line << last;
+        }
+        flush();
+        double y = std::clamp(last.y(), area.top() + 6, area.bottom() - 6);
+        if (std::abs(y - taken) < 13) y = taken + (y >= taken && taken + 13 < area.bottom() ? 13 : -13);
+        taken = y;
+        painter.setFont(theme_->font(Theme::FontRole::kAxis));
+        painter.setPen(legibleOn(color, colors.panel));
+        painter.drawText(QRectF(last.x() + 6, y - 8, kRight, 16), Qt::AlignLeft | Qt::AlignVCenter, name);
+    };
+    draw(curves_->loss, largest_loss_, colors.muted, tr("loss"), false);
+    draw(curves_->churn, 1, Theme::color({analysis::ColorRole::Kind::kSeries, 1}, colors), tr("churn"), curves_->churn.x.size() <= 60);
+}
+
+void ScrubberView::paintPlayhead(QPainter& painter) const {
+    const ThemeColors& colors = theme_->colors();
+    const QRectF area = plotArea();
+    const double x = xOf(static_cast<double>(steps_[static_cast<std::size_t>(std::clamp(value(), 0, static_cast<int>(steps_.size()) - 1))]));
+    painter.setPen(QPen(colors.accent, 2));
+    painter.drawLine(QPointF(x, stripArea().top() - 4), QPointF(x, area.bottom()));
+    painter.setBrush(colors.accent);
+    painter.setPen(QPen(colors.panel, 1.5));
+    painter.drawEllipse(QPointF(x, area.bottom()), 6, 6);
+    if (!hasFocus()) return;
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(colors.accent, 2));
+    painter.drawEllipse(QPointF(x, area.bottom()), 9, 9);
+}
+
+void ScrubberView::paintReadout(QPainter& painter) const {
+    if (hovered_ < 0 || hovered_ >= static_cast<int>(steps_.size())) return;
+    const ThemeColors& colors = theme_->colors();
+    const QRectF area = plotArea();
+    const double x = xOf(static_cast<double>(steps_[static_cast<std::size_t>(hovered_)]));
+    painter.setPen(QPen(colors.faint, 1));
+    painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
+    painter.setFont(theme_->font(Theme::FontRole::kSecondary));
+    const QString text = readout(hovered_);
+    QRectF plate(0, 0, painter.fontMetrics().horizontalAdvance(text) + 16, 22);
+    plate.moveTopLeft(QPointF(x + 8, area.top() + 4));
+    if (plate.right() > width() - 4) plate.moveRight(x - 8);
+    plate.moveLeft(std::max(2.0, plate.left()));
+    painter.setPen(QPen(colors.line, 1));
+    painter.setBrush(colors.panel);
+    painter.drawRoundedRect(plate, 4, 4);
+    painter.setPen(colors.text);
+    painter.drawText(plate, Qt::AlignCenter, text);
+}
+
+}  // namespace es::views

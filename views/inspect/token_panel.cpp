@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "views/inspect/token_panel.h"
+
+#include <QHBoxLayout>
+#include <QJsonArray>
+#include <QPainter>
+#include <QScrollArea>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "views/inspect/inspect_dump.h"
+#include "views/inspect/panel_queries.h"
+#include "views/inspect/token_words.h"
+#include "views/models/panel_json.h"
+#include "views/overlay/picture_image.h"
+#include "views/widgets/chip.h"
+
+namespace es::views {
+namespace {
+constexpr int kCrop = 84;
+constexpr std::size_t kMostChips = 8;  // of a token with many experts (soft routing)
+}  // namespace
+
+TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model->context().theme, tr("Patch or word"), parent), model_(model) {
+    Theme* theme = model_->context().theme;
+    setObjectName(QStringLiteral("tokenPanel"));
+    auto* scroll = new QScrollArea(this);
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    auto* body = new QWidget;
+    auto* column = new QVBoxLayout(body);
+    column->setContentsMargins(10, 8, 10, 6);
+    column->setSpacing(6);
+    auto* top = new QHBoxLayout;
+    top->setSpacing(10);
+    crop_ = new QLabel(body);
+    crop_->setFixedSize(kCrop, kCrop);
+    crop_->setAlignment(Qt::AlignCenter);
+    crop_->setAccessibleName(tr("The selected patch or word"));
+    facts_ = new KeyValueTable(theme, body);
+    facts_->setValueAlignment(Qt::AlignRight);
+    top->addWidget(crop_, 0, Qt::AlignTop);
+    top->addWidget(facts_, 1);
+    column->addLayout(top);
+    chosen_ = new QWidget(body);
+    chosen_row_ = new FlowLayout(chosen_, 6, 4);
+    column->addWidget(chosen_);
+    column->addSpacing(4);
+    const auto heading = [&](const QString& text) {
+        auto* label = new QLabel(text, body);
+        label->setProperty("role", QStringLiteral("strong"));
+        column->addWidget(label);
+        return label;
+    };
+    bars_title_ = heading(tr("Router distribution"));
+    bars_ = new BarPlot(theme, body);
+    bars_->setObjectName(QStringLiteral("distribution"));
+    bars_->setMinimumHeight(150);
+    bars_->setMaximumHeight(190);
+    column->addWidget(bars_);
+    bars_note_ = new QLabel(body);
+    bars_note_->setWordWrap(true);
+    bars_note_->setProperty("role", QStringLiteral("muted"));
+    column->addWidget(bars_note_);
+    column->addSpacing(4);
+    path_title_ = heading(tr("Path through the layers"));
+    path_ = new TokenPathView(theme, body);
+    column->addWidget(path_);
+    column->addStretch(1);
+    scroll->setWidget(body);
+    setContent(scroll);
+    setDataText([this] { return toTabSeparated(distribution_); });
+    connect(bars_, &BarPlot::barClicked, this, [this](int expert) {
+        if (const auto* router = model_->router(model_->shown().token_modality)) model_->toggleExpert(router->id, expert);
+    });
+    connect(path_, &TokenPathView::routerClicked, this, [this](RouterId router) { model_->chooseRouter(router); });
+    connect(theme, &Theme::changed, this, &TokenPanel::refresh);
+    connect(model_, &InspectModel::runChanged, this, &TokenPanel::refresh);
+    connect(model_, &InspectModel::sampleChanged, this, &TokenPanel::refresh);
+    connect(model_, &InspectModel::choiceChanged, this, &TokenPanel::refresh);
+    refresh();
+}
+
+void TokenPanel::refresh() {
+    const Selection& shown = model_->shown();
+    distribution_ = {};
+    setPanelQuery(distributionQuery(*model_), model_->isOwn() ? tr("An own picture is not part of the run, so a figure could not draw it again") : tr("Select a patch or a word"));
+    if (model_->runPart() == InspectModel::Part::kFailed) return showFailed(model_->runError());
+    if (model_->runPart() != InspectModel::Part::kReady || !shown.token.valid() || !model_->record()) {
+        setTitle(tr("Patch or word"));
+        setContext({});
+        return showEmpty(tr("Nothing selected"), tr("Click a patch of the picture or a word of the caption to see what its router said."), {}, QStringLiteral("crosshair"));
+    }
+    QString name = tokenName(model_->record(), shown.token_modality, shown.token.value);
+    name[0] = name[0].toUpper();
+    setTitle(name);
+    const auto* router = model_->router(shown.token_modality);
+    setContext(router ? QString::fromStdString(longName(*router)) : QString());
+    const auto path = model_->path();
+    if (path.empty())
+        return showEmpty(tr("No routing recorded"),
+                         model_->routing() ? tr("No router took this token: its modality passes dense layers only.") : QString::fromStdString(model_->sampleError().message()), {},
+                         QStringLiteral("router"));
+    auto reading = std::find_if(path.begin(), path.end(), [&](const analysis::TokenReading& one) { return router && one.router.id == router->id; });
+    if (reading == path.end()) reading = path.begin();
+    showToken(path, *reading);
+    showReady();
+}
+
+void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, const analysis::TokenReading& reading) {
+    showCrop();
+    showChosen(reading);
+    std::vector<std::pair<QString, QString>> rows;
+    rows.emplace_back(tr("entropy"), std::isfinite(reading.entropy_nats) ? tr("%1 nats of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats)) : tr("not recorded"));
+    rows.emplace_back(tr("margin to %1").arg(reading.choices.size() == 1 ? tr("2nd") : reading.choices.size() == 2 ? tr("3rd") : tr("next")), numberText(reading.boundary_margin, 3));
+    if (reading.choices.size() > 1) rows.emplace_back(tr("margin 1st to 2nd"), numberText(reading.margin12, 3));
+    rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes: no expert took it") : tr("no"));
+    if (reading.masked) rows.emplace_back(tr("masked"), tr("yes"));
+    rows.emplace_back(tr("as"), QString::fromLatin1(toString(reading.objective).data()).replace(QLatin1Char('_'), QLatin1Char(' ')));
+    facts_->setRows(rows);
+    path_->setPath(path, reading.router.id);
+    const Selection& shown = model_->shown();
+    auto panel = model_->routing() ? analysis::tokenDistribution(*model_->routing(), reading.router.id, shown.token_modality, shown.token, reading.objective)
+                                   : Result<analysis::Panel>(jobFailed("No distribution", {}, {}));
+    bars_->setVisible(panel.has_value());
+    bars_title_->setVisible(panel.has_value());
+    QStringList notes;
+    if (panel) {
+        distribution_ = std::move(*panel);
+        bars_->setPanel(std::make_shared<const analysis::BarPanel>(std::get<analysis::BarPanel>(distribution_.content)));
+        for (const auto& note : distribution_.notes) notes << QString::fromStdString(note);
+    }
+    bars_note_->setText(notes.join(QStringLiteral(" · ")));
+    bars_note_->setVisible(!notes.isEmpty());
+}
+
+void TokenPanel::showChosen(const analysis::TokenReading& reading) {
+    while (QLayoutItem* item = chosen_row_->takeAt(0)) {
+        item->widget()->deleteLater();
+        item->widget()->hide();
+        delete item;
+    }
+    const Selection& shown = model_->shown();
+    for (std::size_t i = 0; i < std::min(reading.choices.size(), kMostChips); ++i) {
+        const auto& choice = reading.choices[i];
+        auto* chip = new Chip(model_->context().theme, tr("expert %1 · %2").arg(choice.expert).arg(numberText(choice.weight)),
+                              analysis::ColorRole{analysis::ColorRole::Kind::kExpert, choice.expert}, chosen_);
+        chip->setToolTip(tr("Combine weight %1, router probability %2. Click to bring expert %3 out.")
+                             .arg(numberText(choice.weight, 3), numberText(choice.probability, 3))
+                             .arg(choice.expert));
+        chip->setCheckable(true);
+        chip->setChecked(shown.expert.value == choice.expert && shown.router == reading.router.id);
+        connect(chip, &QAbstractButton::clicked, this, [this, id = reading.router.id, expert = choice.expert] { model_->toggleExpert(id, expert); });
+        chosen_row_->addWidget(chip);
+        chip->show();
+    }
+    chosen_->updateGeometry();
+}
+
+void TokenPanel::showCrop() {
+    const Selection& shown = model_->shown();
+    const auto* record = model_->record();
+    const qreal ratio = devicePixelRatioF();
+    QPixmap pixmap(QSize(kCrop, kCrop) * ratio);
+    pixmap.setDevicePixelRatio(ratio);
+    pixmap.fill(Qt::transparent);
+    QPainter painter(&pixmap);
+    painter.setRenderHint(QPainter::Antialiasing);
+    const ThemeColors& colors = model_->context().theme->colors();
+    const QRectF frame(0.5, 0.5, kCrop - 1, kCrop - 1);
+    const QRect pixels = shown.token_modality == Modality::kVision ? patchPixels(record->picture, record->grid_width, record->grid_height, shown.token.value) : QRect();
+    if (!pixels.isEmpty()) {
+        painter.fillRect(frame, Qt::white);
+        const QSizeF fitted = QSizeF(pixels.size()).scaled(frame.size(), Qt::KeepAspectRatio);
+        const QRectF target(frame.center() - QPointF(fitted.width() / 2, fitted.height() / 2), fitted);
+        painter.setRenderHint(QPainter::SmoothPixmapTransform, pixels.width() > 12);
+        painter.drawImage(target, toImage(record->picture), QRectF(pixels));
+        painter.setPen(QPen(colors.line, 1));
+        painter.setBrush(Qt::NoBrush);
+        painter.drawRect(frame);
+    } else {
+        painter.setPen(QPen(colors.line, 1));
+        painter.setBrush(colors.panelHeader);
+        painter.drawRoundedRect(frame, 4, 4);
+        const auto at = static_cast<std::size_t>(std::max(0, shown.token.value));
+        const QString word = at < record->token_texts.size() ? QString::fromStdString(record->token_texts[at]) : QString::number(shown.token.value);
+        QFont font = model_->context().theme->font(Theme::FontRole::kTitle);
+        int px = 16;
+        font.setPixelSize(px);
+        while (px > 11 && QFontMetrics(font).horizontalAdvance(word) > kCrop - 8) font.setPixelSize(--px);
+        painter.setFont(font);
+        painter.setPen(colors.text);
+        painter.drawText(frame.adjusted(4, 4, -4, -4), Qt::AlignCenter, QFontMetrics(font).elidedText(word, Qt::ElideRight, kCrop - 8));
+    }
+    painter.end();
+    crop_->setPixmap(pixmap);
+}
+
+QJsonValue TokenPanel::dumpData() const {
+    if (state() != State::kReady) return {};
+    const Selection& shown = model_->shown();
+    QJsonArray path;
+    for (const auto& reading : path_->path()) path.append(toJson(reading));
+    QJsonObject out{{QStringLiteral("modality"), QString::fromLatin1(toString(shown.token_modality).data())},
+                     {QStringLiteral("token"), shown.token.value},
+                     {QStringLiteral("path"), path}};
+    out[QStringLiteral("distribution")] = toJson(distribution_);
+    return out;
+}
+
+}  // namespace es::views

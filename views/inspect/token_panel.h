@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The selected patch or word: what it is, what its router said, which way it took.
+#pragma once
+
+#include <QJsonObject>
+#include <QLabel>
+
+#include "views/inspect/inspect_model.h"
+#include "views/inspect/token_path_view.h"
+#include "views/plots/bar_plot.h"
+#include "views/widgets/flow_layout.h"
+#include "views/widgets/key_value_table.h"
+#include "views/widgets/panel_frame.h"
+
+namespace es::views {
+
+/// GUI thread only.
+class TokenPanel : public PanelFrame {
+    Q_OBJECT
+public:
+    explicit TokenPanel(InspectModel* model, QWidget* parent = nullptr);
+    [[nodiscard]] BarPlot* bars() const { return bars_; }
+    [[nodiscard]] TokenPathView* pathView() const { return path_; }
+    [[nodiscard]] KeyValueTable* facts() const { return facts_; }
+    [[nodiscard]] QJsonValue dumpData() const;
+
+private:
+    void refresh();
+    void showToken(const std::vector<analysis::TokenReading>& path, const analysis::TokenReading& reading);
+    void showCrop();
+    void showChosen(const analysis::TokenReading& reading);
+    InspectModel* model_;
+    QLabel *crop_, *path_title_, *bars_title_, *bars_note_;
+    QWidget* chosen_;
+    FlowLayout* chosen_row_;
+    KeyValueTable* facts_;
+    BarPlot* bars_;
+    TokenPathView* path_;
+    analysis::Panel distribution_;
+};
+
+}  // namespace es::views

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How patches, words and their routing are called on screen.
+#pragma once
+
+#include <QString>
+
+#include "analysis/figures/inspect_panels.h"
+
+namespace es::views {
+
+/// "patch (6, 7)" (row, column, from 0) or "word “goat”"; by number when the record does not know it.
+[[nodiscard]] QString tokenName(const store::SampleRecord* record, Modality modality, int index);
+
+/// "expert 5 (0.58), 2 (0.21)": what a token chose, best first.
+[[nodiscard]] QString choicesText(const analysis::TokenReading& reading);
+
+/// One line for hovering: "patch (6, 7) · expert 5 · weight 0.58 · entropy 1.31 nats". Without a reading the name alone.
+[[nodiscard]] QString readoutText(const QString& name, const analysis::TokenReading* reading);
+
+/// A number of a table: three significant places at most two decimals, "–" when not recorded.
+[[nodiscard]] QString numberText(double value, int decimals = 2);
+
+/// 24000 as "24 000", with a narrow no-break space.
+[[nodiscard]] QString stepText(std::int64_t step);
+
+}  // namespace es::views
