@@ -62,6 +62,8 @@ struct TokenReading {
     double entropy_nats = kMissing, max_entropy_nats = kMissing, margin12 = kMissing, boundary_margin = kMissing, chosen_mass = kMissing;
     bool masked = false, dropped = false;
 };
+/// One row of a table.
+[[nodiscard]] TokenReading readToken(const store::RoutingTable& table, std::int64_t row);
 /// The token's way through all routers that saw it, layers ascending. Empty when none did.
 [[nodiscard]] std::vector<TokenReading> tokenPath(const SampleRouting& routing, Modality modality, TokenIndex token, std::optional<Objective> objective = {});
 

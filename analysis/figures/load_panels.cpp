@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 
@@ -60,37 +59,6 @@ void noteReduction(std::int64_t steps, std::size_t columns, Panel& panel) {
     if (std::find(panel.notes.begin(), panel.notes.end(), note) == panel.notes.end()) panel.notes.push_back(note);
 }
 
-/// Load of a pooled router over both modalities: summed from the records, since shares alone cannot be added.
-Result<store::LoadHistory> pooledHistory(const store::RunReader& run, const store::RouterInfo& router, std::int64_t max_columns) {
-    auto records = run.loadRecords(router.id);
-    if (!records) return tl::unexpected(records.error());
-    const auto experts = static_cast<std::size_t>(router.experts);
-    std::map<std::int64_t, std::vector<double>> by_step;
-    for (const store::LoadRecord& record : *records) {
-        auto& counts = by_step[record.step];
-        counts.resize(experts, 0);
-        for (std::size_t e = 0; e < std::min(experts, record.counts_E.size()); ++e) counts[e] += record.counts_E[e];
-    }
-    store::LoadHistory history;
-    history.router = router;
-    history.steps = static_cast<std::int64_t>(by_step.size());
-    const std::size_t columns = max_columns > 0 ? std::min<std::size_t>(by_step.size(), static_cast<std::size_t>(max_columns)) : by_step.size();
-    std::vector<std::vector<double>> sums(columns, std::vector<double>(experts, 0));
-    std::size_t i = 0;
-    for (const auto& [step, counts] : by_step) {
-        const std::size_t column = i++ * columns / by_step.size();
-        if (column == history.step.size()) history.step.push_back(static_cast<double>(step));
-        for (std::size_t e = 0; e < experts; ++e) sums[column][e] += counts[e];
-    }
-    history.share_ES.assign(experts * columns, std::numeric_limits<float>::quiet_NaN());
-    for (std::size_t c = 0; c < columns; ++c) {
-        double total = 0;
-        for (const double n : sums[c]) total += n;
-        for (std::size_t e = 0; e < experts && total > 0; ++e) history.share_ES[e * columns + c] = static_cast<float>(sums[c][e] / total);
-    }
-    return history;
-}
-
 }  // namespace
 
 Result<Panel> loadHeatmap(const store::RunReader& run, RouterId router_id, Modality modality, std::int64_t max_columns) {
@@ -98,22 +66,9 @@ Result<Panel> loadHeatmap(const store::RunReader& run, RouterId router_id, Modal
     const auto found = std::find_if(routers.begin(), routers.end(), [&](const store::RouterInfo& r) { return r.id == router_id; });
     if (found == routers.end()) return noRouters(run, "expert load");
     const store::RouterInfo& router = *found;
-    store::LoadHistory history;
-    if (modality != Modality::kUnknown) {
-        auto one = run.loadHistory(router.id, modality, max_columns);
-        if (!one) return tl::unexpected(one.error());
-        history = std::move(*one);
-    } else {
-        auto all = histories(run, router, max_columns);
-        if (!all) return tl::unexpected(all.error());
-        if (all->size() == 1) {
-            history = std::move(all->front());
-        } else if (!all->empty()) {
-            auto pooled = pooledHistory(run, router, max_columns);
-            if (!pooled) return tl::unexpected(pooled.error());
-            history = std::move(*pooled);
-        }
-    }
+    auto read = run.loadHistory(router.id, modality, max_columns);
+    if (!read) return tl::unexpected(read.error());
+    const store::LoadHistory& history = *read;
     if (history.step.empty()) return noRouters(run, "expert load");
     const auto experts = static_cast<std::size_t>(router.experts);
     const std::size_t columns = history.step.size();

@@ -198,7 +198,7 @@ std::string heldOutName(const store::RunReader& run, const std::string& metric) 
 
 std::string memoryName(const store::RunReader& run) {
     const std::vector<std::string> names = run.scalarNames();
-    for (const char* name : {"memory/peak_mb", "memory/rss_mb", "memory/used_mb"})
+    for (const char* name : {"memory/peak_mb", "memory/resident_mb"})
         if (has(names, name)) return name;
     return {};
 }

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "analysis/figures/inspect_panels.h"
+#include "analysis/figures/wording.h"
+#include "analysis/metrics/confidence.h"
+#include "analysis/metrics/weighing.h"
+#include "engine/base/hash.h"
+
+namespace es::analysis {
+namespace {
+
+store::RoutingTable ofSample(const store::RoutingTable& table, std::uint64_t sample) {
+    std::vector<std::uint8_t> include(static_cast<std::size_t>(table.tokens), 0);
+    for (std::size_t t = 0; t < include.size() && t < table.sample_T.size(); ++t) include[t] = table.sample_T[t] == sample;
+    return selectTokens(table, include);
+}
+
+/// Newest probe of the variant, or the one of `step`.
+std::optional<store::ProbeKey> probeAt(const store::RunReader& run, std::int64_t step, const std::string& variant) {
+    std::optional<store::ProbeKey> best;
+    for (const store::ProbeKey& key : run.probes())
+        if (key.variant == variant && (step < 0 || key.step == step) && (!best || key.step > best->step)) best = key;
+    return best;
+}
+
+/// Tries traced steps nearest to `step` first. Each try is one small read, and a sample recurs once an epoch.
+Result<bool> fromTrace(const store::RunReader& run, std::uint64_t sample, std::int64_t step, SampleRouting& routing) {
+    constexpr std::size_t kTries = 512;
+    std::vector<std::int64_t> steps = run.tracedSteps();
+    const std::vector<store::RouterInfo> routers = run.routers();
+    if (steps.empty() || routers.empty()) return false;
+    const std::int64_t wanted = step < 0 ? steps.back() : step;
+    std::stable_sort(steps.begin(), steps.end(), [wanted](std::int64_t a, std::int64_t b) { return std::llabs(a - wanted) < std::llabs(b - wanted); });
+    for (std::size_t i = 0; i < std::min(steps.size(), kTries); ++i) {
+        std::vector<store::RoutingTable> tables;
+        std::int64_t tokens = 0;
+        for (const store::RouterInfo& router : routers) {
+            auto table = run.trace({router.id, steps[i], steps[i], sample, -1});
+            if (!table) return tl::unexpected(table.error());
+            tokens += table->tokens;
+            tables.push_back(std::move(*table));
+        }
+        if (tokens == 0) continue;
+        routing.routing = std::move(tables);
+        routing.step = steps[i];
+        routing.source = "trace";
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t sample, std::int64_t step, const std::string& variant) {
+    SampleRouting routing;
+    auto record = run.sample(sample);
+    if (!record) return tl::unexpected(record.error());
+    routing.sample = std::move(*record);
+    if (run.routers().empty()) {
+        routing.source = "none";
+        routing.notes.push_back("this model is dense: it has no routers");
+        return routing;
+    }
+    if (const auto key = probeAt(run, step, variant)) {
+        std::int64_t tokens = 0;
+        for (const store::RouterInfo& router : run.routers()) {
+            auto table = run.probe(*key, router.id);
+            if (!table) {
+                routing.notes.push_back(fmt::format("{}: {}", routerWords(router), table.error().message()));
+                continue;
+            }
+            routing.routing.push_back(ofSample(*table, sample));
+            tokens += routing.routing.back().tokens;
+        }
+        if (tokens > 0) {
+            routing.step = key->step;
+            routing.source = "probe";
+            return routing;
+        }
+        routing.routing.clear();
+    }
+    auto traced = fromTrace(run, sample, step, routing);
+    if (!traced) return tl::unexpected(traced.error());
+    if (!*traced)
+        return jobFailed("No routing of this sample", fmt::format("sample {} is neither in a probe nor in a traced step of this run", hashText(sample)),
+                         "Choose one of the probed samples, or run the sample through a checkpoint", run.folder().string());
+    routing.notes.push_back(fmt::format("from the traced training step {}: some tokens were masked", grouped(routing.step)));
+    return routing;
+}
+
+TokenReading readToken(const store::RoutingTable& table, std::int64_t row) {
+    const auto at = static_cast<std::size_t>(row);
+    const auto experts = static_cast<std::size_t>(table.router.experts);
+    TokenReading reading;
+    reading.router = table.router;
+    reading.objective = table.objective_T.empty() ? Objective::kImage : table.objective_T[at];
+    reading.masked = !table.masked_T.empty() && table.masked_T[at] != 0;
+    reading.max_entropy_nats = std::log(static_cast<double>(experts));
+    if (!table.probs_TE.empty()) {
+        const auto begin = table.probs_TE.begin() + static_cast<std::ptrdiff_t>(at * experts);
+        reading.probabilities_E.assign(begin, begin + static_cast<std::ptrdiff_t>(experts));
+        const ConfidenceStats stats = confidenceOf(reading.probabilities_E, table.router.layout == store::RoutingLayout::kFixedK ? table.router.k : 1);
+        reading.entropy_nats = stats.entropy_nats;
+        reading.margin12 = stats.margin12;
+        reading.boundary_margin = stats.boundary_margin;
+        reading.chosen_mass = 0;
+    } else {
+        if (!table.entropy_nats_T.empty()) reading.entropy_nats = table.entropy_nats_T[at];
+        if (!table.boundary_margin_T.empty()) reading.boundary_margin = table.boundary_margin_T[at];
+    }
+    bool any_kept = false;
+    for (const TokenChoice& choice : choicesOf(store::RoutingView(table), row)) {
+        TokenReading::Choice one{choice.expert, choice.weight, std::numeric_limits<float>::quiet_NaN(), choice.kept};
+        if (!reading.probabilities_E.empty()) {
+            one.probability = reading.probabilities_E[static_cast<std::size_t>(choice.expert)];
+            reading.chosen_mass += one.probability;
+        }
+        any_kept = any_kept || choice.kept;
+        reading.choices.push_back(one);
+    }
+    reading.dropped = !any_kept;
+    return reading;
+}
+
+std::vector<TokenReading> tokenPath(const SampleRouting& routing, Modality modality, TokenIndex token, std::optional<Objective> objective) {
+    std::vector<TokenReading> path;
+    for (const store::RoutingTable& table : routing.routing)
+        for (std::int64_t t = 0; t < table.tokens; ++t) {
+            const auto at = static_cast<std::size_t>(t);
+            if (table.position_T.empty() || table.position_T[at] != token.value) continue;
+            if (!table.modality_T.empty() && table.modality_T[at] != modality) continue;
+            if (objective && !table.objective_T.empty() && table.objective_T[at] != *objective) continue;
+            path.push_back(readToken(table, t));
+        }
+    std::stable_sort(path.begin(), path.end(), [](const TokenReading& a, const TokenReading& b) { return a.router.layer < b.router.layer; });
+    return path;
+}
+
+Result<TokenHistory> tokenHistory(const store::RunReader& run, std::uint64_t sample, RouterId router, Modality modality, TokenIndex token, const JobContext& context) {
+    TokenHistory history;
+    std::vector<store::ProbeKey> keys;
+    for (const store::ProbeKey& key : run.probes())
+        if (key.variant == "trained") keys.push_back(key);
+    std::sort(keys.begin(), keys.end());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (context.stopRequested()) return stopped("Reading the token's history");
+        context.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(keys.size()), "Reading probes");
+        auto table = run.probe(keys[i], router);
+        if (!table) return tl::unexpected(table.error());
+        history.router = table->router;
+        SampleRouting one;
+        one.routing.push_back(ofSample(*table, sample));
+        std::vector<TokenReading> path = tokenPath(one, modality, token, {});
+        // The pair stands for the sample where it ran as one, as in the overlay.
+        std::stable_sort(path.begin(), path.end(), [](const TokenReading& a, const TokenReading& b) { return a.objective > b.objective; });
+        history.step.push_back(keys[i].step);
+        const bool chosen = !path.empty() && !path.front().choices.empty();
+        history.expert.push_back(chosen ? path.front().choices.front().expert : -1);
+        history.weight.push_back(chosen ? path.front().choices.front().weight : 0);
+    }
+    if (history.step.empty())
+        return jobFailed("No history of this token", "the run has no probes yet", "Probes are written with every checkpoint", run.folder().string());
+    return history;
+}
+
+}  // namespace es::analysis
