@@ -52,6 +52,7 @@ public:
     /// Looks below these folders for runs, again every two seconds.
     void setFolders(const QStringList& folders);
     void addRun(const QString& folder);
+    [[nodiscard]] const QStringList& folders() const { return folders_; }
     [[nodiscard]] const std::vector<store::RunSummary>& runs() const { return runs_; }
     [[nodiscard]] bool listed() const { return listed_; }  ///< the first listing has come back
     /// Opens on first use; the same object for the same folder.

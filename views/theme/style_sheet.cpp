@@ -45,6 +45,7 @@ QToolButton { background: transparent; border: 2px solid transparent; border-rad
 QToolButton:hover { background: @button; color: @text; }
 QToolButton:pressed, QToolButton:checked { background: @accentGround; color: @accentText; }
 QToolButton:focus { border-color: @accent; }
+QToolButton[toggle="true"] { padding: 0px 6px; }
 QToolButton:disabled { color: @disabled; }
 QToolButton::menu-indicator { image: none; width: 0px; }
 
@@ -60,6 +61,11 @@ QLineEdit[problem="true"], QAbstractSpinBox[problem="true"] { border-color: @bad
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 16px; border: none; background: transparent; }
 QAbstractSpinBox::up-arrow { image: url(@iconfolder/chevron-up.svg); width: 10px; height: 10px; }
 QAbstractSpinBox::down-arrow { image: url(@iconfolder/chevron-down.svg); width: 10px; height: 10px; }
+QComboBox[compact="true"] { min-height: 18px; padding: 0px 4px 0px 6px; border: 1px solid transparent; background: transparent; font-size: 12px; color: @muted; }
+QComboBox[compact="true"]:hover { background: @button; color: @text; }
+QComboBox[compact="true"]:focus { border: 2px solid @accent; padding: 0px 3px 0px 5px; }
+QComboBox[compact="true"]:on { background: @button; color: @text; }
+QLineEdit[compact="true"] { min-height: 18px; padding: 0px 4px; font-size: 12px; }
 QComboBox::drop-down { border: none; width: 20px; }
 QComboBox::down-arrow { image: url(@iconfolder/chevron-down.svg); width: 12px; height: 12px; }
 QComboBox QAbstractItemView { background: @panel; border: 1px solid @line; border-radius: 5px; padding: 4px; selection-background-color: @accentGround;

@@ -12,7 +12,7 @@ ElidedLabel::ElidedLabel(const QString& text, QWidget* parent) : QLabel(parent) 
 }
 
 void ElidedLabel::setText(const QString& text) {
-    if (text == full_ && !QLabel::text().isEmpty()) return;
+    if (text == full_) return;
     full_ = text;
     setAccessibleName(text);
     updateGeometry();
@@ -39,7 +39,9 @@ void ElidedLabel::changeEvent(QEvent* event) {
 }
 
 void ElidedLabel::elide() {
-    const QString shown = fontMetrics().elidedText(full_, mode_, width());
+    // A few letters and dots tell nobody anything.
+    const bool hopeless = full_.size() > 8 && width() < fontMetrics().averageCharWidth() * 7;
+    const QString shown = hopeless ? QString() : fontMetrics().elidedText(full_, mode_, width());
     if (shown != QLabel::text()) QLabel::setText(shown);
     setToolTip(shown == full_ ? QString() : full_);
 }

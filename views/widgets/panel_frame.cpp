@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "views/widgets/panel_frame.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QContextMenuEvent>
+#include <QMenu>
+#include <QPainter>
+#include <QPainterPath>
+#include <QVBoxLayout>
+
+namespace es::views {
+
+PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QFrame(parent), theme_(theme) {
+    const ThemeMetrics& m = theme_->metrics();
+    setFrameShape(QFrame::NoFrame);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(1, 1, 1, 1);
+    column->setSpacing(0);
+
+    header_ = new QWidget(this);
+    header_->setFixedHeight(m.header + 2);
+    header_row_ = new QHBoxLayout(header_);
+    header_row_->setContentsMargins(10, 0, 4, 0);
+    header_row_->setSpacing(6);
+    title_ = new ElidedLabel(title, header_);
+    title_->setFont(theme_->font(Theme::FontRole::kTitle));
+    title_->setProperty("role", QStringLiteral("title"));
+    title_->setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Preferred);
+    context_ = new ElidedLabel({}, header_);
+    context_->setProperty("role", QStringLiteral("muted"));
+    context_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    context_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    menu_button_ = new IconButton(theme_, QStringLiteral("more"), tr("More for this panel"), header_);
+    header_row_->addWidget(title_);
+    header_row_->addWidget(context_, 1);
+    header_row_->addWidget(menu_button_);
+    column->addWidget(header_);
+
+    stack_ = new QStackedWidget(this);
+    empty_ = new EmptyState(theme_, stack_);
+    holder_ = new QWidget(stack_);
+    auto* inside = new QVBoxLayout(holder_);
+    inside->setContentsMargins(0, 0, 0, 0);
+    stack_->addWidget(empty_);
+    stack_->addWidget(holder_);
+    column->addWidget(stack_, 1);
+
+    foot_ = new QWidget(this);
+    auto* foot_row = new QHBoxLayout(foot_);
+    foot_row->setContentsMargins(10, 0, 10, 4);
+    foot_row->setSpacing(4);
+    notes_icon_ = new QLabel(foot_);
+    notes_label_ = new ElidedLabel({}, foot_);
+    notes_label_->setProperty("role", QStringLiteral("muted"));
+    notes_label_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    foot_row->addWidget(notes_icon_);
+    foot_row->addWidget(notes_label_, 1);
+    foot_->hide();
+    column->addWidget(foot_);
+
+    setAccessibleName(title);
+    connect(menu_button_, &QToolButton::clicked, this, [this] { panelMenu()->popup(menu_button_->mapToGlobal(QPoint(0, menu_button_->height() + 2))); });
+    connect(theme_, &Theme::changed, this, [this] {
+        showNotes();
+        update();
+    });
+    empty_->show(QStringLiteral("clock"), tr("Nothing here yet"), {});
+}
+
+void PanelFrame::setTitle(const QString& title) {
+    title_->setText(title);
+    setAccessibleName(title);
+}
+
+void PanelFrame::setContext(const QString& context) { context_->setText(context); }
+
+void PanelFrame::setContent(QWidget* content, const QMargins& margins) {
+    delete content_;
+    content_ = content;
+    holder_->layout()->setContentsMargins(margins);
+    holder_->layout()->addWidget(content);
+}
+
+void PanelFrame::addHeaderWidget(QWidget* widget) { header_row_->insertWidget(header_row_->count() - 1, widget, 0, Qt::AlignVCenter); }
+
+IconButton* PanelFrame::addTool(const QString& icon, const QString& tip, std::function<void()> run) {
+    auto* button = new IconButton(theme_, icon, tip, header_);
+    addHeaderWidget(button);
+    connect(button, &QToolButton::clicked, this, [run = std::move(run)] { run(); });
+    return button;
+}
+
+void PanelFrame::enter(State state) {
+    const bool content = state == State::kReady || state == State::kPartial || (state == State::kLoading && has_shown_);
+    if (state != State::kPartial) partial_note_.clear();
+    if (state == State::kReady || state == State::kPartial) has_shown_ = true;
+    if (state == State::kEmpty || state == State::kFailed) has_shown_ = false;
+    stack_->setCurrentWidget(content ? holder_ : empty_);
+    showNotes();
+    if (state == state_) return;
+    state_ = state;
+    Q_EMIT stateChanged();
+}
+
+void PanelFrame::showReady() { enter(State::kReady); }
+
+void PanelFrame::showPartial(const QString& note) {
+    partial_note_ = note;
+    enter(State::kPartial);
+}
+
+void PanelFrame::showLoading(const QString& words) {
+    if (!has_shown_) empty_->show(QStringLiteral("clock"), words.isEmpty() ? tr("Loading…") : words, {});
+    enter(State::kLoading);
+}
+
+void PanelFrame::showEmpty(const QString& headline, const QString& words, const Action& action, const QString& icon) {
+    empty_->show(icon, headline, words, action.text, action.run);
+    enter(State::kEmpty);
+}
+
+void PanelFrame::showFailed(const Error& error, const Action& retry) {
+    QStringList words;
+    for (const std::string& part : {error.why, error.remedy, error.path})
+        if (!part.empty()) words << QString::fromStdString(part);
+    empty_->show(QStringLiteral("error"), QString::fromStdString(error.what.empty() ? std::string("This panel failed") : error.what), words.join(QLatin1Char('\n')),
+                 retry.text, retry.run, {analysis::ColorRole::Kind::kBad, 0});
+    enter(State::kFailed);
+}
+
+QString PanelFrame::stateName() const {
+    switch (state_) {
+        case State::kEmpty: return QStringLiteral("empty");
+        case State::kLoading: return QStringLiteral("loading");
+        case State::kPartial: return QStringLiteral("partial");
+        case State::kReady: return QStringLiteral("ready");
+        case State::kFailed: return QStringLiteral("failed");
+    }
+    return {};
+}
+
+void PanelFrame::setNotes(const QStringList& notes) {
+    if (notes == notes_) return;
+    notes_ = notes;
+    showNotes();
+}
+
+void PanelFrame::showNotes() {
+    QStringList all = notes_;
+    const bool partial = !partial_note_.isEmpty();
+    if (partial) all.prepend(partial_note_);
+    const bool shown = !all.isEmpty() && stack_->currentWidget() == holder_;
+    foot_->setVisible(shown);
+    if (!shown) return;
+    notes_icon_->setPixmap(theme_->icon(partial ? QStringLiteral("warning") : QStringLiteral("info"), partial ? theme_->colors().warn : theme_->colors().faint, 13));
+    notes_label_->setText(all.join(QStringLiteral(" · ")));
+    notes_label_->setToolTip(all.join(QLatin1Char('\n')));
+}
+
+void PanelFrame::setPanelQuery(std::optional<analysis::PanelQuery> query, const QString& why_not) {
+    query_ = std::move(query);
+    why_no_query_ = why_not;
+}
+
+QMenu* PanelFrame::panelMenu() {
+    if (!menu_) {
+        menu_ = new QMenu(this);
+        menu_->setToolTipsVisible(true);
+    }
+    menu_->clear();
+    if (extras_) {
+        extras_(menu_);
+        if (!menu_->isEmpty()) menu_->addSeparator();
+    }
+    const QColor ink = theme_->colors().muted;
+    QAction* send = menu_->addAction(QIcon(theme_->icon(QStringLiteral("send-to-figures"), ink)), tr("Send to Figures"));
+    send->setEnabled(query_.has_value() && (state_ == State::kReady || state_ == State::kPartial));
+    if (!send->isEnabled()) send->setToolTip(why_no_query_.isEmpty() ? tr("There is nothing in this panel to send yet") : why_no_query_);
+    connect(send, &QAction::triggered, this, [this] {
+        if (query_) Q_EMIT sendToFiguresRequested(*query_);
+    });
+    QAction* image = menu_->addAction(QIcon(theme_->icon(QStringLiteral("image"), ink)), tr("Copy image"));
+    connect(image, &QAction::triggered, this, [this] { QApplication::clipboard()->setPixmap(grab()); });
+    QAction* copy = menu_->addAction(QIcon(theme_->icon(QStringLiteral("copy"), ink)), tr("Copy data"));
+    copy->setEnabled(static_cast<bool>(data_text_));
+    if (!copy->isEnabled()) copy->setToolTip(tr("This panel has no data to copy"));
+    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(data_text_()); });
+    return menu_;
+}
+
+void PanelFrame::contextMenuEvent(QContextMenuEvent* event) {
+    panelMenu()->popup(event->globalPos());
+    event->accept();
+}
+
+void PanelFrame::resizeEvent(QResizeEvent* event) {
+    QFrame::resizeEvent(event);
+    update();
+}
+
+void PanelFrame::paintEvent(QPaintEvent*) {
+    const ThemeColors& c = theme_->colors();
+    const qreal radius = theme_->metrics().radius;
+    QPainter painter(this);
+    painter.setRenderHint(QPainter::Antialiasing);
+    QPainterPath outline;
+    outline.addRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius);
+    painter.fillPath(outline, c.panel);
+    painter.save();
+    painter.setClipPath(outline);
+    const int strip = header_->geometry().bottom() + 1;
+    painter.fillRect(QRect(0, 0, width(), strip), c.panelHeader);
+    painter.setPen(QPen(c.line, 1));
+    painter.drawLine(QPointF(0, strip - 0.5), QPointF(width(), strip - 0.5));
+    painter.restore();
+    painter.setPen(QPen(c.line, 1));
+    painter.drawPath(outline);
+}
+
+}  // namespace es::views
