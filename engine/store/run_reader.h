@@ -37,8 +37,8 @@ struct RunStatus {
 /// A curve, reduced to at most the asked number of points. Where points were merged, low and high keep their minimum and maximum.
 struct ScalarSeries {
     std::string name;
-    std::vector<double> step, value;  ///< value: the last of each bucket
-    std::vector<double> low, high;
+    std::vector<double> step, value;  ///< the last of each bucket
+    std::vector<double> low, high;    ///< over the finite values of the bucket; NaN when it has none
     std::int64_t points = 0;   ///< before reduction
     std::int64_t non_finite = 0;
 };
@@ -79,6 +79,7 @@ public:
     [[nodiscard]] virtual std::vector<std::string> scalarNames() const = 0;
     /// Empty series when the name is unknown. max_points <= 0: every point.
     [[nodiscard]] virtual Result<ScalarSeries> scalars(std::string_view name, std::int64_t max_points = -1, double first_step = -1e300, double last_step = 1e300) const = 0;
+    /// Modality::kUnknown adds up all modalities. max_columns <= 0: every step. Fails for an unknown router.
     [[nodiscard]] virtual Result<LoadHistory> loadHistory(RouterId router, Modality modality, std::int64_t max_columns = -1) const = 0;
     /// The load records as they are, steps ascending, for exact analyses.
     [[nodiscard]] virtual Result<std::vector<LoadRecord>> loadRecords(RouterId router, std::int64_t first_step = 0, std::int64_t last_step = -1) const = 0;
@@ -87,10 +88,12 @@ public:
 
     [[nodiscard]] virtual std::vector<ProbeKey> probes() const = 0;
     [[nodiscard]] virtual Result<RoutingTable> probe(const ProbeKey& key, RouterId router) const = 0;
+    /// The traced steps of the range one after the other, steps ascending; `step` of the result is the last of them. Empty when none match.
     [[nodiscard]] virtual Result<RoutingTable> trace(const TraceQuery& query) const = 0;
     [[nodiscard]] virtual std::vector<std::int64_t> tracedSteps() const = 0;
 
     [[nodiscard]] virtual std::vector<std::int64_t> evaluations() const = 0;  ///< steps, ascending
+    /// Of the validation split when there are several.
     [[nodiscard]] virtual Result<Evaluation> evaluation(std::int64_t step) const = 0;
 
     /// All samples without their pictures, in stored order.

@@ -15,10 +15,12 @@
 namespace es::store {
 
 struct RunWriterOptions {
-    std::int32_t rank = 0;
+    std::int32_t rank = 0;     ///< rank 0 makes the run and holds its lock; the others join and write only their own journals and segments
+    std::int32_t attempt = -1; ///< for other ranks: the attempt that rank 0 opened; -1: the next of this rank
     double flush_seconds = 1.0;     ///< records are on disk after this long ...
     std::int64_t flush_steps = 50;  ///< ... or this many steps, whichever comes first
     std::size_t queue_units = 256;  ///< bound of the queue; load and scalars wait when it is full, trace units are dropped and recorded as a gap
+    std::size_t queue_trace_bytes = 256u << 20;  ///< memory that queued trace units may take before they are dropped
     std::size_t segment_bytes = 64u << 20;
     double segment_seconds = 30;
 };
@@ -30,7 +32,9 @@ struct WriterCounters {
     double blocked_ms = 0;  ///< time that the calling thread waited for room
 };
 
-/// Thread: one caller (the engine's). Disk errors show up as a failed Status of the next call, and as an event when that can be written.
+/// Thread: one caller (the engine's). Disk errors show up as a failed Status of the next call, once each, and as an event when that can be
+/// written; the writer goes on trying. The writer itself records the events run_started, run_resumed, run_finished, run_stopped and
+/// trace_gap; a trainer that fails records "run_failed" before finish(false), which then adds no run_stopped.
 class RunWriter {
 public:
     /// Makes the run directory (or takes an empty one), locks it, writes run.toml and provenance.json and opens attempt 0.
@@ -38,7 +42,8 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<RunWriter>> create(const std::filesystem::path& folder, const config::RunConfig& config,
                                                                    const Provenance& provenance, std::span<const RouterInfo> routers,
                                                                    RunWriterOptions options = {});
-    /// Locks an existing run and opens a new attempt whose records supersede those of step >= start_step.
+    /// Locks an existing run and opens a new attempt whose records supersede those of step >= start_step: the first step that the new
+    /// attempt records. What belongs to the checkpoint it starts from (its evaluation, its probe) has a smaller step and stays.
     [[nodiscard]] static Result<std::unique_ptr<RunWriter>> resume(const std::filesystem::path& folder, std::int64_t start_step,
                                                                    const Provenance& provenance, RunWriterOptions options = {});
     virtual ~RunWriter() = default;  ///< flushes and closes
@@ -49,6 +54,8 @@ public:
     virtual Status event(Event event) = 0;
     /// One traced step: all its units, or none when the queue is full.
     virtual Status trace(std::int64_t step, std::vector<TraceUnit> units) = 0;
+    /// True when samples() need not be given this one: it is stored, or about to be.
+    [[nodiscard]] virtual bool hasSample(std::uint64_t hash) const = 0;
     /// Samples not yet in samples.h5 are added; known hashes cost nothing.
     virtual Status samples(std::vector<SampleRecord> samples) = 0;
     /// Written whole or not at all.

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/store/packing.h"
+
+#include <bit>
+#include <cstring>
+
+namespace es::store {
+namespace {
+
+template <class T>
+void pack(std::span<const T> values, int bits, std::vector<std::uint8_t>& out) {
+    const std::size_t at = out.size();
+    const std::size_t bytes = packedBytes(values.size(), bits);
+    out.resize(at + bytes);
+    std::uint8_t* write = out.data() + at;
+    if (static_cast<std::size_t>(bits) == 8 * sizeof(T)) {
+        if (bytes > 0) std::memcpy(write, values.data(), bytes);
+        return;
+    }
+    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+    std::uint64_t pending = 0;
+    int held = 0;
+    for (const T value : values) {
+        pending |= (static_cast<std::uint64_t>(value) & mask) << held;
+        held += bits;
+        if (held >= 32) {
+            std::memcpy(write, &pending, 4);
+            write += 4;
+            pending >>= 32;
+            held -= 32;
+        }
+    }
+    for (; held > 0; held -= 8, pending >>= 8) *write++ = static_cast<std::uint8_t>(pending);
+}
+
+template <class T>
+void unpack(std::span<const std::uint8_t> packed, int bits, std::span<T> out) {
+    if (static_cast<std::size_t>(bits) == 8 * sizeof(T)) {
+        if (!out.empty()) std::memcpy(out.data(), packed.data(), out.size_bytes());
+        return;
+    }
+    const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+    std::uint64_t pending = 0;
+    int held = 0;
+    std::size_t at = 0;
+    for (T& value : out) {
+        while (held < bits) {
+            pending |= static_cast<std::uint64_t>(packed[at++]) << held;
+            held += 8;
+        }
+        value = static_cast<T>(pending & mask);
+        pending >>= bits;
+        held -= bits;
+    }
+}
+
+}  // namespace
+
+int bitsFor(std::uint32_t largest) { return largest == 0 ? 1 : static_cast<int>(std::bit_width(largest)); }
+
+void packBits(std::span<const std::uint16_t> values, int bits, std::vector<std::uint8_t>& out) { pack(values, bits, out); }
+void packBits(std::span<const std::uint32_t> values, int bits, std::vector<std::uint8_t>& out) { pack(values, bits, out); }
+void unpackBits(std::span<const std::uint8_t> packed, int bits, std::span<std::uint16_t> out) { unpack(packed, bits, out); }
+void unpackBits(std::span<const std::uint8_t> packed, int bits, std::span<std::uint32_t> out) { unpack(packed, bits, out); }
+
+void packFlags(std::span<const std::uint8_t> values, std::vector<std::uint8_t>& out) {
+    const std::size_t at = out.size();
+    out.resize(at + packedBytes(values.size(), 1));
+    for (std::size_t i = 0; i < values.size(); ++i)
+        if (values[i] != 0) out[at + i / 8] = static_cast<std::uint8_t>(out[at + i / 8] | (1u << (i % 8)));
+}
+void unpackFlags(std::span<const std::uint8_t> packed, std::span<std::uint8_t> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = (packed[i / 8] >> (i % 8)) & 1;
+}
+
+// Branch-free for finite values so that the compiler turns the loops into vector code.
+std::uint16_t floatToHalf(float value) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t sign = (bits >> 16) & 0x8000u;
+    const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
+    // Normal halves: shift the exponent's bias and round to nearest even by adding half of the lost bits.
+    const std::uint32_t rounded = (magnitude - 0x38000000u + 0xFFFu + ((magnitude >> 13) & 1u)) >> 13;
+    // Subnormal halves: adding 0.5 in float aligns the mantissa so that the processor rounds for us.
+    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3F000000u;
+    std::uint32_t half = magnitude < 0x38800000u ? subnormal : rounded;
+    half = magnitude >= 0x477FF000u ? 0x7C00u : half;
+    half = magnitude > 0x7F800000u ? 0x7E00u : half;
+    return static_cast<std::uint16_t>(sign | half);
+}
+
+float halfToFloat(std::uint16_t half) {
+    const std::uint32_t sign = (static_cast<std::uint32_t>(half) & 0x8000u) << 16;
+    const std::uint32_t magnitude = half & 0x7FFFu;
+    const std::uint32_t normal = (magnitude << 13) + 0x38000000u;
+    const std::uint32_t special = (magnitude << 13) | 0x7F800000u;
+    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1.0p-24f);
+    std::uint32_t bits = magnitude < 0x0400u ? subnormal : normal;
+    bits = magnitude >= 0x7C00u ? special : bits;
+    return std::bit_cast<float>(sign | bits);
+}
+
+void appendHalves(std::span<const float> values, std::vector<std::uint16_t>& out) {
+    const std::size_t at = out.size();
+    out.resize(at + values.size());
+    std::uint16_t* write = out.data() + at;
+    for (std::size_t i = 0; i < values.size(); ++i) write[i] = floatToHalf(values[i]);
+}
+void readHalves(std::span<const std::uint16_t> halves, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = halfToFloat(halves[i]);
+}
+
+}  // namespace es::store
