@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/kernels/packed_attention_cpu.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "engine/kernels/gemm.h"
+#include "engine/kernels/vector_math.h"
+#include "engine/kernels/work_items.h"
+
+namespace es::engine::kernels {
+namespace {
+
+/// Row of the packed matrix of each position of a sequence.
+template <class Visit>
+void forEachRow(const SequenceRows& rows, const Visit& visit) {
+    std::int64_t position = 0;
+    for (std::int64_t r = 0; r < rows.first_count; ++r) visit(position++, rows.first_begin + r);
+    for (std::int64_t r = 0; r < rows.second_count; ++r) visit(position++, rows.second_begin + r);
+}
+
+template <class T>
+void gather(const SequenceRows& rows, const T* source, std::int64_t stride, std::int64_t columns, T* target) {
+    forEachRow(rows, [&](std::int64_t position, std::int64_t row) {
+        std::memcpy(target + position * columns, source + row * stride, static_cast<std::size_t>(columns) * sizeof(T));
+    });
+}
+
+template <class T>
+void scatter(const SequenceRows& rows, const T* source, std::int64_t columns, T* target, std::int64_t stride) {
+    forEachRow(rows, [&](std::int64_t position, std::int64_t row) {
+        std::memcpy(target + row * stride, source + position * columns, static_cast<std::size_t>(columns) * sizeof(T));
+    });
+}
+
+/// Memory of a thread that grows to the longest sequence it has seen.
+template <class T>
+T* scratch(std::int64_t elements) {
+    thread_local std::vector<T> memory;
+    if (memory.size() < static_cast<std::size_t>(elements)) memory.resize(static_cast<std::size_t>(elements));
+    return memory.data();
+}
+
+}  // namespace
+
+template <class T>
+void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* out_ND, T* log_sums_NA) {
+    const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
+    const T scale = T(1) / std::sqrt(static_cast<T>(c));
+    forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, [&](std::int64_t item) {
+        const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
+        const std::int64_t head = item % heads, length = rows.size();
+        if (length == 0) return;
+        T* q = scratch<T>(length * (4 * c + length + 1));
+        T *k = q + length * c, *v = k + length * c, *o = v + length * c, *p = o + length * c, *log_sums = p + length * length;
+        gather(rows, qkv_N3D + head * c, 3 * d, c, q);
+        gather(rows, qkv_N3D + d + head * c, 3 * d, c, k);
+        gather(rows, qkv_N3D + 2 * d + head * c, 3 * d, c, v);
+        multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
+        softmaxRows(p, scale, length, length, log_sums);
+        multiplyNN<T>(length, c, length, {p, length}, {v, c}, T(0), {o, c});
+        scatter(rows, o, c, out_ND + head * c, d);
+        scatter(rows, log_sums, 1, log_sums_NA + head, heads);
+    });
+}
+
+template <class T>
+void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* log_sums_NA, const T* dout_ND, T* dqkv_N3D) {
+    const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
+    const T scale = T(1) / std::sqrt(static_cast<T>(c));
+    forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, [&](std::int64_t item) {
+        const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
+        const std::int64_t head = item % heads, length = rows.size();
+        if (length == 0) return;
+        T* q = scratch<T>(length * (8 * c + 2 * length + 2));
+        T *k = q + length * c, *v = k + length * c, *o = v + length * c, *dout = o + length * c;
+        T *dq = dout + length * c, *dk = dq + length * c, *dv = dk + length * c;
+        T *p = dv + length * c, *dp = p + length * length, *log_sums = dp + length * length, *dots = log_sums + length;
+        gather(rows, qkv_N3D + head * c, 3 * d, c, q);
+        gather(rows, qkv_N3D + d + head * c, 3 * d, c, k);
+        gather(rows, qkv_N3D + 2 * d + head * c, 3 * d, c, v);
+        gather(rows, out_ND + head * c, d, c, o);
+        gather(rows, dout_ND + head * c, d, c, dout);
+        gather(rows, log_sums_NA + head, heads, 1, log_sums);
+        for (std::int64_t i = 0; i < length; ++i) dots[i] = dot(o + i * c, dout + i * c, c);
+        multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
+        softmaxFromLogSums(p, scale, length, length, log_sums);
+        multiplyTN<T>(length, c, length, {p, length}, {dout, c}, T(0), {dv, c});
+        multiplyNT<T>(length, length, c, {dout, c}, {v, c}, T(0), {dp, length});
+        softmaxGradient(dp, p, dots, scale, length, length);
+        multiplyNN<T>(length, c, length, {dp, length}, {k, c}, T(0), {dq, c});
+        multiplyTN<T>(length, c, length, {dp, length}, {q, c}, T(0), {dk, c});
+        scatter(rows, dq, c, dqkv_N3D + head * c, 3 * d);
+        scatter(rows, dk, c, dqkv_N3D + d + head * c, 3 * d);
+        scatter(rows, dv, c, dqkv_N3D + 2 * d + head * c, 3 * d);
+    });
+}
+
+template void packedAttentionForward(const AttentionShape&, const float*, float*, float*);
+template void packedAttentionForward(const AttentionShape&, const double*, double*, double*);
+template void packedAttentionBackward(const AttentionShape&, const float*, const float*, const float*, const float*, float*);
+template void packedAttentionBackward(const AttentionShape&, const double*, const double*, const double*, const double*, double*);
+
+}  // namespace es::engine::kernels

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Attention over sequences that lie packed in one matrix, on the CPU: no padding is computed, nothing of size L x L is kept.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace es::engine::kernels {
+
+/// The rows of one sequence: two runs, either of which may be empty (patches, then words).
+struct SequenceRows {
+    std::int64_t first_begin = 0, first_count = 0, second_begin = 0, second_count = 0;
+    [[nodiscard]] std::int64_t size() const { return first_count + second_count; }
+};
+
+struct AttentionShape {
+    std::int64_t width = 0, heads = 0;
+    std::span<const SequenceRows> sequences;
+};
+
+/// out = softmax(q kᵀ / sqrt(width / heads)) v within each sequence and head (heads are contiguous columns).
+/// `qkv` has rows of 3 · width: q, k, v. `log_sums` (rows x heads) keeps what backward needs. Rows in no sequence are not written.
+template <class T>
+void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* out_ND, T* log_sums_NA);
+
+/// Gradient of qkv; probabilities are computed again (FlashAttention, arXiv:2205.14135, without its tiling: sequences are short).
+template <class T>
+void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* log_sums_NA, const T* dout_ND, T* dqkv_N3D);
+
+}  // namespace es::engine::kernels

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/attention.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+namespace es::engine {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+class PackedAttentionFunction : public torch::autograd::Function<PackedAttentionFunction> {
+public:
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences,
+                              std::int64_t heads) {
+        const std::int64_t rows = qkv_N3D.size(0), width = qkv_N3D.size(1) / 3;
+        at::Tensor out_ND = at::empty({rows, width}, qkv_N3D.options()), log_sums_NA = at::empty({rows, heads}, qkv_N3D.options());
+        AT_DISPATCH_FLOATING_TYPES(qkv_N3D.scalar_type(), "packed_attention", [&] {
+            kernels::packedAttentionForward<scalar_t>({width, heads, sequences}, qkv_N3D.const_data_ptr<scalar_t>(), out_ND.data_ptr<scalar_t>(),
+                                                      log_sums_NA.data_ptr<scalar_t>());
+        });
+        std::vector<std::int64_t> flat{heads};
+        for (const kernels::SequenceRows& s : sequences) flat.insert(flat.end(), {s.first_begin, s.first_count, s.second_begin, s.second_count});
+        context->saved_data["shape"] = std::move(flat);
+        context->save_for_backward({qkv_N3D, out_ND, log_sums_NA});
+        return out_ND;
+    }
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const variable_list saved = context->get_saved_variables();
+        const std::vector<std::int64_t> flat = context->saved_data["shape"].toIntVector();
+        std::vector<kernels::SequenceRows> sequences;
+        for (std::size_t i = 1; i < flat.size(); i += 4) sequences.push_back({flat[i], flat[i + 1], flat[i + 2], flat[i + 3]});
+        const at::Tensor dout_ND = gradients[0].contiguous();
+        at::Tensor dqkv_N3D = at::empty_like(saved[0]);
+        AT_DISPATCH_FLOATING_TYPES(dout_ND.scalar_type(), "packed_attention_backward", [&] {
+            kernels::packedAttentionBackward<scalar_t>({dout_ND.size(1), flat[0], sequences}, saved[0].const_data_ptr<scalar_t>(),
+                                                       saved[1].const_data_ptr<scalar_t>(), saved[2].const_data_ptr<scalar_t>(),
+                                                       dout_ND.const_data_ptr<scalar_t>(), dqkv_N3D.data_ptr<scalar_t>());
+        });
+        return {dqkv_N3D, at::Tensor(), at::Tensor()};
+    }
+};
+
+}  // namespace
+
+at::Tensor packedAttentionReference(const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads) {
+    const std::int64_t width = qkv_N3D.size(1) / 3, batch = static_cast<std::int64_t>(sequences.size());
+    std::int64_t longest = 1;
+    for (const kernels::SequenceRows& s : sequences) longest = std::max(longest, s.size());
+    std::vector<std::int64_t> row_of_place(static_cast<std::size_t>(batch * longest), 0), place_of_row(static_cast<std::size_t>(qkv_N3D.size(0)), 0);
+    at::Tensor attended = at::zeros({batch, longest}, at::kBool);
+    for (std::int64_t b = 0; b < batch; ++b) {
+        const kernels::SequenceRows& s = sequences[static_cast<std::size_t>(b)];
+        for (std::int64_t i = 0; i < s.size(); ++i) {
+            const std::int64_t row = i < s.first_count ? s.first_begin + i : s.second_begin + i - s.first_count;
+            row_of_place[static_cast<std::size_t>(b * longest + i)] = row;
+            place_of_row[static_cast<std::size_t>(row)] = b * longest + i;
+        }
+        // A sequence without tokens attends to one place, so that no softmax is empty; nobody reads the result.
+        attended[b].narrow(0, 0, std::max<std::int64_t>(1, s.size())).fill_(true);
+    }
+    // Every padded place reads row 0 and is masked as a key.
+    const at::Device device = qkv_N3D.device();
+    const at::Tensor places = at::tensor(row_of_place, at::kLong).to(device), rows = at::tensor(place_of_row, at::kLong).to(device);
+    const at::Tensor padded = qkv_N3D.index_select(0, places).view({batch, longest, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
+    const at::Tensor out = at::scaled_dot_product_attention(padded[0], padded[1], padded[2], attended.to(device).view({batch, 1, 1, longest}));
+    return out.transpose(1, 2).reshape({batch * longest, width}).index_select(0, rows);
+}
+
+at::Tensor packedAttention(const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads) {
+    const bool fused = qkv_N3D.is_cpu() && (qkv_N3D.scalar_type() == at::kFloat || qkv_N3D.scalar_type() == at::kDouble);
+    if (!fused) return packedAttentionReference(qkv_N3D, sequences, heads);
+    return PackedAttentionFunction::apply(qkv_N3D.contiguous(), sequences, heads);
+}
+
+Attention::Attention(std::int64_t width, std::int64_t heads, const std::string& kind) : width_(width), heads_(heads) {
+    TORCH_CHECK(heads > 0 && width % heads == 0, "width ", width, " cannot be divided among ", heads, " heads");
+    if (kind == "shared") {
+        projections_.push_back(makeProjections(*this));
+        return;
+    }
+    TORCH_CHECK(kind == "decoupled", "unknown attention '", kind, "'");
+    for (const char* modality : {"v", "t"}) {
+        auto owner = register_module(modality, std::make_shared<torch::nn::Module>());
+        projections_.push_back(makeProjections(*owner));
+    }
+}
+
+Attention::Projections Attention::makeProjections(torch::nn::Module& owner) const {
+    Projections made;
+    made.norm = owner.register_module("norm", std::make_shared<LayerNorm>(width_));
+    made.qkv = owner.register_module("qkv", std::make_shared<Linear>(width_, 3 * width_));
+    made.out = owner.register_module("out", std::make_shared<Linear>(width_, width_));
+    return made;
+}
+
+at::Tensor Attention::forward(const at::Tensor& x_ND, const TokenLayout& layout) const {
+    const std::vector<std::int64_t> sizes{layout.vision_rows, layout.rows - layout.vision_rows};
+    at::Tensor qkv_N3D;
+    if (projections_.size() == 1) {
+        qkv_N3D = projections_[0].qkv->forward(projections_[0].norm->forward(x_ND));
+    } else {
+        const std::vector<at::Tensor> x = x_ND.split_with_sizes(sizes);
+        qkv_N3D = at::cat({projections_[0].qkv->forward(projections_[0].norm->forward(x[0])),
+                           projections_[1].qkv->forward(projections_[1].norm->forward(x[1]))});
+    }
+    const at::Tensor mixed_ND = packedAttention(qkv_N3D, layout.sequences, heads_);
+    if (projections_.size() == 1) return projections_[0].out->forward(mixed_ND);
+    const std::vector<at::Tensor> mixed = mixed_ND.split_with_sizes(sizes);
+    return at::cat({projections_[0].out->forward(mixed[0]), projections_[1].out->forward(mixed[1])});
+}
+
+}  // namespace es::engine

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Multi-head self-attention within each sequence of a packed batch. N rows, D width, A heads.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/model/linear.h"
+#include "engine/model/token_layout.h"
+
+namespace es::engine {
+
+/// softmax(q kᵀ / sqrt(D / A)) v for q, k, v in the columns of `qkv_N3D`, with gradient. On the CPU in fp32 and fp64 a packed kernel,
+/// otherwise padded and given to scaled_dot_product_attention.
+[[nodiscard]] at::Tensor packedAttention(const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads);
+
+/// The same by padding to the longest sequence: any device and precision, and what the packed kernel is checked against.
+[[nodiscard]] at::Tensor packedAttentionReference(const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads);
+
+/// Pre-LayerNorm attention sublayer, without the residual. "shared": one set of weights for both modalities (VLMo). "decoupled": the norm
+/// and all projections exist once for each modality and only the product of attention is common (BEiT-3's released code).
+class Attention : public torch::nn::Module {
+public:
+    Attention(std::int64_t width, std::int64_t heads, const std::string& kind);
+    [[nodiscard]] at::Tensor forward(const at::Tensor& x_ND, const TokenLayout& layout) const;
+
+private:
+    /// One modality's weights, or everybody's.
+    struct Projections {
+        std::shared_ptr<LayerNorm> norm;
+        std::shared_ptr<Linear> qkv, out;
+    };
+    Projections makeProjections(torch::nn::Module& owner) const;
+
+    std::int64_t width_, heads_;
+    std::vector<Projections> projections_;  ///< one, or vision then text
+};
+
+}  // namespace es::engine

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The feed-forward sublayer of one branch of one block: its LayerNorm, then a dense network or a mixture of experts; without the residual.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/model/forward_context.h"
+#include "engine/model/linear.h"
+#include "engine/model/moe_layer.h"
+
+namespace es::engine {
+
+class FeedForward : public torch::nn::Module {
+public:
+    ~FeedForward() override = default;
+    [[nodiscard]] virtual at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const = 0;
+};
+
+/// w2 · gelu(w1 · x + b1) + b2, times a frozen factor (1 for a plain dense model): the scaled dense twin of a sparse one.
+class DenseFeedForward : public FeedForward {
+public:
+    DenseFeedForward(std::int64_t width, std::int64_t hidden, double scale = 1.0);
+    [[nodiscard]] at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const override;
+
+private:
+    std::shared_ptr<LayerNorm> norm_;
+    at::Tensor w1_HD_, b1_H_, w2_DH_, b2_D_;
+    double scale_;
+};
+
+class SparseFeedForward : public FeedForward {
+public:
+    SparseFeedForward(std::int64_t width, const MoeOptions& options, const RouterPlace& place);
+    [[nodiscard]] at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const override;
+
+private:
+    std::shared_ptr<LayerNorm> norm_;
+    std::shared_ptr<MoeLayer> moe_;
+};
+
+}  // namespace es::engine

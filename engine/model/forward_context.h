@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the layers of one forward pass share.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "engine/model/vl_moe.h"
+
+namespace es::engine {
+
+/// Lives for one forward pass, on the training thread.
+struct ForwardContext {
+    const ForwardOptions& options;
+    std::vector<RouterLosses>& router_losses;  ///< each router appends its own
+};
+
+/// Tokens that a branch's feed-forward gets, and where they come from.
+struct BranchTokens {
+    at::Tensor x_TD;
+    const std::vector<TokenBlock>& blocks;  ///< the padded blocks
+    at::Tensor rows_T;                      ///< row of each token in the blocks; undefined: all rows in order
+};
+
+}  // namespace es::engine

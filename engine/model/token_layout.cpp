@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/token_layout.h"
+
+namespace es::engine {
+namespace {
+
+/// `valid_BL` is copied to the host if it is not there.
+WordRows makeWordRows(const TextStream& stream, std::int64_t begin) {
+    const at::Tensor valid_BL = stream.valid_BL.cpu().contiguous();
+    WordRows words;
+    words.samples = stream.ids_BL.size(0);
+    words.per_sample = stream.ids_BL.size(1);
+    words.begin = begin;
+    const bool* valid = valid_BL.const_data_ptr<bool>();
+    words.row_of_padded.reserve(static_cast<std::size_t>(valid_BL.numel()));
+    for (std::int64_t i = 0; i < valid_BL.numel(); ++i) {
+        words.row_of_padded.push_back(valid[i] ? begin + words.count++ : -1);
+        if (valid[i]) words.padded_of_row.push_back(i);
+    }
+    return words;
+}
+
+/// Appends the run of rows of each sample. Sequences of pairs exist already and get their second run.
+void addWordSequences(const WordRows& words, std::vector<kernels::SequenceRows>& sequences, std::size_t first_sequence) {
+    std::int64_t row = words.begin;
+    std::size_t next = 0;
+    for (std::int64_t sample = 0; sample < words.samples; ++sample) {
+        const std::int64_t limit = (sample + 1) * words.per_sample, start = row;
+        while (next < words.padded_of_row.size() && words.padded_of_row[next] < limit) ++next, ++row;
+        const std::size_t index = first_sequence + static_cast<std::size_t>(sample);
+        if (index == sequences.size()) sequences.emplace_back();
+        sequences[index].second_begin = start;
+        sequences[index].second_count = row - start;
+    }
+}
+
+at::Tensor rowsInBlocks(const WordRows& first, const WordRows& second, at::Device device) {
+    std::vector<std::int64_t> rows = first.padded_of_row;
+    const std::int64_t offset = first.samples * first.per_sample;
+    for (const std::int64_t row : second.padded_of_row) rows.push_back(offset + row);
+    if (static_cast<std::int64_t>(rows.size()) == offset + second.samples * second.per_sample) return {};
+    return at::tensor(rows, at::kLong).to(device);
+}
+
+void checkImages(const ImageStream& stream, const char* name) {
+    TORCH_CHECK(stream.patches_BPD.dim() == 3, name, ": patches have shape ", stream.patches_BPD.sizes());
+    TORCH_CHECK(stream.masked_BP.sizes() == stream.patches_BPD.sizes().slice(0, 2), name, ": masks have shape ", stream.masked_BP.sizes());
+}
+
+void checkTexts(const TextStream& stream, const char* name) {
+    TORCH_CHECK(stream.ids_BL.dim() == 2 && stream.valid_BL.sizes() == stream.ids_BL.sizes() && stream.masked_BL.sizes() == stream.ids_BL.sizes(),
+                name, ": ids ", stream.ids_BL.sizes(), ", valid ", stream.valid_BL.sizes(), ", masked ", stream.masked_BL.sizes());
+}
+
+}  // namespace
+
+TokenLayout makeTokenLayout(const Batch& batch) {
+    TORCH_CHECK(batch.pair_images.has_value() == batch.pair_texts.has_value(), "pairs need both pictures and texts");
+    TORCH_CHECK(batch.images || batch.texts || batch.pair_images, "the batch is empty");
+    TokenLayout layout;
+    at::Device device = at::kCPU;
+    if (batch.images) {
+        checkImages(*batch.images, "images");
+        layout.images = batch.images->patches_BPD.size(0);
+        layout.patches = batch.images->patches_BPD.size(1);
+        device = batch.images->patches_BPD.device();
+    }
+    if (batch.pair_images) {
+        checkImages(*batch.pair_images, "pair_images");
+        checkTexts(*batch.pair_texts, "pair_texts");
+        layout.pairs = batch.pair_images->patches_BPD.size(0);
+        TORCH_CHECK(batch.pair_texts->ids_BL.size(0) == layout.pairs, "as many pair pictures as pair texts are needed");
+        TORCH_CHECK(!batch.images || layout.patches == batch.pair_images->patches_BPD.size(1), "pictures differ in their number of patches");
+        layout.patches = batch.pair_images->patches_BPD.size(1);
+        device = batch.pair_images->patches_BPD.device();
+    }
+    if (batch.texts) {
+        checkTexts(*batch.texts, "texts");
+        device = batch.texts->ids_BL.device();
+    }
+
+    layout.image_rows = layout.images * layout.patches;
+    layout.vision_rows = layout.image_rows + layout.pairs * layout.patches;
+    for (std::int64_t sample = 0; sample < layout.images + layout.pairs; ++sample)
+        layout.sequences.push_back({sample * layout.patches, layout.patches, 0, 0});
+    layout.rows = layout.vision_rows;
+    if (batch.pair_texts) {
+        layout.pair_words = makeWordRows(*batch.pair_texts, layout.rows);
+        layout.rows += layout.pair_words.count;
+        addWordSequences(layout.pair_words, layout.sequences, static_cast<std::size_t>(layout.images));
+    }
+    if (batch.texts) {
+        layout.words = makeWordRows(*batch.texts, layout.rows);
+        layout.rows += layout.words.count;
+        addWordSequences(layout.words, layout.sequences, layout.sequences.size());
+    }
+
+    if (batch.images) layout.vision_blocks.push_back({Objective::kImage, Modality::kVision, layout.images, layout.patches});
+    layout.single_vision_blocks = layout.vision_blocks;
+    if (batch.pair_images) {
+        layout.vision_blocks.push_back({Objective::kPairImage, Modality::kVision, layout.pairs, layout.patches});
+        layout.text_blocks.push_back({Objective::kPairText, Modality::kText, layout.pairs, layout.pair_words.per_sample});
+    }
+    if (batch.texts) {
+        layout.text_blocks.push_back({Objective::kText, Modality::kText, layout.words.samples, layout.words.per_sample});
+        layout.single_text_blocks.push_back(layout.text_blocks.back());
+    }
+    layout.text_rows = rowsInBlocks(layout.pair_words, layout.words, device);
+    layout.single_text_rows = rowsInBlocks({}, layout.words, device);
+    return layout;
+}
+
+}  // namespace es::engine

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/vl_moe.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+#include "engine/model/account.h"
+#include "engine/model/embedding.h"
+#include "engine/model/forward_context.h"
+#include "engine/model/heads.h"
+#include "engine/model/initialization.h"
+#include "engine/model/multiway_block.h"
+#include "engine/model/token_layout.h"
+
+namespace es::engine {
+namespace {
+
+template <class T>
+bool contains(const std::vector<T>& list, const T& value) {
+    return std::ranges::find(list, value) != list.end();
+}
+
+MoeOptions moeOptions(const config::MoeOptions& options) {
+    return {options.experts, options.k, options.expert_width, options.router, options.dispatch, "weighted_sum", options.renormalize};
+}
+
+std::array<double, kObjectiveCount> objectiveWeights(const config::LossOptions& loss) {
+    return {loss.image, loss.text, loss.pair_image, loss.pair_text};
+}
+
+}  // namespace
+
+struct VlMoe::Impl {
+    config::RunConfig settings;
+    DataShape shape;
+    std::shared_ptr<Embedding> embedding;
+    std::vector<std::shared_ptr<MultiwayBlock>> blocks;
+    std::shared_ptr<Heads> heads;
+    std::vector<store::RouterInfo> routers;
+
+    std::shared_ptr<FeedForward> makeBranch(std::int64_t layer, Branch branch);
+    [[nodiscard]] double scaleOf(std::int64_t layer, const std::string& branch) const;
+};
+
+/// The factor of one branch: ffn_scales has one entry per MoE layer (in order of moe_layers) and branch (v before t).
+double VlMoe::Impl::scaleOf(std::int64_t layer, const std::string& branch) const {
+    if (settings.model.ffn != "scaled_dense") return 1.0;
+    std::size_t index = 0;
+    for (const std::int64_t moe_layer : settings.model.moe_layers) {
+        for (const std::string& name : {std::string("v"), std::string("t")}) {
+            if (!contains(settings.model.moe_branches, name)) continue;
+            if (moe_layer == layer && name == branch) {
+                TORCH_CHECK(index < settings.model.ffn_scales.size(), "model.ffn_scales has ", settings.model.ffn_scales.size(),
+                            " factors, too few for the MoE layers and branches");
+                return settings.model.ffn_scales[index];
+            }
+            ++index;
+        }
+    }
+    return 1.0;
+}
+
+std::shared_ptr<FeedForward> VlMoe::Impl::makeBranch(std::int64_t layer, Branch branch) {
+    const std::string name(toString(branch));
+    const bool experts_here = contains(settings.model.moe_layers, layer) && contains(settings.model.moe_branches, name);
+    if (!experts_here) return std::make_shared<DenseFeedForward>(settings.model.width, settings.model.ffn_width);
+    if (settings.model.ffn != "moe")
+        return std::make_shared<DenseFeedForward>(settings.model.width, settings.moe.k * settings.moe.expert_width, scaleOf(layer, name));
+    const RouterPlace place{RouterId(static_cast<std::int32_t>(routers.size())), LayerIndex(static_cast<std::int32_t>(layer)), branch};
+    store::RouterInfo info;
+    info.id = place.id;
+    info.layer = place.layer;
+    info.branch = branch;
+    info.kind = settings.moe.router;
+    info.experts = static_cast<std::int32_t>(settings.moe.experts);
+    info.k = static_cast<std::int32_t>(settings.moe.k);
+    routers.push_back(info);
+    return std::make_shared<SparseFeedForward>(settings.model.width, moeOptions(settings.moe), place);
+}
+
+VlMoe::VlMoe(const config::RunConfig& config, const DataShape& shape, std::uint64_t seed) : impl_(std::make_unique<Impl>()) {
+    impl_->settings = config;
+    impl_->shape = shape;
+    const config::ModelOptions& model = config.model;
+    TORCH_CHECK(shape.image_size % model.patch == 0, "patches of ", model.patch, " pixels do not fill pictures of ", shape.image_size);
+    const std::int64_t side = shape.image_size / model.patch, numbers = model.patch * model.patch * 3;
+    impl_->embedding = register_module(
+        "embed", std::make_shared<Embedding>(EmbeddingSizes{model.width, numbers, side * side, shape.max_words, shape.vocabulary}));
+    auto layers = register_module("layers", std::make_shared<torch::nn::Module>());
+    for (std::int64_t layer = 0; layer < model.layers; ++layer) {
+        Branches branches;
+        branches.vision = impl_->makeBranch(layer, Branch::kVision);
+        branches.text = impl_->makeBranch(layer, Branch::kText);
+        if (layer >= model.layers - model.vl_layers) branches.pair = std::make_shared<DenseFeedForward>(model.width, model.ffn_width);
+        auto block = std::make_shared<MultiwayBlock>(model.width, model.heads, model.attention, std::move(branches));
+        impl_->blocks.push_back(layers->register_module(std::to_string(layer), std::move(block)));
+    }
+    impl_->heads = register_module("head", std::make_shared<Heads>(model.width, numbers, shape.vocabulary));
+    initialize(*this, seed, {model.layers, config.moe.router_init_std});
+}
+
+VlMoe::~VlMoe() = default;
+
+ModelOutput VlMoe::forward(const Batch& batch, const ForwardOptions& options) {
+    const at::AutoGradMode gradient(options.training && at::GradMode::is_enabled());
+    const TokenLayout layout = makeTokenLayout(batch);
+    TORCH_CHECK(layout.rows > 0, "the batch has no tokens");
+    ModelOutput output;
+    ForwardContext context{options, output.routers};
+    at::Tensor x_ND = impl_->embedding->forward(batch, layout);
+    for (const auto& block : impl_->blocks) x_ND = block->forward(x_ND, layout, context);
+    const std::array<ObjectiveResult, kObjectiveCount> results = impl_->heads->forward(x_ND, batch, layout, !options.training);
+
+    const std::array<double, kObjectiveCount> weights = objectiveWeights(impl_->settings.loss);
+    std::vector<at::Tensor> terms;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        output.sample_loss_sum_B[i] = results[i].sample_loss_sum_B;
+        output.sample_targets_B[i] = results[i].sample_targets_B;
+        output.sample_correct_B[i] = results[i].sample_correct_B;
+        output.word_log_probs_NV[i] = results[i].word_log_probs_NV;
+        if (!results[i].loss.defined()) continue;
+        output.objective_loss[i] = results[i].loss.detach();
+        terms.push_back(results[i].loss * weights[i]);
+    }
+    for (const RouterLosses& router : output.routers) {
+        terms.push_back(router.balance * impl_->settings.loss.balance);
+        terms.push_back(router.z * impl_->settings.loss.z);
+    }
+    // Nothing hidden and no router: a loss that can be differentiated all the same.
+    output.loss = terms.empty() ? x_ND.sum() * 0 : at::stack(terms).sum();
+    return output;
+}
+
+const std::vector<store::RouterInfo>& VlMoe::routers() const { return impl_->routers; }
+
+at::Tensor VlMoe::drawRouterWeight(RouterId router, std::uint64_t seed, std::uint32_t draw) const {
+    TORCH_CHECK(router.valid() && static_cast<std::size_t>(router.value) < impl_->routers.size(), "there is no router ", router.value);
+    RandomStream random(seed, RandomPurpose::kRandomRouter, static_cast<std::uint64_t>(router.value), draw);
+    at::Tensor weight = at::empty({impl_->settings.moe.experts, impl_->settings.model.width}, at::kFloat);
+    fillNormal(weight, random, impl_->settings.moe.router_init_std, 0.0);
+    return weight;
+}
+
+ModelAccount VlMoe::account() const { return accountFor(impl_->settings, impl_->shape); }
+
+std::string VlMoe::gradientGroup(const std::string& name) {
+    if (name.find("norm") != std::string::npos) return "norm";
+    if (name.starts_with("embed.")) return "embedding";
+    if (name.starts_with("head.")) return "head";
+    if (name.find(".router.") != std::string::npos) return "router";
+    if (name.find(".experts.") != std::string::npos) return "expert";
+    return name.find(".attention.") != std::string::npos ? "attention" : "ffn";
+}
+
+bool VlMoe::decays(const std::string& name, const at::Tensor& parameter) {
+    if (parameter.dim() < 2 || name.ends_with(".b1") || name.ends_with(".b2")) return false;
+    return !name.starts_with("embed.") || name == "embed.patch.weight";
+}
+
+}  // namespace es::engine

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Speed of a training step (forward, backward, optimizer) of the demo's size on made-up data, sparse beside its dense twin.
+// Prints medians of turns taken alternately. Options: --steps N (turns, 30), --threads N (0: all), --profile sparse|dense (one side only).
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "engine/model/grouped_experts.h"
+#include "engine/model/vl_moe.h"
+#include "engine/train/optimizer.h"
+#include "tests/engine/model/tiny_model.h"
+
+namespace {
+
+using namespace es;
+using namespace es::engine;
+
+config::RunConfig demoConfig(const std::string& ffn) {
+    config::RunConfig config;  // the defaults are the demo's setting
+    config.model.ffn = ffn;
+    return config;
+}
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values[values.size() / 2];
+}
+
+double millisecondsSince(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// A model with its optimizer and the times of its steps.
+struct Side {
+    explicit Side(const std::string& ffn)
+        : config(demoConfig(ffn)), model(config, {1024, config.data.image_size, config.data.max_words}, 1), optimizer(AdamW::forModel(model, {})) {}
+
+    void step(const Batch& batch) {
+        const auto start = std::chrono::steady_clock::now();
+        const ModelOutput output = model.forward(batch, {});
+        forward_ms.push_back(millisecondsSince(start));
+        output.loss.backward();
+        const double before_update = millisecondsSince(start);
+        backward_ms.push_back(before_update - forward_ms.back());
+        optimizer.step(1e-3);
+        optimizer.zeroGradients();
+        step_ms.push_back(millisecondsSince(start));
+        optimizer_ms.push_back(step_ms.back() - before_update);
+        loss = output.loss.item<double>();
+    }
+    void print(const char* name) const {
+        std::printf("%-7s %7.2f ms a step (forward %.2f, backward %.2f, optimizer %.2f), %.2fM parameters, %.2f active GFLOP, loss %.3f\n", name,
+                    median(step_ms), median(forward_ms), median(backward_ms), median(optimizer_ms),
+                    static_cast<double>(model.account().parameters_total) / 1e6, model.account().flops_per_step_active / 1e9, loss);
+    }
+
+    config::RunConfig config;
+    VlMoe model;
+    AdamW optimizer;
+    std::vector<double> step_ms, forward_ms, backward_ms, optimizer_ms;
+    double loss = 0;
+};
+
+/// Experts against one dense network of equal active FLOPs: the same rows, k = 1, spread evenly.
+void compareExperts(std::int64_t width, std::int64_t hidden, std::int64_t experts, std::int64_t rows_each, int turns) {
+    const std::int64_t rows = experts * rows_each;
+    const auto weights = [&](std::int64_t count) {
+        std::vector<at::Tensor> made{at::randn({count, hidden, width}).mul_(0.05), at::zeros({count, hidden}),
+                                     at::randn({count, width, hidden}).mul_(0.05), at::zeros({count, width})};
+        for (at::Tensor& tensor : made) tensor.set_requires_grad(true);
+        return made;
+    };
+    const std::vector<at::Tensor> sparse = weights(experts), dense = weights(1);
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t e = 0; e <= experts; ++e) offsets.push_back(e * rows_each);
+    const at::Tensor x = at::randn({rows, width}).set_requires_grad(true), seed = at::randn({rows, width});
+    const auto run = [&](const std::vector<at::Tensor>& w, const std::vector<std::int64_t>& spans) {
+        const auto start = std::chrono::steady_clock::now();
+        groupedFfn(x, w[0], w[1], w[2], w[3], spans).backward(seed);
+        const double time = millisecondsSince(start);
+        for (const at::Tensor& tensor : w) tensor.mutable_grad().reset();
+        x.mutable_grad().reset();
+        return time;
+    };
+    const auto runLinear = [&] {
+        const auto start = std::chrono::steady_clock::now();
+        at::linear(at::gelu(at::linear(x, dense[0][0], dense[1][0])), dense[2][0], dense[3][0]).backward(seed);
+        const double time = millisecondsSince(start);
+        for (const at::Tensor& tensor : dense) tensor.mutable_grad().reset();
+        x.mutable_grad().reset();
+        return time;
+    };
+    std::vector<double> a, b, c;
+    for (int turn = 0; turn < turns + 3; ++turn) {
+        const double sparse_ms = run(sparse, offsets), dense_ms = run(dense, {0, rows}), linear_ms = runLinear();
+        if (turn < 3) continue;
+        a.push_back(sparse_ms), b.push_back(dense_ms), c.push_back(linear_ms);
+    }
+    const double flops = 12.0 * static_cast<double>(rows * width * hidden);
+    std::printf("experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %.2f, linear/experts %.2f, %.0f GFLOP/s\n",
+                static_cast<long long>(experts), static_cast<long long>(rows_each), static_cast<long long>(width), static_cast<long long>(hidden),
+                median(a), median(b), median(c), median(b) / median(a), median(c) / median(a), flops / median(a) / 1e6);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    int steps = 30, threads = 0;
+    std::string profile;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const std::string option = argv[i];
+        if (option == "--steps") steps = std::atoi(argv[i + 1]);
+        if (option == "--threads") threads = std::atoi(argv[i + 1]);
+        if (option == "--profile") profile = argv[i + 1];
+    }
+    if (threads > 0) at::set_num_threads(threads);
+    std::printf("%d threads\n", at::get_num_threads());
+    const config::RunConfig config = demoConfig("moe");
+    const Batch batch = test::randomBatch(config, {1024, config.data.image_size, config.data.max_words}, 7,
+                                          {config.train.batch_images, config.train.batch_texts, config.train.batch_pairs});
+    if (!profile.empty()) {
+        Side side(profile == "sparse" ? "moe" : "dense");
+        for (int i = 0; i < steps; ++i) side.step(batch);
+        side.print(profile.c_str());
+        return 0;
+    }
+    Side sparse("moe"), dense("dense");
+    for (int i = 0; i < steps; ++i) {
+        sparse.step(batch);
+        dense.step(batch);
+    }
+    sparse.print("sparse");
+    dense.print("dense");
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < sparse.step_ms.size(); ++i) ratios.push_back(sparse.step_ms[i] / dense.step_ms[i]);
+    std::printf("sparse / dense step time: %.3f\n", median(ratios));
+    compareExperts(128, 256, 8, 144, steps);
+    compareExperts(192, 768, 8, 256, steps);
+    compareExperts(384, 1536, 8, 256, steps / 3 + 1);
+    return 0;
+}
