@@ -5,11 +5,4 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
-#include <string_view>
-
-namespace es {
-
-/// Call once at start. Level: trace, debug, info, warn, error, off; the variable EXPERTSCOPE_LOG overrides it.
-void setUpLogging(std::string_view level = "info");
-
-}  // namespace es
+#include "engine/base/logging_setup.h"

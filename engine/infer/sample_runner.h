@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One picture and caption through a checkpoint of a run.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "engine/base/job_context.h"
+#include "engine/base/result.h"
+#include "engine/session/engine_session.h"
+
+namespace es::engine {
+
+/// Keeps the model of the last run and checkpoint, so a second picture costs one forward. Thread-safe: one call at a time goes through.
+class SampleRunner {
+public:
+    SampleRunner();
+    ~SampleRunner();
+    SampleRunner(const SampleRunner&) = delete;
+    SampleRunner& operator=(const SampleRunner&) = delete;
+
+    /// Picture and caption go through as a pair, one alone as image or text. Nothing is hidden but what the request says.
+    /// Fails on a picture that cannot be read, neither picture nor caption, a caption without a word, positions outside the sample,
+    /// a run without that checkpoint, and on interventions, which this engine does not offer. Never throws.
+    [[nodiscard]] Result<session::SampleResult> run(const session::SampleRequest& request, const JobContext& context);
+
+private:
+    struct Loaded;
+    [[nodiscard]] Result<Loaded*> load(const session::SampleRequest& request);
+
+    std::mutex mutex_;
+    std::unique_ptr<Loaded> loaded_;
+};
+
+}  // namespace es::engine

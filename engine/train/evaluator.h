@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Losses on held-out samples with masks that never change, sample by sample, beside the trivial predictor and the wrong picture.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "engine/base/job_context.h"
+#include "engine/base/result.h"
+#include "engine/config/run_config.h"
+#include "engine/data/data_source.h"
+#include "engine/model/vl_moe.h"
+#include "engine/store/records.h"
+#include "engine/train/trivial_predictor.h"
+
+namespace es::engine {
+
+/// Masks of evaluations are keyed by this and the sample, not by the run's seed: every run is judged on the same hidden tokens.
+inline constexpr std::int64_t kEvaluationMaskSeed = 1;
+/// EvaluationRow::variant of masked words whose picture is another sample's.
+inline constexpr const char* kWrongPicture = "wrong_picture";
+
+struct EvaluationOutcome {
+    store::Evaluation evaluation;
+    /// Mean over all counted tokens of the split; NaN where nothing was evaluated.
+    std::array<double, kObjectiveCount> loss, trivial;
+    double wrong_picture = 0;  ///< pair_text with another sample's picture; NaN when there are fewer than two pairs
+    double total = 0;          ///< weighted by the configuration; objectives of weight 0 or without samples are left out
+};
+
+class Evaluator {
+public:
+    /// Fits the trivial predictor. Takes config.train.evaluate_samples of the validation split, evenly spaced; 0: all.
+    Evaluator(std::shared_ptr<const DataSource> source, const config::RunConfig& config);
+    /// Fails with kStopped only.
+    [[nodiscard]] Result<EvaluationOutcome> run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context) const;
+
+private:
+    std::shared_ptr<const DataSource> source_;
+    config::RunConfig config_;
+    TrivialPredictor trivial_;
+    std::array<std::vector<std::int64_t>, 3> samples_;  // by StreamKind
+};
+
+}  // namespace es::engine

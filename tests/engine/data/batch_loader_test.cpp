@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/data/batch_loader.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "engine/data/batch_builder.h"
+#include "engine/data/sample_order.h"
+#include "support/scratch_folder.h"
+#include "support/tiny_pictures.h"
+
+namespace es::engine {
+namespace {
+
+class Loading : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        folder_ = new test::ScratchFolder;
+        test::writeTinyPictures(*folder_ / "pictures");
+        config_ = test::tinyConfig(*folder_ / "pictures");
+        const auto report = datasets::prepare(config_.data, {});
+        ASSERT_TRUE(report) << report.error().message();
+        auto source = DataSource::open(config_, {});
+        ASSERT_TRUE(source) << source.error().message();
+        source_ = *source;
+    }
+    static void TearDownTestSuite() {
+        source_.reset();
+        delete folder_;
+    }
+    static inline test::ScratchFolder* folder_ = nullptr;
+    static inline config::RunConfig config_;
+    static inline std::shared_ptr<const DataSource> source_;
+};
+
+bool same(const Batch& a, const Batch& b) {
+    const auto images = [](const ImageStream& x, const ImageStream& y) {
+        return at::equal(x.patches_BPD, y.patches_BPD) && at::equal(x.target_BPD, y.target_BPD) && at::equal(x.masked_BP, y.masked_BP) && at::equal(x.counts_BP, y.counts_BP);
+    };
+    const auto texts = [](const TextStream& x, const TextStream& y) {
+        return at::equal(x.ids_BL, y.ids_BL) && at::equal(x.masked_BL, y.masked_BL) && at::equal(x.valid_BL, y.valid_BL);
+    };
+    return a.image_samples == b.image_samples && a.text_samples == b.text_samples && a.pair_samples == b.pair_samples && images(*a.images, *b.images) &&
+           texts(*a.texts, *b.texts) && images(*a.pair_images, *b.pair_images) && texts(*a.pair_texts, *b.pair_texts);
+}
+
+TEST_F(Loading, OneAndFourThreadsGiveTheSameBitsAndAllFourWork) {
+    auto four_config = config_;
+    four_config.data.threads = 4;
+    BatchLoader one(source_, config_, 1, 24), four(source_, four_config, 1, 24);
+    for (std::int64_t step = 1; step <= 24; ++step) EXPECT_TRUE(same(one.next(step), four.next(step))) << "step " << step;
+    EXPECT_EQ(one.batchesByThread(), (std::vector<std::int64_t>{24}));
+    EXPECT_EQ(four.batchesByThread(), (std::vector<std::int64_t>{6, 6, 6, 6}));
+}
+
+TEST_F(Loading, ALaterStartGivesTheSameBatches) {
+    BatchLoader whole(source_, config_, 1, 9), later(source_, config_, 8, 9);
+    std::vector<Batch> batches;
+    for (std::int64_t step = 1; step <= 9; ++step) batches.push_back(whole.next(step));
+    EXPECT_TRUE(same(batches[7], later.next(8)));
+    EXPECT_TRUE(same(batches[8], later.next(9)));
+    EXPECT_FALSE(same(batches[7], batches[8]));
+}
+
+TEST_F(Loading, AnotherSeedGivesOtherBatches) {
+    auto other = config_;
+    other.run.seed = 2;
+    EXPECT_FALSE(same(BatchBuilder(source_, config_).training(1), BatchBuilder(source_, other).training(1)));
+}
+
+TEST_F(Loading, CanBeLeftEarly) {
+    BatchLoader loader(source_, config_, 1, 1'000'000);
+    (void)loader.next(1);
+}
+
+TEST_F(Loading, BatchesFollowTheRules) {
+    const Batch batch = BatchBuilder(source_, config_).training(3);
+    const auto& images = *batch.images;
+    ASSERT_EQ(images.patches_BPD.sizes(), (at::IntArrayRef{4, 16, 48}));
+    EXPECT_TRUE(at::equal(images.masked_BP.sum(1), at::full({4}, 8, at::kLong))) << "half of 16 patches";
+    EXPECT_TRUE((images.counts_BP <= images.masked_BP).all().item<bool>());
+    const auto norm = images.target_BPD.pow(2).mean(2);
+    EXPECT_TRUE((norm < 1.0001).all().item<bool>());
+    EXPECT_LT(images.target_BPD.mean(2).abs().max().item<float>(), 1e-4);
+    const auto& texts = *batch.texts;
+    EXPECT_TRUE((texts.masked_BL <= texts.valid_BL).all().item<bool>());
+    EXPECT_TRUE((texts.masked_BL.sum(1) >= 1).all().item<bool>());
+    EXPECT_FALSE(texts.masked_BL.logical_and(texts.ids_BL == source_->tokenizer().unknownId()).any().item<bool>());
+    EXPECT_EQ(batch.pair_images->patches_BPD.size(0), batch.pair_texts->ids_BL.size(0));
+    std::set<std::int64_t> train(source_->dataset().indices(Split::kTrain).begin(), source_->dataset().indices(Split::kTrain).end());
+    for (const auto sample : batch.pair_samples) EXPECT_TRUE(train.contains(sample));
+}
+
+TEST_F(Loading, AStreamOfSizeZeroIsLeftOut) {
+    auto config = config_;
+    config.train.batch_texts = config.train.batch_pairs = 0;
+    const Batch batch = BatchBuilder(source_, config).training(1);
+    EXPECT_TRUE(batch.images);
+    EXPECT_FALSE(batch.texts || batch.pair_images || batch.pair_texts);
+}
+
+TEST_F(Loading, PixelsOfTheTrainingSplitHaveMeanZeroAndDeviationOne) {
+    double sum = 0, squares = 0, count = 0;
+    const std::int64_t grid = source_->grid();
+    for (const std::int64_t sample : source_->samples(Split::kTrain, StreamKind::kImages)) {
+        const std::vector<std::int64_t> one{sample};
+        const auto images = imagesOf(*source_, one, Objective::kImage, [&](std::int64_t, Objective) { return std::vector<std::uint8_t>(static_cast<std::size_t>(grid * grid), 0); });
+        sum += images.patches_BPD.sum().item<double>();
+        squares += images.patches_BPD.pow(2).sum().item<double>();
+        count += static_cast<double>(images.patches_BPD.numel());
+    }
+    EXPECT_NEAR(sum / count, 0, 1e-3);
+    EXPECT_NEAR(squares / count, 1, 1e-2);
+}
+
+TEST(SampleOrder, EachEpochIsAPermutation) {
+    std::vector<std::int64_t> samples{3, 5, 8, 13, 21, 34, 55};
+    SampleOrder order(samples, 1, RandomPurpose::kImageOrder, 3);
+    std::vector<std::int64_t> seen;
+    for (std::int64_t step = 1; step <= 7; ++step)
+        for (const auto sample : order.batch(step)) seen.push_back(sample);
+    ASSERT_EQ(seen.size(), 21u);
+    for (int epoch = 0; epoch < 3; ++epoch) {
+        std::vector<std::int64_t> part(seen.begin() + epoch * 7, seen.begin() + epoch * 7 + 7);
+        std::sort(part.begin(), part.end());
+        EXPECT_EQ(part, samples);
+    }
+    EXPECT_NE(std::vector<std::int64_t>(seen.begin(), seen.begin() + 7), std::vector<std::int64_t>(seen.begin() + 7, seen.begin() + 14));
+    SampleOrder fresh(samples, 1, RandomPurpose::kImageOrder, 3);
+    EXPECT_EQ(fresh.batch(6), (std::vector<std::int64_t>(seen.begin() + 15, seen.begin() + 18)));
+}
+
+}  // namespace
+}  // namespace es::engine

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/routing/routing_recorder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace es::engine {
+namespace {
+
+/// Two texts of three words, the second with one word of padding; five routed tokens, two experts, the first expert twice as likely.
+struct Planted {
+    Batch batch;
+    RoutingEvent event;
+    Planted() {
+        batch.text_samples = {7, 9};
+        batch.texts = TextStream{at::tensor({10, 11, 12, 20, 21, 0}, at::kLong).reshape({2, 3}),
+                                 at::tensor({0, 1, 0, 1, 0, 0}, at::kInt).to(at::kBool).reshape({2, 3}),
+                                 at::tensor({1, 1, 1, 1, 1, 0}, at::kInt).to(at::kBool).reshape({2, 3})};
+        event.router = RouterId(0);
+        event.layer = LayerIndex(1);
+        event.branch = Branch::kText;
+        event.logits_TE = at::tensor({std::log(2.0f), 0.0f}).repeat({5, 1});
+        event.probs_TE = at::softmax(event.logits_TE, 1);
+        event.indices_TK = at::zeros({5, 1}, at::kLong);
+        event.weights_TK = event.probs_TE.slice(1, 0, 1).contiguous();
+        event.counts_E = at::tensor({5, 0}, at::kLong);
+        event.rows_T = at::tensor({0, 1, 2, 3, 4}, at::kLong);
+        event.blocks = {{Objective::kText, Modality::kText, 2, 3}};
+    }
+};
+
+store::RouterInfo router() {
+    store::RouterInfo info;
+    info.id = RouterId(0);
+    info.layer = LayerIndex(1);
+    info.branch = Branch::kText;
+    info.kind = "softmax_topk";
+    info.experts = 2;
+    info.k = 1;
+    return info;
+}
+
+TEST(RoutingRecorder, LoadEqualsTheClosedForm) {
+    Planted planted;
+    RoutingRecorder recorder({router()}, [](std::int64_t sample) { return static_cast<std::uint64_t>(sample); });
+    recorder.begin(4, planted.batch, {.load = true});
+    EXPECT_TRUE(recorder.wants(LayerIndex(1), 4));
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    ASSERT_EQ(got.load.size(), 1u);
+    const auto& load = got.load.front();
+    EXPECT_EQ(load.step, 4);
+    EXPECT_EQ(load.modality, Modality::kText);
+    EXPECT_EQ(load.tokens, 5);
+    EXPECT_EQ(load.counts_E, (std::vector<std::uint32_t>{5, 0}));
+    EXPECT_NEAR(load.mass_E[0], 5 * 2.0 / 3, 1e-5);
+    EXPECT_NEAR(load.entropy_nats, -(2.0 / 3 * std::log(2.0 / 3) + 1.0 / 3 * std::log(1.0 / 3)), 1e-5);
+    EXPECT_NEAR(load.top1, 2.0 / 3, 1e-6);
+    EXPECT_NEAR(load.logsumexp, std::log(3.0), 1e-6);
+    EXPECT_NEAR(load.max_abs_logit, std::log(2.0), 1e-6);
+    ASSERT_EQ(got.statistics.size(), 1u);
+    EXPECT_NEAR(got.statistics.front().max_vio, 1, 1e-9);
+    EXPECT_NEAR(got.statistics.front().mean_gate, 2.0 / 3, 1e-6);
+    EXPECT_EQ(got.statistics.front().dead_experts, 1);
+    EXPECT_TRUE(got.tables.empty());
+}
+
+TEST(RoutingRecorder, TablesNameEveryToken) {
+    Planted planted;
+    RoutingRecorder recorder({router()}, [](std::int64_t sample) { return static_cast<std::uint64_t>(100 + sample); });
+    recorder.begin(4, planted.batch, {.tables = true, .probabilities = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    EXPECT_TRUE(got.load.empty());
+    ASSERT_EQ(got.tables.size(), 1u);
+    const auto& table = got.tables.front();
+    EXPECT_EQ(table.tokens, 5);
+    EXPECT_EQ(table.sample_T, (std::vector<std::uint64_t>{107, 107, 107, 109, 109}));
+    EXPECT_EQ(table.position_T, (std::vector<std::uint16_t>{0, 1, 2, 0, 1}));
+    EXPECT_EQ(table.token_id_T, (std::vector<std::int32_t>{10, 11, 12, 20, 21}));
+    EXPECT_EQ(table.masked_T, (std::vector<std::uint8_t>{0, 1, 0, 1, 0}));
+    EXPECT_EQ(table.objective_T, std::vector<Objective>(5, Objective::kText));
+    EXPECT_EQ(table.probs_TE.size(), 10u);
+    EXPECT_NEAR(table.boundary_margin_T[0], 1.0 / 3, 1e-6);
+}
+
+TEST(RoutingRecorder, RoutersWithoutTokensAndWithoutWishes) {
+    Planted planted;
+    planted.event.logits_TE = at::empty({0, 2});
+    planted.event.probs_TE = at::empty({0, 2});
+    planted.event.indices_TK = at::empty({0, 1}, at::kLong);
+    planted.event.weights_TK = at::empty({0, 1});
+    planted.event.rows_T = at::empty({0}, at::kLong);
+    RoutingRecorder recorder({router()}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    ASSERT_EQ(got.load.size(), 1u);
+    EXPECT_EQ(got.load.front().tokens, 0);
+    EXPECT_TRUE(std::isnan(got.statistics.front().max_vio));
+    EXPECT_EQ(got.tables.front().tokens, 0);
+    recorder.begin(2, planted.batch, {});
+    EXPECT_FALSE(recorder.wants(LayerIndex(1), 2));
+}
+
+TEST(RoutingRecorder, LogitsThatAreNotFiniteShow) {
+    Planted planted;
+    planted.event.logits_TE[3][1] = std::nanf("");
+    RoutingRecorder recorder({router()}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true});
+    recorder.onRouting(planted.event);
+    EXPECT_TRUE(std::isnan(recorder.take().load.front().max_abs_logit));
+}
+
+}  // namespace
+}  // namespace es::engine
