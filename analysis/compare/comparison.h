@@ -100,6 +100,7 @@ struct ComparabilityCheck {
 struct Comparison {
     std::string baseline_name, candidate_name;
     XAxis axis = XAxis::kActiveFlops;
+    double confidence = 0.95;                       ///< of every interval here
     GroupCurve baseline_curve, candidate_curve;
     std::vector<LossDifference> losses;             ///< "total" first; at the end of each run
     std::optional<LossDifference> at_equal_axis;    ///< total loss at the largest axis value that all runs reach

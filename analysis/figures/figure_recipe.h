@@ -4,21 +4,24 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "analysis/figures/panel_data.h"
+#include "analysis/figures/run_source.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
 
 namespace es::analysis {
 
-/// A query that makes a panel. Kinds: "loss" "scalars" "load" "max_vio" "entropy" "gradients" "throughput" "facts" "alarms" | "overlay" "sample_map"
-/// "token" "change" "category" "specialisation" "specialisation_bars" "modality" "coactivation" "flow" | "compare_curves" "compare_reach"
-/// "compare_losses" "compare_categories" "compare_cost" "compare_config" "compare_checks" "speed_quality" "results" "match".
-/// Parameters by name: "router" "1.v", "layer" "1", "step" "600" (empty: newest), "sample" 16 hex digits, "mode" (overlay: expert, weight, entropy,
-/// margin, dropped), "modality" vision|text, "token" index, "metric" names separated by commas, "smoothing" 0..0.99, "x" and "axis" as
-/// toString(XAxis), "baseline" how many of `runs` are the baseline (the rest is the candidate). panelKinds() has them all. `kind` names it, `parameters` are its arguments as text; both are stable across versions.
+/// A query that makes a panel. `kind` names it, `parameters` are its arguments as text; both are stable across versions. panelKinds() lists
+/// them: "loss" "scalars" "load" "max_vio" "entropy" "gradients" "throughput" "facts" "alarms" | "overlay" "layer_expert_map" "token_distribution"
+/// "routing_change" "category" "specialisation" "specialisation_bars" "modality" "coactivation" "flow" | "compare_curves" "compare_reach"
+/// "compare_losses" "compare_categories" "compare_cost" "compare_configuration" "compare_checks" "speed_quality" "results" "expert_match".
+/// Common parameters: "router" "1.v", "layer" "1", "step" "600" (empty or -1: newest), "sample" 16 hexadecimal digits, "modality" vision|text,
+/// "token" index, "metric" names separated by commas, "smoothing" 0..0.99, "x" and "axis" as toString(XAxis), "baseline" how many of `runs`
+/// (from the first) are the baseline, the rest being the candidate.
 struct PanelQuery {
     std::string kind;                               ///< see panelKinds()
     std::map<std::string, std::string> parameters;  ///< "router": "1.v", "step": "600", "metric": "eval/loss/total"
@@ -69,5 +72,10 @@ struct PanelKind {
 
 /// Runs the query against its runs (paths relative to `base`). Pure: the same runs and query give the same panel.
 [[nodiscard]] Result<Panel> makePanel(const PanelQuery& query, const std::filesystem::path& base, const JobContext& context = {});
+/// The same on runs that are open already, in the order of query.runs.
+[[nodiscard]] Result<Panel> makePanel(const PanelQuery& query, std::span<const RunSource> runs, const JobContext& context = {});
+
+/// Empty when kind, parameter names and the number of runs are right; else what is wrong. Values are checked by makePanel.
+[[nodiscard]] Status checkQuery(const PanelQuery& query);
 
 }  // namespace es::analysis

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "analysis/compare/loss_difference.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "analysis/figures/series.h"
+#include "analysis/figures/wording.h"
+#include "analysis/stats/intervals.h"
+#include "analysis/stats/moments.h"
+
+namespace es::analysis {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<double> valuesOf(const std::map<std::int64_t, double>& by_seed) {
+    std::vector<double> values;
+    for (const auto& [seed, value] : by_seed) values.push_back(value);
+    return values;
+}
+
+/// A pair of runs, one a side: the same seed where there is one.
+std::pair<const store::RunReader*, const store::RunReader*> matchingRuns(const RunGroup& a, const RunGroup& b) {
+    for (const RunSource& left : a.runs)
+        for (const RunSource& right : b.runs)
+            if (left.run->config().run.seed == right.run->config().run.seed) return {left.run.get(), right.run.get()};
+    return {a.runs.front().run.get(), b.runs.front().run.get()};
+}
+
+}  // namespace
+
+Result<SampleLosses> sampleLosses(const store::RunReader& run) {
+    SampleLosses losses;
+    const std::vector<std::int64_t> steps = run.evaluations();
+    if (steps.empty()) return losses;
+    auto evaluation = run.evaluation(steps.back());
+    if (!evaluation) return tl::unexpected(evaluation.error());
+    losses.step = evaluation->step;
+    for (const store::EvaluationRow& row : evaluation->rows)
+        if (row.variant.empty() && std::isfinite(row.loss) && row.targets > 0) losses.values[{row.sample, row.mask_seed, row.objective}] = {row.loss, row.targets};
+    return losses;
+}
+
+std::vector<double> objectiveWeights(const config::RunConfig& config) { return {config.loss.image, config.loss.text, config.loss.pair_image, config.loss.pair_text}; }
+
+SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const Candidate<SampleLosses>& candidate, const std::vector<double>& weights,
+                                  double confidence, const std::map<std::uint64_t, std::int32_t>* only, std::int32_t group) {
+    struct Sums {
+        double baseline = 0, candidate = 0, targets = 0;
+    };
+    std::map<std::uint64_t, std::vector<Sums>> samples;
+    SampleDifference result;
+    for (const auto& [key, value] : baseline->values) {
+        const auto o = static_cast<std::size_t>(key.objective);
+        if (o >= weights.size() || weights[o] == 0) continue;
+        if (only) {
+            const auto found = only->find(key.sample);
+            if (found == only->end() || found->second != group) continue;
+        }
+        auto& sums = samples[key.sample];
+        sums.resize(weights.size());
+        const auto other = candidate->values.find(key);
+        if (other == candidate->values.end()) continue;
+        if (other->second.targets != value.targets) {
+            ++result.masks_differ;
+            continue;
+        }
+        sums[o].baseline += value.loss * value.targets;
+        sums[o].candidate += other->second.loss * value.targets;
+        sums[o].targets += value.targets;
+    }
+    std::vector<Sums> all(weights.size());
+    std::vector<const std::vector<Sums>*> complete;
+    for (const auto& [sample, sums] : samples) {
+        bool whole = true;
+        for (std::size_t o = 0; o < weights.size(); ++o) whole = whole && (weights[o] == 0 || sums[o].targets > 0);
+        if (!whole) {
+            ++result.left_out;
+            continue;
+        }
+        complete.push_back(&sums);
+        for (std::size_t o = 0; o < weights.size(); ++o) {
+            all[o].baseline += sums[o].baseline;
+            all[o].candidate += sums[o].candidate;
+            all[o].targets += sums[o].targets;
+        }
+    }
+    result.samples = static_cast<std::int64_t>(complete.size());
+    if (complete.empty()) {
+        result.baseline = result.candidate = result.mean = result.low = result.high = result.p = result.standard_error = kNaN;
+        return result;
+    }
+    const double n = static_cast<double>(complete.size());
+    for (std::size_t o = 0; o < weights.size(); ++o) {
+        if (weights[o] == 0) continue;
+        result.baseline += weights[o] * all[o].baseline / all[o].targets;
+        result.candidate += weights[o] * all[o].candidate / all[o].targets;
+    }
+    const double mean = result.candidate - result.baseline;
+    std::vector<double> linearised;
+    for (const std::vector<Sums>* sums : complete) {
+        double value = mean;
+        for (std::size_t o = 0; o < weights.size(); ++o) {
+            if (weights[o] == 0) continue;
+            const Sums& one = (*sums)[o];
+            const double ratio = (all[o].candidate - all[o].baseline) / all[o].targets;
+            value += weights[o] * ((one.candidate - one.baseline) - ratio * one.targets) / (all[o].targets / n);
+        }
+        linearised.push_back(value);
+    }
+    const Interval interval = meanInterval(linearised, confidence);
+    result.mean = mean;
+    result.low = interval.low;
+    result.high = interval.high;
+    result.p = interval.p;
+    result.standard_error = moments(linearised).sdSample() / std::sqrt(n);
+    return result;
+}
+
+Result<std::map<std::int64_t, double>> finalLossBySeed(const RunGroup& group, const std::string& scalar) {
+    std::map<std::int64_t, std::vector<double>> values;
+    for (const RunSource& source : group.runs) {
+        const std::string name = scalar == "total" ? heldOutTotal(*source.run) : "eval/loss/" + scalar;
+        auto series = source.run->scalars(name);
+        if (!series) return tl::unexpected(series.error());
+        if (!series->value.empty() && std::isfinite(series->value.back())) values[source.run->config().run.seed].push_back(series->value.back());
+    }
+    std::map<std::int64_t, double> result;
+    for (const auto& [seed, list] : values) result[seed] = moments(list).mean;
+    return result;
+}
+
+LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& baseline, const Candidate<std::map<std::int64_t, double>>& candidate, double confidence) {
+    LossDifference difference;
+    difference.baseline_seeds = static_cast<std::int64_t>(baseline->size());
+    difference.candidate_seeds = static_cast<std::int64_t>(candidate->size());
+    std::vector<double> a, b;
+    for (const auto& [seed, value] : *baseline)
+        if (const auto other = candidate->find(seed); other != candidate->end()) {
+            a.push_back(value);
+            b.push_back(other->second);
+        }
+    Interval interval;
+    if (a.size() >= 2) {
+        interval = pairedT(b, a, confidence);
+        difference.replication = Replication::kPairedSeeds;
+        difference.over = fmt::format("over {}, paired by seed", plural(interval.n, "seed"));
+    } else {
+        a = valuesOf(*baseline);
+        b = valuesOf(*candidate);
+        interval = welch(b, a, confidence);
+        if (a.size() >= 2 && b.size() >= 2) {
+            difference.replication = Replication::kSeeds;
+            difference.over = fmt::format("over {} and {}, not paired", plural(static_cast<std::int64_t>(a.size()), "seed"), plural(static_cast<std::int64_t>(b.size()), "seed"));
+        } else {
+            difference.over = "one seed a side: no interval";
+        }
+    }
+    difference.baseline = moments(a).mean;
+    difference.candidate = moments(b).mean;
+    difference.mean = interval.mean;
+    difference.low = interval.low;
+    difference.high = interval.high;
+    difference.p = interval.p;
+    difference.n = interval.n;
+    return difference;
+}
+
+Result<std::vector<LossDifference>> lossDifferences(const Baseline<RunGroup>& baseline, const Candidate<RunGroup>& candidate, double confidence,
+                                                    std::vector<std::string>& notes) {
+    std::vector<LossDifference> result;
+    const auto [left, right] = matchingRuns(*baseline, *candidate);
+    std::optional<SampleLosses> left_samples, right_samples;
+    std::vector<std::string> names = {"total"};
+    for (int o = 0; o < kObjectiveCount; ++o) names.emplace_back(toString(static_cast<Objective>(o)));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        auto a = finalLossBySeed(*baseline, names[i]);
+        if (!a) return tl::unexpected(a.error());
+        auto b = finalLossBySeed(*candidate, names[i]);
+        if (!b) return tl::unexpected(b.error());
+        if (a->empty() || b->empty()) continue;
+        LossDifference difference = seedDifference(Baseline(*a), Candidate(*b), confidence);
+        if (difference.replication == Replication::kNone) {
+            if (!left_samples) {
+                auto one = sampleLosses(*left);
+                if (!one) return tl::unexpected(one.error());
+                auto two = sampleLosses(*right);
+                if (!two) return tl::unexpected(two.error());
+                left_samples = std::move(*one);
+                right_samples = std::move(*two);
+                if (baseline->runs.size() + candidate->runs.size() > 2) notes.push_back("fewer than two seeds on one side: the interval is over the samples of one run a side");
+            }
+            std::vector<double> weights(kObjectiveCount, 0.0);
+            if (i == 0) weights = objectiveWeights(left->config());
+            else weights[i - 1] = 1;
+            const SampleDifference over = sampleDifference(Baseline(*left_samples), Candidate(*right_samples), weights, confidence);
+            if (over.samples >= 2) {
+                difference.replication = Replication::kSamples;
+                difference.baseline = over.baseline;
+                difference.candidate = over.candidate;
+                difference.mean = over.mean;
+                difference.low = over.low;
+                difference.high = over.high;
+                difference.p = over.p;
+                difference.n = over.samples;
+                difference.over = fmt::format("over {}, 1 seed", plural(over.samples, "sample"));
+                if (over.left_out > 0) notes.push_back(fmt::format("{}: {} without all its objectives left out", names[i], plural(over.left_out, "sample")));
+            }
+        }
+        difference.loss = names[i];
+        difference.unit = names[i] == "text" || names[i] == "pair_text" ? "nats" : "";
+        result.push_back(std::move(difference));
+    }
+    return result;
+}
+
+}  // namespace es::analysis

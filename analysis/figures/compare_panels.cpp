@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "analysis/figures/compare_panels.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "analysis/compare/checks.h"
+#include "analysis/compare/loss_difference.h"
+#include "analysis/figures/series.h"
+#include "analysis/figures/wording.h"
+#include "analysis/stats/moments.h"
+
+namespace es::analysis {
+namespace {
+
+std::string lossWords(std::string loss) {
+    std::replace(loss.begin(), loss.end(), '_', ' ');
+    return loss;
+}
+
+std::string withUnit(double value, const std::string& unit) {
+    if (!std::isfinite(value)) return "not recorded";
+    const std::string text = std::abs(value) >= 10000 ? abbreviated(value) : number(value, 4);
+    return unit.empty() ? text : text + (text.find(' ') == std::string::npos || unit != "FLOPs" ? " " + unit : unit);
+}
+
+void addNotes(const Comparison& comparison, Panel& panel) {
+    panel.notes.insert(panel.notes.end(), comparison.notes.begin(), comparison.notes.end());
+    for (const ComparabilityCheck& check : comparison.checks)
+        if (!check.ok) panel.notes.push_back(check.words);
+}
+
+}  // namespace
+
+Panel comparisonCurves(const Comparison& comparison) {
+    Panel panel;
+    LinePanel lines;
+    lines.x.title = axisTitle(comparison.axis);
+    lines.y.title = "held-out loss";
+    const auto add = [&](const GroupCurve& group) {
+        Curve curve;
+        curve.label = group.name;
+        curve.color = {ColorRole::Kind::kRun, group.color};
+        curve.x = group.x;
+        curve.y = group.mean;
+        curve.low = group.low;
+        curve.high = group.high;
+        curve.points = group.x.size() == 1;
+        curve.series = group.name + "/eval/loss/total";
+        lines.curves.push_back(std::move(curve));
+    };
+    add(comparison.baseline_curve);
+    add(comparison.candidate_curve);
+    for (const ReachRatio& reach : comparison.reach)
+        if (reach.axis == comparison.axis && std::isfinite(reach.target_loss))
+            lines.lines.push_back({reach.target_loss, fmt::format("{} ended here: {}", comparison.baseline_name, reach.ratio ? reach.words : "not reached")});
+    const std::size_t seeds_a = comparison.baseline_curve.runs.size(), seeds_b = comparison.candidate_curve.runs.size();
+    if (std::max(seeds_a, seeds_b) < 2) panel.notes.push_back("1 seed a side: no band");
+    else panel.notes.push_back(fmt::format("{} against {} seeds; band: {}", seeds_a, seeds_b, std::min(seeds_a, seeds_b) >= 3 ? "mean and one sd" : "smallest and largest"));
+    panel.title = "Held-out loss";
+    panel.context = fmt::format("x: {}", toString(comparison.axis));
+    addNotes(comparison, panel);
+    panel.content = std::move(lines);
+    return panel;
+}
+
+Panel computeToReach(const Comparison& comparison) {
+    Panel panel;
+    LinePanel lines;
+    lines.x.title = "held-out loss reached";
+    lines.y.title = fmt::format("cost of {} ÷ cost of {}", comparison.baseline_name, comparison.candidate_name);
+    std::int32_t series = 0;
+    for (const ReachCurve& reach : comparison.reach_curves) {
+        Curve curve;
+        curve.label = fmt::format("in {}", toString(reach.axis));
+        std::replace(curve.label.begin(), curve.label.end(), '-', ' ');
+        curve.color = {ColorRole::Kind::kSeries, series++};
+        curve.x = reach.loss;
+        curve.y = reach.ratio;
+        if (std::any_of(reach.low.begin(), reach.low.end(), [](double v) { return std::isfinite(v); })) {
+            curve.low = reach.low;
+            curve.high = reach.high;
+        }
+        curve.series = std::string(toString(reach.axis)) + "/cost_ratio";
+        lines.curves.push_back(std::move(curve));
+    }
+    lines.lines.push_back({1, "equal cost"});
+    if (lines.curves.empty()) panel.notes.push_back("the two curves share no range of losses on any recorded axis");
+    for (const ReachRatio& reach : comparison.reach)
+        if (!reach.ratio) {
+            panel.notes.push_back(fmt::format("{} does not reach the final loss of {} in {}", comparison.candidate_name, comparison.baseline_name, toString(reach.axis)));
+            break;
+        }
+    panel.title = "Compute to reach the same loss";
+    panel.context = "above 1 the candidate is cheaper";
+    addNotes(comparison, panel);
+    panel.content = std::move(lines);
+    return panel;
+}
+
+Panel lossForest(const Comparison& comparison) {
+    Panel panel;
+    ForestPanel forest;
+    forest.x.title = fmt::format("{} minus {} (held-out loss)", comparison.candidate_name, comparison.baseline_name);
+    for (const LossDifference& difference : comparison.losses) {
+        ForestPanel::Row row{lossWords(difference.loss), difference.mean, difference.low, difference.high, difference.n, {ColorRole::Kind::kRun, comparison.candidate_curve.color}};
+        if (!std::isfinite(row.low)) panel.notes.push_back(fmt::format("{}: no interval, {}", row.label, difference.over));
+        forest.rows.push_back(std::move(row));
+    }
+    panel.title = "Difference in held-out loss";
+    panel.context = comparison.losses.empty() ? "" : fmt::format("{} interval {}", percent(comparison.confidence, 0), comparison.losses.front().over);
+    panel.notes.push_back("negative: the candidate is better; intervals are not corrected for several losses");
+    addNotes(comparison, panel);
+    panel.content = std::move(forest);
+    return panel;
+}
+
+Panel categoryForest(const Comparison& comparison) {
+    Panel panel;
+    ForestPanel forest;
+    forest.x.title = fmt::format("{} minus {} (held-out loss)", comparison.candidate_name, comparison.baseline_name);
+    for (const CategoryDifference& category : comparison.categories)
+        forest.rows.push_back({category.category, category.mean, category.low, category.high, category.samples, {ColorRole::Kind::kRun, comparison.candidate_curve.color}});
+    if (forest.rows.empty()) panel.notes.push_back("no held-out sample has both a recorded category and per-sample losses on both sides");
+    panel.title = "Gain by category";
+    panel.context = fmt::format("loss difference, {} interval over samples", percent(comparison.confidence, 0));
+    panel.notes.push_back(fmt::format("{}, intervals not corrected for that many comparisons", plural(static_cast<std::int64_t>(forest.rows.size()), "row")));
+    addNotes(comparison, panel);
+    panel.content = std::move(forest);
+    return panel;
+}
+
+Panel costTable(const Comparison& comparison) {
+    Panel panel;
+    TablePanel table;
+    table.columns = {"", comparison.baseline_name, comparison.candidate_name, "ratio"};
+    table.right_aligned = {0, 1, 1, 1};
+    for (const CostRow& row : comparison.cost)
+        table.rows.push_back({row.name, withUnit(row.baseline, row.unit), withUnit(row.candidate, row.unit), row.baseline != 0 ? number(row.candidate / row.baseline) : "–"});
+    panel.title = "Cost";
+    panel.context = "means over runs";
+    panel.notes.push_back("step time and samples per second: medians after the first tenth of the run; time is training steps only");
+    panel.content = std::move(table);
+    return panel;
+}
+
+Panel configurationTable(const Comparison& comparison) {
+    Panel panel;
+    TablePanel table;
+    table.columns = {"key", comparison.baseline_name, comparison.candidate_name};
+    table.right_aligned = {0, 0, 0};
+    for (const config::ConfigDifference& difference : comparison.configuration) table.rows.push_back({difference.key, difference.a, difference.b});
+    if (table.rows.empty()) panel.notes.push_back("the configurations are equal");
+    panel.title = "What differs in the configurations";
+    panel.context = "first run of each side";
+    panel.content = std::move(table);
+    return panel;
+}
+
+Panel comparabilityTable(const Comparison& comparison) {
+    Panel panel;
+    TablePanel table;
+    table.columns = {"", "check"};
+    table.right_aligned = {0, 0};
+    for (const ComparabilityCheck& check : comparison.checks) table.rows.push_back({check.ok ? "ok" : "mind", check.words});
+    panel.title = "Verdict";
+    panel.notes.push_back(comparison.verdict);
+    panel.content = std::move(table);
+    return panel;
+}
+
+Result<Panel> speedAgainstQuality(std::span<const RunGroup> groups) {
+    Panel panel;
+    LinePanel lines;
+    lines.x.title = "samples per second";
+    lines.y.title = "held-out loss (end)";
+    for (const RunGroup& group : groups) {
+        if (group.runs.empty()) continue;
+        auto losses = finalLossBySeed(group, "total");
+        if (!losses) return tl::unexpected(losses.error());
+        auto cost = costRows(Baseline<RunGroup>(group), Candidate<RunGroup>(group));
+        if (!cost) return tl::unexpected(cost.error());
+        const auto speed = std::find_if(cost->begin(), cost->end(), [](const CostRow& row) { return row.name.rfind("samples per second", 0) == 0; });
+        std::vector<double> values;
+        for (const auto& [seed, loss] : *losses) values.push_back(loss);
+        if (values.empty() || speed == cost->end()) {
+            panel.notes.push_back(fmt::format("{} is left out: no held-out loss or no throughput", group.name));
+            continue;
+        }
+        const Moments m = moments(values);
+        Curve curve;
+        curve.label = group.name.empty() ? labelOf(group.runs.front()) : group.name;
+        curve.color = {ColorRole::Kind::kRun, group.color};
+        curve.points = true;
+        curve.x = {speed->candidate};
+        curve.y = {m.mean};
+        if (m.n >= 2) {
+            curve.low = {m.mean - m.sdSample()};
+            curve.high = {m.mean + m.sdSample()};
+        }
+        curve.series = curve.label;
+        lines.curves.push_back(std::move(curve));
+    }
+    if (lines.curves.empty()) return jobFailed("Nothing to draw", "no group has both a held-out loss and throughput", "Choose runs that have been evaluated", {});
+    panel.title = "Speed against quality";
+    panel.context = "each point a configuration, bars ± sd over seeds";
+    panel.content = std::move(lines);
+    return panel;
+}
+
+Result<Panel> resultsTable(std::span<const RunGroup> groups) {
+    TablePanel table;
+    table.columns = {"configuration", "seeds", "loss"};
+    std::vector<std::string> losses = {"total"};
+    for (int o = 0; o < kObjectiveCount; ++o) losses.emplace_back(toString(static_cast<Objective>(o)));
+    table.columns.resize(2);
+    for (const std::string& loss : losses) table.columns.push_back(lossWords(loss));
+    table.right_aligned.assign(table.columns.size(), 1);
+    table.right_aligned[0] = 0;
+    std::vector<std::pair<double, std::vector<std::string>>> rows;
+    for (const RunGroup& group : groups) {
+        if (group.runs.empty()) continue;
+        std::vector<std::string> cells = {group.name.empty() ? labelOf(group.runs.front()) : group.name, std::to_string(group.runs.size())};
+        double order = kMissing;
+        for (const std::string& loss : losses) {
+            auto by_seed = finalLossBySeed(group, loss);
+            if (!by_seed) return tl::unexpected(by_seed.error());
+            std::vector<double> values;
+            for (const auto& [seed, value] : *by_seed) values.push_back(value);
+            const Moments m = moments(values);
+            if (loss == "total") order = m.mean;
+            cells.push_back(m.n >= 2 ? fmt::format("{} ± {}", fixed(m.mean, 4), fixed(m.sdSample(), 4)) : fixed(m.mean, 4));
+        }
+        rows.emplace_back(std::isfinite(order) ? order : 1e300, std::move(cells));
+    }
+    if (rows.empty()) return wrongCall("Nothing to show", "no run is chosen", "Choose at least one run");
+    std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (auto& [order, cells] : rows) table.rows.push_back(std::move(cells));
+    Panel panel;
+    panel.title = "Held-out losses";
+    panel.context = "mean ± sd over seeds, best first";
+    panel.content = std::move(table);
+    return panel;
+}
+
+}  // namespace es::analysis
