@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <CLI/CLI.hpp>
+
+#include <spdlog/fmt/fmt.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/commands.h"
+#include "app/cli/interrupt_watch.h"
+#include "app/cli/output.h"
+#include "engine/config/config_io.h"
+#include "engine/session/engine_library.h"
+
+namespace es::app {
+namespace {
+
+constexpr std::size_t kProblemsShown = 20;
+
+struct DataArguments {
+    std::string set;
+    std::vector<std::string> overrides;
+    bool json = false;
+};
+
+nlohmann::json toJson(const session::DataReport& r) {
+    nlohmann::json problems = nlohmann::json::array();
+    for (const session::DataProblem& problem : r.problems) problems.push_back({{"path", problem.path}, {"why", problem.why}});
+    return {{"schema", "expertscope.data.1"}, {"set", r.set},         {"cache", r.cache},           {"pictures", r.pictures},
+            {"captions", r.captions},         {"pairs", r.pairs},     {"distinct_captions", r.distinct_captions},
+            {"duplicates", r.duplicates},     {"train", r.train},     {"validation", r.validation}, {"test", r.test},
+            {"seconds", r.seconds},           {"damaged", r.problems.size()}, {"problems", problems}};
+}
+
+void print(const session::DataReport& r) {
+    fmt::print("{}: {} pairs of {} pictures and {} captions ({} distinct), {} duplicate pictures\n", r.set, r.pairs, r.pictures, r.captions, r.distinct_captions, r.duplicates);
+    fmt::print("split: {} train, {} validation, {} test · {:.1f} s\n", r.train, r.validation, r.test, r.seconds);
+    if (!r.cache.empty()) fmt::print("cache: {}\n", r.cache);
+    for (std::size_t i = 0; i < std::min(r.problems.size(), kProblemsShown); ++i) fmt::print("damaged: {}: {}\n", r.problems[i].path, r.problems[i].why);
+    if (r.problems.size() > kProblemsShown) fmt::print("and {} more; --json lists all\n", r.problems.size() - kProblemsShown);
+}
+
+Result<config::DataOptions> optionsOf(const DataArguments& arguments) {
+    config::RunConfig config;
+    for (const std::string& assignment : arguments.overrides)
+        if (Status status = config::applyOverride(config, assignment); !status) return tl::unexpected(status.error());
+    if (!arguments.set.empty()) config.data.set = arguments.set;
+    return config.data;
+}
+
+int list(const DataArguments& arguments) {
+    const auto options = optionsOf(arguments);
+    if (!options) return report(options.error(), arguments.json);
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
+    const auto sets = (*library)->listDatasets(options->cache);
+    if (arguments.json) {
+        nlohmann::json document{{"schema", "expertscope.data_list.1"}, {"sets", nlohmann::json::array()}};
+        for (const auto& s : sets)
+            document["sets"].push_back({{"name", s.name}, {"description", s.description}, {"license", s.license}, {"available", s.available}, {"remedy", s.remedy}, {"samples", s.samples}});
+        printJson(document);
+        return 0;
+    }
+    for (const auto& s : sets) {
+        fmt::print("{:<12} {} ({})\n", s.name, s.description, s.license);
+        fmt::print("{:<12} {}\n", "", !s.available ? s.remedy : s.samples > 0 ? fmt::format("prepared: {} samples", s.samples) : "available, not prepared");
+    }
+    return 0;
+}
+
+int convert(const DataArguments& arguments, bool write) {
+    InterruptWatch interrupt;
+    const auto options = optionsOf(arguments);
+    if (!options) return report(options.error(), arguments.json);
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
+    ProgressLine line;
+    const JobContext context = line.context(interrupt.token());
+    const auto result = write ? (*library)->prepareData(*options, context) : (*library)->checkData(*options, context);
+    if (!result) return report(result.error(), arguments.json);
+    if (arguments.json) printJson(toJson(*result));
+    else print(*result);
+    // Preparing goes on without the damaged ones; checking is asked for a verdict.
+    return !write && !result->problems.empty() ? static_cast<int>(ErrorKind::kBadInput) : 0;
+}
+
+void addCommon(CLI::App* command, const std::shared_ptr<DataArguments>& arguments) {
+    command->add_option("--set", arguments->overrides, "Change one key: data.key=value; may be repeated")->allow_extra_args(false);
+    command->add_flag("--json", arguments->json, "Print JSON");
+}
+
+}  // namespace
+
+void addDataCommand(CLI::App& program, Action& action) {
+    auto arguments = std::make_shared<DataArguments>();
+    CLI::App* command = program.add_subcommand("data", "Data sets: what is there, converting, a report of what is damaged");
+    command->require_subcommand(1);
+    CLI::App* listing = command->add_subcommand("list", "The data sets and whether their sources are here");
+    CLI::App* preparing = command->add_subcommand("prepare", "Convert a data set, or a folder of pictures with captions, for training");
+    CLI::App* checking = command->add_subcommand("check", "Read everything, change nothing; exit 3 when something is damaged");
+    for (CLI::App* one : {listing, preparing, checking}) addCommon(one, arguments);
+    for (CLI::App* one : {preparing, checking}) one->add_option("set_or_folder", arguments->set, "Name of a data set, or a folder")->required();
+    listing->callback([arguments, &action] { action = [arguments] { return list(*arguments); }; });
+    preparing->callback([arguments, &action] { action = [arguments] { return convert(*arguments, true); }; });
+    checking->callback([arguments, &action] { action = [arguments] { return convert(*arguments, false); }; });
+}
+
+}  // namespace es::app

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/window/screenshot.h"
+
+#include <QCoreApplication>
+#include <QJsonDocument>
+#include <QPixmap>
+#include <QSaveFile>
+#include <QTimer>
+
+#include "app/window/main_window.h"
+#include "engine/base/logging.h"
+
+namespace es::app {
+namespace {
+
+constexpr int kLookEveryMs = 40;
+constexpr int kCalmLooks = 5;          // settled this many times in a row: queued replots and animations are through
+constexpr int kMostLooks = 60000 / kLookEveryMs;
+
+}  // namespace
+
+Screenshot::Screenshot(MainWindow* window, QString picture, QString dump, QObject* parent)
+    : QObject(parent), window_(window), picture_(std::move(picture)), dump_(std::move(dump)) {}
+
+void Screenshot::start() {
+    auto* timer = new QTimer(this);
+    timer->setInterval(kLookEveryMs);
+    connect(timer, &QTimer::timeout, this, &Screenshot::look);
+    timer->start();
+}
+
+void Screenshot::look() {
+    calm_ = window_->settled() ? calm_ + 1 : 0;
+    if (++waited_ > kMostLooks) {
+        spdlog::error("The window was still loading after {} s; no picture was taken", kMostLooks * kLookEveryMs / 1000);
+        finish(1);
+        return;
+    }
+    if (calm_ < kCalmLooks) return;
+    if (!picture_.isEmpty() && !window_->grab().save(picture_, "PNG")) {
+        spdlog::error("Cannot write the picture {}", picture_.toStdString());
+        finish(1);
+        return;
+    }
+    if (!dump_.isEmpty()) {
+        QSaveFile out(dump_);
+        if (!out.open(QIODevice::WriteOnly) || out.write(QJsonDocument(window_->dump()).toJson()) < 0 || !out.commit()) {
+            spdlog::error("Cannot write {}: {}", dump_.toStdString(), out.errorString().toStdString());
+            finish(1);
+            return;
+        }
+    }
+    finish(0);
+}
+
+void Screenshot::finish(int code) {
+    sender()->deleteLater();
+    QCoreApplication::exit(code);
+}
+
+}  // namespace es::app
