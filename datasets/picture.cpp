@@ -12,6 +12,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "datasets/dataset.h"
+#include "datasets/jpeg.h"
 #include "datasets/picture_header.h"
 #include "engine/base/files.h"
 
@@ -127,17 +128,27 @@ bool isEmpty(const std::vector<std::uint8_t>& rgba) {
     return true;
 }
 
-OrWhy<std::vector<std::uint8_t>> decodeAndFit(std::string_view file, const PictureHeader& header, int size) {
+OrWhy<cv::Mat> decodeRgba(std::string_view file, const PictureHeader& header, int size) {
+    if (header.format == "JPEG") {
+        auto picture = decodeJpeg(file, 2 * size);
+        if (!picture) return tl::unexpected(picture.error());
+        cv::Mat rgba;
+        cv::cvtColor(cv::Mat(picture->height, picture->width, CV_8UC3, picture->rgb.data()), rgba, cv::COLOR_RGB2RGBA);
+        return rgba;
+    }
     const std::string filtered = header.format == "PNG" ? pngPixelsOnly(file) : std::string();
     const std::string_view bytes = filtered.empty() ? file : std::string_view(filtered);
-    // Unchanged keeps alpha and 16 bits; it also ignores EXIF, which is applied below.
+    // Unchanged keeps alpha and 16 bits; it also ignores EXIF, which is applied later.
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
-    cv::Mat decoded = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    const cv::Mat decoded = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
     if (decoded.empty()) return tl::unexpected(fmt::format("its {} data are damaged or of an unusual kind", header.format));
     if (decoded.cols != header.width || decoded.rows != header.height) return tl::unexpected(std::string("its header and its pixels disagree about its size"));
-    auto rgba = toRgba(decoded);
+    return toRgba(decoded);
+}
+
+OrWhy<std::vector<std::uint8_t>> decodeAndFit(std::string_view file, const PictureHeader& header, int size) {
+    const auto rgba = decodeRgba(file, header, size);
     if (!rgba) return tl::unexpected(rgba.error());
-    decoded.release();
     auto fitted = fit(turned(*rgba, header.orientation), size);
     if (isEmpty(fitted)) return tl::unexpected(std::string("it is fully transparent"));
     return fitted;

@@ -5,6 +5,7 @@
 
 #include "datasets/cache_paths.h"
 #include "datasets/emoji_source.h"
+#include "datasets/folder_source.h"
 #include "datasets/source.h"
 #include "engine/base/hash.h"
 
@@ -31,6 +32,9 @@ std::string fileStemOf(const config::DataOptions& options) {
 
 Result<std::unique_ptr<Source>> openSource(const config::DataOptions& options, const JobContext& context) {
     if (options.set == kEmojiSet) return openEmojiSource(options.keywords);
+    std::error_code error;
+    const bool looksLikePath = options.set.find('/') != std::string::npos;
+    if (!options.set.empty() && (looksLikePath || fs::exists(options.set, error))) return openFolderSource(wholePath(options.set), fileStemOf(options), options.keywords, context);
     return badInput(fmt::format("There is no data set '{}'", options.set), "it is neither a set that the program knows (emoji) nor a folder",
                     "Choose one of 'expertscope data list', or name a folder of pictures", options.set);
 }
