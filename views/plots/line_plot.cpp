@@ -124,6 +124,7 @@ void LinePlot::build() {
     applyStyle();
     plot_->clearPlottables();
     drawn_.clear();
+    names_.clear();  // they point into the panel that has just gone; a paint may come before they are planned anew
     if (!panel_) return schedule();
     for (const Curve& curve : panel_->curves) {
         auto drawn = std::make_unique<Drawn>();
