@@ -86,6 +86,12 @@ Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t s
     }
     auto traced = fromTrace(run, sample, step, routing);
     if (!traced) return tl::unexpected(traced.error());
+    if (!*traced && step >= 0) {
+        // Neither probed nor traced there: the newest probe is better than nothing, and says that it is another one.
+        auto newest = sampleRouting(run, sample, -1, variant);
+        if (newest) newest->notes.push_back(fmt::format("nothing was recorded at step {}: shown at step {}", grouped(step), grouped(newest->step)));
+        return newest;
+    }
     if (!*traced)
         return jobFailed("No routing of this sample", fmt::format("sample {} is neither in a probe nor in a traced step of this run", hashText(sample)),
                          "Choose one of the probed samples, or run the sample through a checkpoint", run.folder().string());

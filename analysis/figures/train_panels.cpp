@@ -47,6 +47,19 @@ void markEvents(const store::RunReader& run, const AxisMap& axis, LinePanel& pan
     }
 }
 
+/// The trivial predictor's held-out loss of the same objective, once for all runs on the same data.
+Status addTrivialLine(const store::RunReader& run, const std::string& metric, LinePanel& panel) {
+    const auto at = metric.find("/loss/");
+    if (at == std::string::npos) return {};
+    auto series = run.scalars("eval/trivial/" + metric.substr(at + 6));
+    if (!series) return tl::unexpected(series.error());
+    if (series->value.empty() || !std::isfinite(series->value.back())) return {};
+    const double loss = series->value.back();
+    const auto known = std::find_if(panel.lines.begin(), panel.lines.end(), [loss](const YLine& line) { return std::abs(line.y - loss) <= 1e-6 * std::abs(loss); });
+    if (known == panel.lines.end()) panel.lines.push_back({loss, "trivial predictor"});
+    return {};
+}
+
 std::string contextOf(const CurveOptions& options) {
     std::string context = options.smoothing > 0 ? fmt::format("smoothing {:.2g} (raw kept)", options.smoothing) : "raw";
     if (options.y_scale == Scale::kLog) context += " · log y";
@@ -144,6 +157,8 @@ Result<Panel> scalarCurves(std::span<const RunSource> runs, const CurveOptions& 
                     lines.curves.push_back(std::move(*points));
                 }
             }
+            if (options.evaluations)
+                if (auto added = addTrivialLine(run, metric, lines); !added) return tl::unexpected(added.error());
             if (options.mark_spikes)
                 if (auto marked = markSpikes(run, metric, *axis, lines); !marked) return tl::unexpected(marked.error());
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "analysis/stats/assignment.h"
 
+#include <cmath>
 #include <limits>
 
 namespace es::analysis {
@@ -23,7 +24,8 @@ std::vector<std::int32_t> bestAssignment(std::span<const double> scores, std::in
             std::size_t next = 0;
             for (std::size_t j = 1; j <= size; ++j) {
                 if (done[j]) continue;
-                const double reduced = -scores[(from - 1) * size + (j - 1)] - row_potential[from] - column_potential[j];
+                const double score = scores[(from - 1) * size + (j - 1)];
+                const double reduced = -(std::isfinite(score) ? score : 0.0) - row_potential[from] - column_potential[j];
                 if (reduced < distance[j]) {
                     distance[j] = reduced;
                     previous[j] = column;

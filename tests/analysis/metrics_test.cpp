@@ -120,8 +120,8 @@ TEST(Dependence, EqualsThePlantedInformation) {
         const test::PlantedTable made = test::planted(plan);
         const MutualInformation found = mutualInformation(made.label_T, firstChoices(RoutingView(made.table)));
         EXPECT_NEAR(found.mi_nats, test::plantedMutualInformation(plan), 1e-12) << follow;
-        if (follow == 1) EXPECT_NEAR(found.nmi, 1, 1e-12);
-        if (follow == 0) EXPECT_NEAR(found.nmi, 0, 1e-12);
+        if (follow == 1) { EXPECT_NEAR(found.nmi, 1, 1e-12); }
+        if (follow == 0) { EXPECT_NEAR(found.nmi, 0, 1e-12); }
     }
 }
 
