@@ -105,6 +105,7 @@ Entry entryFrom(const std::string& name, const Json& json) {
     const auto type = typeOf(type_name);
     if (!type) throw std::runtime_error("tensor '" + name + "' is of the unknown type '" + type_name + "'");
     entry.type = *type;
+    if (!json.at("shape").is_array()) throw std::runtime_error("the shape of tensor '" + name + "' is not a list");
     for (const Json& n : json.at("shape")) {
         if (!n.is_number_integer() || (n.is_number_unsigned() ? n.get<std::uint64_t>() > (std::uint64_t{1} << 62) : n.get<std::int64_t>() < 0))
             throw std::runtime_error("tensor '" + name + "' has an impossible shape");

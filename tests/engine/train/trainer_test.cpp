@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <set>
+#include <stdexcept>
 
 #include "engine/store/run_reader.h"
 #include "training_fixture.h"
@@ -13,39 +14,46 @@ namespace {
 
 class Trainer : public TrainingFixture {};
 
-/// Everything that a run recorded and that does not depend on the clock, as text.
-std::string recorded(const std::filesystem::path& run) {
+template <class T>
+T good(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().message());
+    return std::move(*result);
+}
+
+/// Everything that a run recorded and that does not depend on the clock, as text; probes of one step may be left out.
+std::string recorded(const std::filesystem::path& run, std::int64_t without_probe = -1) {
     auto reader = store::RunReader::open(run);
     if (!reader) return reader.error().message();
     std::string out;
     for (const auto& name : (*reader)->scalarNames()) {
         if (name.starts_with("time/") || name.starts_with("throughput/") || name.starts_with("memory/")) continue;
-        const auto series = *(*reader)->scalars(name);
+        const auto series = good((*reader)->scalars(name));
         out += name;
         for (std::size_t i = 0; i < series.step.size(); ++i) out += " " + std::to_string(series.step[i]) + ":" + std::to_string(series.value[i]) ;
         out += "\n";
     }
     for (const auto& router : (*reader)->routers()) {
-        const auto loads = *(*reader)->loadRecords(router.id);
+        const auto loads = good((*reader)->loadRecords(router.id));
         for (const auto& load : loads) {
             out += std::to_string(load.step);
             for (const auto count : load.counts_E) out += " " + std::to_string(count);
             for (const auto mass : load.mass_E) out += " " + std::to_string(mass);
             out += " " + std::to_string(load.entropy_nats) + " " + std::to_string(load.balance_loss) + "\n";
         }
-        const auto trace = *(*reader)->trace({router.id, 0, -1, std::nullopt, -1});
+        const auto trace = good((*reader)->trace({router.id, 0, -1, std::nullopt, -1}));
         for (std::size_t t = 0; t < trace.expert_ids.size(); ++t)
             out += std::to_string(trace.expert_ids[t]) + ":" + std::to_string(trace.gates[t]) + ":" + std::to_string(trace.sample_T[t]) + " ";
     }
     for (const auto& key : (*reader)->probes()) {
+        if (key.step == without_probe) continue;
         out += std::to_string(key.step) + key.variant;
         for (const auto& router : (*reader)->routers()) {
-            const auto table = *(*reader)->probe(key, router.id);
+            const auto table = good((*reader)->probe(key, router.id));
             for (const float p : table.probs_TE) out += " " + std::to_string(p);
         }
     }
     for (const auto step : (*reader)->evaluations()) {
-        const auto evaluation = *(*reader)->evaluation(step);
+        const auto evaluation = good((*reader)->evaluation(step));
         for (const auto& row : evaluation.rows) out += std::to_string(row.sample) + row.variant + std::to_string(row.loss) + " ";
     }
     return out;
@@ -121,10 +129,7 @@ TEST_F(Trainer, AStoppedAndResumedRunEqualsOneThatWasNot) {
     EXPECT_EQ(weights("straight", 10), weights("halved", 10));
     EXPECT_EQ(moments("straight", 10), moments("halved", 10));
     // The extra checkpoint at step 7 brings an extra probe; all else is the same.
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(path("halved") / "routing", ignored))
-        if (entry.path().filename().string().starts_with("probe-000000007")) std::filesystem::remove(entry.path());
-    const std::string a = recorded(path("straight")), b = recorded(path("halved"));
+    const std::string a = recorded(path("straight")), b = recorded(path("halved"), 7);
     EXPECT_GT(a.size(), 1000u);
     EXPECT_EQ(a, b);
 }

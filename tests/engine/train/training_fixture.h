@@ -17,8 +17,8 @@ namespace es::engine {
 struct Go {
     bool resume = false;
     std::int64_t stop_before = -1;        ///< asks to stop instead of taking this step
-    std::function<session::TrainControl(std::int64_t poll)> poll;
-    TrainerOptions options;
+    std::function<session::TrainControl(std::int64_t poll)> poll = {};
+    TrainerOptions options = {};
 };
 
 class TrainingFixture : public testing::Test {
