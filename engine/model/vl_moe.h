@@ -38,7 +38,7 @@ struct ForwardOptions {
     std::int64_t step = 0;
     RoutingObserver* observer = nullptr;  ///< not owned
     /// Logits of the router (by id) are replaced by h · W of these E x D matrices: the random-router baseline.
-    std::map<std::int32_t, at::Tensor> router_weight_override;
+    std::map<std::int32_t, at::Tensor> router_weight_override = {};
 };
 
 /// Result of one forward over a batch.
