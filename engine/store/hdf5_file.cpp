@@ -31,6 +31,9 @@ herr_t takeDescription(unsigned depth, const H5E_error2_t* error, void* out) {
 }  // namespace
 
 QuietHdf5::QuietHdf5() {
+    // Every handle is closed by its owner; what a damaged file leaves behind would only make the library complain at exit.
+    static const herr_t noExitHandler = H5dont_atexit();
+    (void)noExitHandler;
     H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }

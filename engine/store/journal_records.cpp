@@ -217,7 +217,7 @@ std::optional<Record> decodeAs(std::size_t type, ByteReader& in, std::index_sequ
     std::optional<Record> record;
     const auto attempt = [&]<std::size_t N>() {
         if (type != N + 1) return;
-        std::variant_alternative_t<N, Record> value;
+        std::variant_alternative_t<N, Record> value{};
         read(in, value);
         if (in.ok()) record.emplace(std::move(value));
     };

@@ -79,6 +79,8 @@ void appendTokens(RoutingTable& into, RoutingTable&& more) {
         if (more.kept.empty()) more.kept.assign(more.expert_ids.size(), 1);
         join(into.kept, std::move(more.kept));
     }
+    // Tokens without any assignment have no gates, and lack none.
+    const bool gatesComplete = (into.expert_ids.empty() || !into.gates.empty()) && (more.expert_ids.empty() || !more.gates.empty());
     for (std::size_t i = 1; i < more.offsets.size(); ++i) into.offsets.push_back(into.offsets[static_cast<std::size_t>(into.tokens)] + more.offsets[i]);
     join(into.expert_ids, std::move(more.expert_ids));
     const auto both = [&](auto member) {
@@ -86,7 +88,8 @@ void appendTokens(RoutingTable& into, RoutingTable&& more) {
         const bool aHas = !a.empty(), bHas = !b.empty();
         joinOptional(a, std::move(b), aHas, bHas);
     };
-    both(&RoutingTable::gates);
+    if (into.router.layout == RoutingLayout::kDenseMass || gatesComplete) join(into.gates, std::move(more.gates));
+    else into.gates.clear();
     both(&RoutingTable::probs_TE);
     both(&RoutingTable::entropy_nats_T);
     both(&RoutingTable::boundary_margin_T);

@@ -157,7 +157,7 @@ Result<std::unique_ptr<SampleFileReader>> SampleFileReader::open(const fs::path&
 
 Result<std::vector<SampleRecord>> SampleFileReader::list() const {
     const QuietHdf5 quiet;
-    const auto text = text_->size() <= (std::int64_t{1} << 32) ? text_->readAll<char>(H5T_NATIVE_CHAR) : Result<std::vector<char>>(damaged("its text claims an absurd size", path_));
+    const auto text = text_->size() <= (std::int64_t{1} << 32) ? text_->readAll<char>(H5T_NATIVE_UINT8) : Result<std::vector<char>>(damaged("its text claims an absurd size", path_));
     if (!text) return tl::unexpected(text.error());
     std::vector<SampleRecord> samples;
     samples.reserve(rows_.size());
@@ -179,7 +179,7 @@ Result<SampleRecord> SampleFileReader::read(std::size_t index) const {
     if (row.text_bytes < 0 || row.text_bytes > kMostTextBytes || row.width < 0 || row.height < 0 || row.width > kMostPixels || row.height > kMostPixels)
         return damaged("a sample makes no sense", path_);
     std::string text(static_cast<std::size_t>(row.text_bytes), '\0');
-    if (auto status = text_->read(row.text_at, row.text_bytes, H5T_NATIVE_CHAR, text.data()); !status) return tl::unexpected(status.error());
+    if (auto status = text_->read(row.text_at, row.text_bytes, H5T_NATIVE_UINT8, text.data()); !status) return tl::unexpected(status.error());
     if (!fromJson(text, sample)) return damaged("a sample's text makes no sense", path_);
     const std::int64_t bytes = std::int64_t{4} * row.width * row.height;
     if (bytes > pictures_->size()) return damaged("a sample refers to pixels beyond the end", path_);
