@@ -56,10 +56,11 @@ public:
         // Unlike load and drops, large logits are never part of a healthy start.
         watchLogits(load, alarms);
         if (!(total > 0)) return;
+        watchSilence(load, warmup, alarms);
+        if (load.step < warmup) return;
         loads_.add(load.counts);
         drops_.add({load.dropped, total});
-        watchSilence(load, warmup, alarms);
-        if (load.step < warmup || !loads_.full()) return;
+        if (!loads_.full()) return;
         watchOverload(load.step, alarms);
         watchDrops(load.step, alarms);
     }

@@ -91,20 +91,17 @@ Result<std::vector<CategoryDifference>> categoryDifferences(const RunGroup& a, c
     return result;
 }
 
-std::string signedNumber(double value) { return fmt::format("{:+.4f}", value); }
-
 std::string verdictOf(const Comparison& c) {
     if (c.losses.empty()) return "There is no loss that both sides recorded.";
     const LossDifference& total = c.losses.front();
     const std::string& name = c.candidate_name;
     const auto describe = [&](const LossDifference& d) {
-        const bool interval = std::isfinite(d.low) && std::isfinite(d.high);
-        const std::string size = interval ? fmt::format("{} ({} to {})", signedNumber(d.mean), signedNumber(d.low), signedNumber(d.high)) : signedNumber(d.mean);
-        const std::string basis = interval ? fmt::format("{} interval {}", percent(c.confidence, 0), d.over) : d.over;
-        if (!interval) return fmt::format("differs by {}: {}", size, basis);
-        if (d.high < 0) return fmt::format("is lower by {}, {}", size, basis);
-        if (d.low > 0) return fmt::format("is higher by {}, {}", size, basis);
-        return fmt::format("does not differ: {}, {}", size, basis);
+        const auto size = [](double value) { return fmt::format("{:.4f}", std::abs(value)); };
+        if (!std::isfinite(d.low) || !std::isfinite(d.high)) return d.mean == 0 ? fmt::format("is equal ({})", d.over) : fmt::format("is {} by {} ({})", d.mean < 0 ? "lower" : "higher", size(d.mean), d.over);
+        const std::string interval = percent(c.confidence, 0) + " interval";
+        if (d.high < 0) return fmt::format("is lower by {} ({} {} to {}, {})", size(d.mean), interval, size(d.high), size(d.low), d.over);
+        if (d.low > 0) return fmt::format("is higher by {} ({} {} to {}, {})", size(d.mean), interval, size(d.low), size(d.high), d.over);
+        return fmt::format("cannot be told from equal: difference {:+.4f} ({} {:+.4f} to {:+.4f}, {})", d.mean, interval, d.low, d.high, d.over);
     };
     std::string words = fmt::format("At the end the held-out loss of {} against {} {}.", name, c.baseline_name, describe(total));
     if (total.replication == Replication::kSamples) words += " One seed a side says nothing about other seeds.";

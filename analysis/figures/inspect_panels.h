@@ -26,7 +26,7 @@ struct SampleRouting {
 };
 
 /// Reads a sample's routing: from the probe of `step` and `variant` (-1: the newest trained probe) when it holds the sample, else from the
-/// traced step nearest to `step`. Errors: unknown sample; recorded in neither (says which samples are).
+/// traced step nearest to `step`, else (with a note) from the newest probe. Errors: unknown sample; recorded in neither (says which samples are).
 [[nodiscard]] Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t sample, std::int64_t step = -1,
                                                   const std::string& variant = "trained");
 
@@ -35,10 +35,10 @@ enum class OverlayMode : std::uint8_t { kExpert, kWeight, kEntropy, kMargin, kDr
 [[nodiscard]] std::optional<OverlayMode> overlayModeFromString(std::string_view text);
 
 struct OverlayOptions {
-    LayerIndex layer;                      ///< invalid: the first layer with a router
+    LayerIndex layer = {};                 ///< invalid: the first layer with a router
     OverlayMode mode = OverlayMode::kExpert;
     std::int32_t rank = 0;                 ///< 0 first choice, 1 second ...
-    std::optional<Objective> patches, words;  ///< which stream; empty: the pair when the sample ran as one, else image or text
+    std::optional<Objective> patches = {}, words = {};  ///< which stream; empty: the pair when the sample ran as one, else image or text
 };
 /// Experts on the sample's patches and words in one layer. Patches follow that layer's V (or pooled) router, words its T (or pooled) router;
 /// a layer without one leaves cells at expert -1 and says so in the notes.

@@ -225,13 +225,13 @@ const std::vector<Entry>& entries() {
         {{"compare_losses", "Difference in held-out loss", "Candidate minus baseline for each loss, with intervals", kCompare, 2}, &fromComparison<lossForest>},
         {{"compare_categories", "Gain by category", "Candidate minus baseline by category of the sample, with intervals", kCompare, 2}, &fromComparison<categoryForest, true>},
         {{"compare_cost", "Cost", "Parameters, FLOPs, speed, memory and losses of both groups", kCompare, 2}, &fromComparison<costTable>},
-        {{"compare_configuration", "What differs in the configurations", "Keys that differ", kCompare, 2}, &fromComparison<configurationTable>},
+        {{"compare_config", "What differs in the configurations", "Keys that differ", kCompare, 2}, &fromComparison<configurationTable>},
         {{"compare_checks", "Verdict", "Whether the two groups compare, and the verdict", kCompare, 2}, &fromComparison<comparabilityTable>},
         {{"speed_quality", "Speed against quality", "Samples per second and held-out loss, a point a configuration", {}, 1},
          [](Runs runs, QueryArguments&, const JobContext&) { return speedAgainstQuality(groupsOf(runs)); }},
         {{"results", "Held-out losses", "Final losses, mean and deviation over seeds", {}, 1},
          [](Runs runs, QueryArguments&, const JobContext&) { return resultsTable(groupsOf(runs)); }},
-        {{"expert_match", "Routing of two runs, experts matched", "Best one-to-one matching of two runs' experts", {"router", "step"}, 2},
+        {{"match", "Routing of two runs, experts matched", "Best one-to-one matching of two runs' experts", {"router", "step"}, 2},
          [](Runs runs, QueryArguments& a, const JobContext&) {
              const std::vector<store::RouterInfo> routers = runs[0].run->routers();
              const std::string router = a.text("router", routers.empty() ? std::string("0.v") : routerName(routers.front()));

@@ -28,29 +28,57 @@ std::optional<store::ProbeKey> probeAt(const store::RunReader& run, std::int64_t
     return best;
 }
 
-/// Tries traced steps nearest to `step` first. Each try is one small read, and a sample recurs once an epoch.
+/// True when the probe holds the sample. A router whose table cannot be read becomes a note.
+bool fromProbe(const store::RunReader& run, const store::ProbeKey& key, std::uint64_t sample, SampleRouting& routing) {
+    routing.routing.clear();
+    std::int64_t tokens = 0;
+    for (const store::RouterInfo& router : run.routers()) {
+        auto table = run.probe(key, router.id);
+        if (!table) {
+            routing.notes.push_back(fmt::format("{}: {}", routerWords(router), table.error().message()));
+            continue;
+        }
+        routing.routing.push_back(ofSample(*table, sample));
+        tokens += routing.routing.back().tokens;
+    }
+    routing.step = key.step;
+    routing.source = "probe";
+    return tokens > 0;
+}
+
+/// Tries traced steps nearest to `step` first, by one router a branch: a sample recurs once an epoch.
 Result<bool> fromTrace(const store::RunReader& run, std::uint64_t sample, std::int64_t step, SampleRouting& routing) {
     constexpr std::size_t kTries = 512;
     std::vector<std::int64_t> steps = run.tracedSteps();
-    const std::vector<store::RouterInfo> routers = run.routers();
+    std::vector<store::RouterInfo> routers = run.routers();
     if (steps.empty() || routers.empty()) return false;
     const std::int64_t wanted = step < 0 ? steps.back() : step;
     std::stable_sort(steps.begin(), steps.end(), [wanted](std::int64_t a, std::int64_t b) { return std::llabs(a - wanted) < std::llabs(b - wanted); });
+    // One router of each branch says whether the sample was there; they come first.
+    std::vector<Branch> seen;
+    const auto others = std::stable_partition(routers.begin(), routers.end(), [&](const store::RouterInfo& router) {
+        if (std::find(seen.begin(), seen.end(), router.branch) != seen.end()) return false;
+        seen.push_back(router.branch);
+        return true;
+    });
+    const auto first = static_cast<std::size_t>(others - routers.begin());
     for (std::size_t i = 0; i < std::min(steps.size(), kTries); ++i) {
-        std::vector<store::RoutingTable> tables;
+        routing.routing.clear();
         std::int64_t tokens = 0;
-        for (const store::RouterInfo& router : routers) {
-            auto table = run.trace({router.id, steps[i], steps[i], sample, -1});
+        for (std::size_t r = 0; r < routers.size(); ++r) {
+            if (r == first && tokens == 0) break;
+            auto table = run.trace({routers[r].id, steps[i], steps[i], sample, -1});
             if (!table) return tl::unexpected(table.error());
             tokens += table->tokens;
-            tables.push_back(std::move(*table));
+            routing.routing.push_back(std::move(*table));
         }
         if (tokens == 0) continue;
-        routing.routing = std::move(tables);
+        std::sort(routing.routing.begin(), routing.routing.end(), [](const auto& a, const auto& b) { return a.router.id < b.router.id; });
         routing.step = steps[i];
         routing.source = "trace";
         return true;
     }
+    routing.routing.clear();
     return false;
 }
 
@@ -66,37 +94,20 @@ Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t s
         routing.notes.push_back("this model is dense: it has no routers");
         return routing;
     }
-    if (const auto key = probeAt(run, step, variant)) {
-        std::int64_t tokens = 0;
-        for (const store::RouterInfo& router : run.routers()) {
-            auto table = run.probe(*key, router.id);
-            if (!table) {
-                routing.notes.push_back(fmt::format("{}: {}", routerWords(router), table.error().message()));
-                continue;
-            }
-            routing.routing.push_back(ofSample(*table, sample));
-            tokens += routing.routing.back().tokens;
-        }
-        if (tokens > 0) {
-            routing.step = key->step;
-            routing.source = "probe";
-            return routing;
-        }
-        routing.routing.clear();
-    }
+    const auto key = probeAt(run, step, variant);
+    if (key && fromProbe(run, *key, sample, routing)) return routing;
     auto traced = fromTrace(run, sample, step, routing);
     if (!traced) return tl::unexpected(traced.error());
-    if (!*traced && step >= 0) {
-        // Neither probed nor traced there: the newest probe is better than nothing, and says that it is another one.
-        auto newest = sampleRouting(run, sample, -1, variant);
-        if (newest) newest->notes.push_back(fmt::format("nothing was recorded at step {}: shown at step {}", grouped(step), grouped(newest->step)));
-        return newest;
+    if (*traced) {
+        routing.notes.push_back(fmt::format("from the traced training step {}: some tokens were masked", grouped(routing.step)));
+        return routing;
     }
-    if (!*traced)
-        return jobFailed("No routing of this sample", fmt::format("sample {} is neither in a probe nor in a traced step of this run", hashText(sample)),
-                         "Choose one of the probed samples, or run the sample through a checkpoint", run.folder().string());
-    routing.notes.push_back(fmt::format("from the traced training step {}: some tokens were masked", grouped(routing.step)));
-    return routing;
+    if (const auto newest = step >= 0 ? probeAt(run, -1, variant) : std::nullopt; newest && fromProbe(run, *newest, sample, routing)) {
+        routing.notes.push_back(fmt::format("nothing was recorded at step {}: shown at step {}", grouped(step), grouped(routing.step)));
+        return routing;
+    }
+    return jobFailed("No routing of this sample", fmt::format("sample {} is neither in a probe nor in a traced step of this run", hashText(sample)),
+                     "Choose one of the probed samples, or run the sample through a checkpoint", run.folder().string());
 }
 
 TokenReading readToken(const store::RoutingTable& table, std::int64_t row) {

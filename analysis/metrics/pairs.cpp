@@ -8,14 +8,37 @@
 
 namespace es::analysis {
 
+namespace {
+
+/// Counts of fixed k without a branch a pair: pairs are counted as they come in rank order and made symmetric at the end; experts out of range
+/// go to a column of their own.
+std::vector<double> countedPairs(const store::RoutingTable& table) {
+    const auto experts = static_cast<std::size_t>(table.router.experts), k = static_cast<std::size_t>(table.router.k), stride = experts + 1;
+    std::vector<std::uint64_t> ranked(stride * stride, 0);
+    const auto slot = [experts](std::uint16_t id) { return std::min<std::size_t>(id, experts); };
+    for (std::size_t token = 0; token + k <= table.expert_ids.size(); token += k)
+        for (std::size_t i = 0; i < k; ++i) {
+            const std::size_t row = slot(table.expert_ids[token + i]) * stride;
+            for (std::size_t j = i; j < k; ++j) ++ranked[row + slot(table.expert_ids[token + j])];
+        }
+    std::vector<double> counts(experts * experts);
+    for (std::size_t i = 0; i < experts; ++i)
+        for (std::size_t j = 0; j < experts; ++j) counts[i * experts + j] = static_cast<double>(ranked[i * stride + j] + (i == j ? 0 : ranked[j * stride + i]));
+    return counts;
+}
+
+}  // namespace
+
 Coactivation coactivation(const store::RoutingView& view, Weighing weighing) {
     Coactivation result;
     result.experts = view.experts();
     const auto experts = static_cast<std::size_t>(result.experts);
     result.count_EE.assign(experts * experts, 0);
     const bool mass = weighing == Weighing::kMass || (weighing == Weighing::kAuto && view.router().layout == store::RoutingLayout::kDenseMass);
+    const bool counted = !mass && view.router().layout == store::RoutingLayout::kFixedK;
+    if (counted) result.count_EE = countedPairs(view.table());
     std::vector<std::pair<std::size_t, double>> chosen;
-    for (std::int64_t t = 0; t < view.tokens(); ++t) {
+    for (std::int64_t t = 0; t < view.tokens() && !counted; ++t) {
         chosen.clear();
         view.forEachAssignmentOf(t, [&](std::int64_t, ExpertIndex e, float gate, bool) {
             if (e.valid() && e.value < result.experts) chosen.emplace_back(static_cast<std::size_t>(e.value), mass ? gate : 1.0);

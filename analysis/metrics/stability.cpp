@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <vector>
 
 namespace es::analysis {
@@ -25,12 +26,45 @@ double softOverlap(const store::RoutingTable& a, std::int64_t row_a, const store
     return shared;
 }
 
+/// Both fixed k with the same k: slots lie side by side, so nothing has to be gathered.
+RoutingChange compareFixed(const store::RoutingTable& a, const store::RoutingTable& b, std::span<const std::int64_t> rows) {
+    RoutingChange result;
+    const auto k = static_cast<std::size_t>(a.router.k);
+    const auto slot = [](const store::RoutingTable& table, std::size_t at) {
+        const std::int32_t id = table.expert_ids[at];
+        return id < table.router.experts ? id : -1;
+    };
+    std::int64_t shared = 0, changed = 0, changed_first = 0;
+    for (std::size_t t = 0; t < rows.size(); ++t) {
+        if (rows[t] < 0) {
+            ++result.unmatched;
+            continue;
+        }
+        const std::size_t left = t * k, right = static_cast<std::size_t>(rows[t]) * k;
+        for (std::size_t i = 0; i < k; ++i) {
+            const std::int32_t expert = slot(a, left + i);
+            changed += expert != slot(b, right + i);
+            bool found = false;
+            for (std::size_t j = 0; j < k; ++j) found |= slot(b, right + j) == expert;
+            shared += found && expert >= 0;
+        }
+        changed_first += slot(a, left) != slot(b, right);
+        ++result.tokens;
+    }
+    const double n = result.tokens > 0 ? static_cast<double>(result.tokens) : std::numeric_limits<double>::quiet_NaN(), slots = n * static_cast<double>(k);
+    result.overlap = static_cast<double>(shared) / slots;
+    result.changed_slots = static_cast<double>(changed) / slots;
+    result.changed_first = static_cast<double>(changed_first) / n;
+    return result;
+}
+
 }  // namespace
 
 RoutingChange compareRouting(const store::RoutingTable& a, const store::RoutingTable& b) {
     RoutingChange result;
     const store::RoutingView view_a(a), view_b(b);
     const std::vector<std::int64_t> rows = alignTokens(a, b);
+    if (a.router.layout == store::RoutingLayout::kFixedK && b.router.layout == a.router.layout && a.router.k == b.router.k) return compareFixed(a, b, rows);
     const std::vector<std::int32_t> first_a = firstChoices(view_a), first_b = firstChoices(view_b);
     const bool soft = a.router.layout == store::RoutingLayout::kDenseMass && b.router.layout == a.router.layout;
     double overlap = 0, changed_slots = 0, slots_total = 0;

@@ -23,8 +23,8 @@ struct MetricInfo {
 [[nodiscard]] const std::vector<MetricInfo>& metricInfos();
 
 struct AnalyzeRequest {
-    std::vector<std::string> metrics;   ///< empty: all
-    LayerIndex layer;                   ///< invalid: every layer
+    std::vector<std::string> metrics = {};  ///< empty: all
+    LayerIndex layer = {};                  ///< invalid: every layer
     std::int64_t checkpoint = -1;       ///< step of a probe; -1: the newest
     SpecialisationOptions specialisation = {};
 };

@@ -106,6 +106,16 @@ std::string placeOf(const MetricRow& row) {
     return place;
 }
 
+/// One line a router, the baselines beside the measured value.
+std::string specialisationText(const std::vector<Specialisation>& rows) {
+    std::vector<std::vector<std::string>> cells = {{"  router", "label", "trained", "random mean", "max", "untrained", "permuted 97.5 %", "mi (nats)", "tokens", "blank", "above all"}};
+    for (const Specialisation& row : rows)
+        cells.push_back({"  " + routerName(row.router), std::string(toString(row.label)), fixed(row.nmi, 3), fixed(row.random_router.nmi_mean, 3), fixed(row.random_router.nmi_max, 3),
+                         fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.mi_nats, 3), grouped(row.tokens), grouped(row.blank_tokens),
+                         row.aboveAll() ? "yes" : "no"});
+    return aligned(cells, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0});
+}
+
 }  // namespace
 
 std::string toJson(const AnalyzeResult& result) {
@@ -167,6 +177,7 @@ std::string toText(const AnalyzeResult& result) {
         rows.clear();
     };
     for (const MetricRow& row : result.rows) {
+        if (row.metric == "specialisation") continue;  // a table of its own below
         if (row.metric != metric) {
             flush();
             metric = row.metric;
@@ -178,6 +189,7 @@ std::string toText(const AnalyzeResult& result) {
         rows.push_back({"  " + placeOf(row), label, row.name, number(row.value, 4), interval, row.n > 0 ? grouped(row.n) : "", row.note});
     }
     flush();
+    if (!result.specialisation.empty()) text += "\nspecialisation: normalised mutual information of first choice and label\n" + specialisationText(result.specialisation);
     if (!result.verdict.empty()) text += "\n" + result.verdict + "\n";
     for (const std::string& note : result.notes) text += "note: " + note + "\n";
     text.pop_back();

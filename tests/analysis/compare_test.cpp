@@ -128,9 +128,9 @@ TEST(Compare, DifferentSeedsAreNotPaired) {
 TEST(Compare, EqualRunsDoNotDiffer) {
     const auto c = compare(group("dense", {{}}), group("sparse", {{}}));
     EXPECT_EQ(c->losses.front().mean, 0);
-    EXPECT_THAT(c->verdict, HasSubstr("does not differ"));
+    EXPECT_THAT(c->verdict, HasSubstr("cannot be told from equal"));
     for (const ReachRatio& reach : c->reach)
-        if (reach.ratio) EXPECT_NEAR(*reach.ratio, 1, 1e-9);
+        if (reach.ratio) { EXPECT_NEAR(*reach.ratio, 1, 1e-9); }
 }
 
 TEST(Compare, ComputeToReachTheSameLoss) {

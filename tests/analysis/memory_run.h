@@ -121,9 +121,10 @@ public:
     Result<store::RoutingTable> trace(const store::TraceQuery& query) const override {
         for (const store::RoutingTable& table : traces.at(query.first_step))
             if (table.router.id == query.router) {
-                store::RoutingTable chosen = table;
-                if (query.sample && (table.sample_T.empty() || table.sample_T.front() != *query.sample)) chosen = store::RoutingTable{.router = table.router};
-                return chosen;
+                if (!query.sample || (!table.sample_T.empty() && table.sample_T.front() == *query.sample)) return table;
+                store::RoutingTable none;
+                none.router = table.router;
+                return none;
             }
         return store::RoutingTable{};
     }

@@ -102,6 +102,25 @@ TEST(Change, FindsThePlantedDrift) {
     }
 }
 
+TEST(Change, RaggedRoutingOfTheSameChoicesGivesTheSame) {
+    const std::vector<std::int32_t> a = {0, 1, 2, 3, 1, 0, 3, 2}, b = {1, 0, 2, 1, 1, 0, 0, 2};
+    const RoutingChange fixed = compareRouting(test::tableOf(a, 4, 2), test::tableOf(b, 4, 2)), ragged = compareRouting(test::raggedOf(a, 4, 2), test::raggedOf(b, 4, 2));
+    EXPECT_DOUBLE_EQ(fixed.overlap, 0.75);
+    EXPECT_DOUBLE_EQ(fixed.overlap, ragged.overlap);
+    EXPECT_DOUBLE_EQ(fixed.changed_slots, ragged.changed_slots);
+    const RoutingChange dense = compareRouting(test::denseOf(a, 4, 2), test::denseOf(b, 4, 2));
+    EXPECT_NEAR(dense.overlap, 0.75, 1e-7) << "masses of 1/2 each";
+}
+
+TEST(Pairs, LayoutsAgreeOnCoactivation) {
+    const std::vector<std::int32_t> indices = {0, 1, 2, 0, 3, -1, 1, 0};
+    const store::RoutingTable plain = test::tableOf(indices, 4, 2);
+    const Coactivation fixed = coactivation(RoutingView(plain));
+    const store::RoutingTable table = test::raggedOf(indices, 4, 2);
+    EXPECT_EQ(fixed.count_EE, coactivation(RoutingView(table)).count_EE);
+    EXPECT_EQ(fixed.count_EE[0 * 4 + 1], 2);
+}
+
 TEST(Change, MatchesTokensByWhatTheyAreNotByTheirRow) {
     const store::RoutingTable table = test::roundRobin(10, 5, 1);
     store::RoutingTable reversed = table;

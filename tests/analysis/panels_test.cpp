@@ -29,7 +29,7 @@ protected:
             ASSERT_TRUE(written.has_value()) << written.error().message();
         };
         write("sparse", {.name = "sparse", .steps = 240, .samples = 12, .spikes = {200}, .dead_expert = 6});
-        write("dense", {.name = "dense", .ffn = "dense", .steps = 240, .samples = 12});
+        write("dense", {.name = "dense", .ffn = "dense", .steps = 240, .samples = 12, .spikes = {}});
         auto sparse = store::RunReader::open(*scratch_ / "sparse");
         ASSERT_TRUE(sparse.has_value()) << sparse.error().message();
         sparse_ = *sparse;
@@ -191,6 +191,18 @@ TEST_F(Panels, OverlayShowsTheProbesChoices) {
     EXPECT_TRUE(overlay(*sampleRouting(*dense_, dense_->sampleList()->front().hash)).has_value()) << "a dense run still shows its picture";
 }
 
+TEST_F(Panels, SampleRoutingFallsBackToTheNearestTrace) {
+    const std::uint64_t hash = sparse_->sampleList()->front().hash;
+    const auto traced = sampleRouting(*sparse_, hash, 101);
+    ASSERT_TRUE(traced.has_value()) << traced.error().message();
+    EXPECT_EQ(traced->source, "trace");
+    EXPECT_LE(std::abs(traced->step - 101), 60);
+    EXPECT_THAT(traced->notes, testing::Contains(HasSubstr("some tokens were masked")));
+    for (std::size_t r = 0; r < traced->routing.size(); ++r) EXPECT_EQ(traced->routing[r].router.id.value, static_cast<std::int32_t>(r));
+    const auto variant = sampleRouting(*sparse_, hash, 240, "random-router-2");
+    EXPECT_EQ(variant->source, "probe");
+}
+
 TEST_F(Panels, TokenDistributionSumsToOne) {
     const auto routing = sampleRouting(*sparse_, sparse_->sampleList()->front().hash);
     const auto panel = tokenDistribution(*routing, RouterId(0), Modality::kVision, TokenIndex(14));
@@ -239,7 +251,7 @@ TEST_F(Panels, EveryKindCanBeMadeFromARecipe) {
         SCOPED_TRACE(kind.name);
         PanelQuery query;
         query.kind = kind.name;
-        query.runs = kind.name == "expert_match" ? std::vector<std::string>{"sparse", "sparse"} : kind.name.rfind("compare", 0) == 0 ? std::vector<std::string>{"dense", "sparse"} : std::vector<std::string>{"sparse"};
+        query.runs = kind.name == "match" ? std::vector<std::string>{"sparse", "sparse"} : kind.name.rfind("compare", 0) == 0 ? std::vector<std::string>{"dense", "sparse"} : std::vector<std::string>{"sparse"};
         const auto& known = kind.parameters;
         if (std::find(known.begin(), known.end(), "sample") != known.end() && kind.name != "routing_change") query.parameters["sample"] = sample;
         if (kind.name == "token_distribution") query.parameters["token"] = "3";
@@ -281,7 +293,7 @@ TEST_F(Panels, AnalyzeReportsEverythingAsJsonCsvAndText) {
     std::set<std::string> metrics;
     for (const MetricRow& row : result->rows) metrics.insert(row.metric);
     for (const MetricInfo& info : metricInfos())
-        if (info.name != "coactivation") EXPECT_TRUE(metrics.contains(info.name)) << info.name;
+        if (info.name != "coactivation") { EXPECT_TRUE(metrics.contains(info.name)) << info.name; }
     EXPECT_EQ(result->specialisation.size(), 4u);
     EXPECT_FALSE(result->verdict.empty());
     const auto find = [&](const std::string& name, const std::string& label) {

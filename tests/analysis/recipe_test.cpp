@@ -74,7 +74,7 @@ TEST(Presets, HaveTheirVenuesSizes) {
             neurips = true;
             EXPECT_EQ(preset.width_mm, 139.7);
         }
-        if (preset.name == "nature-column") EXPECT_EQ(preset.max_height_mm, 170);
+        if (preset.name == "nature-column") { EXPECT_EQ(preset.max_height_mm, 170); }
         EXPECT_LE(preset.min_font_pt, preset.font_pt);
     }
     EXPECT_TRUE(neurips) << "the default preset exists";
