@@ -353,6 +353,7 @@ config::RunConfig syntheticConfig(const SyntheticRunOptions& options) {
     config.run.name = options.name;
     config.run.seed = options.seed;
     config.model.ffn = options.ffn;
+    if (options.ffn == "scaled_dense") config.model.ffn_scales = {0.2, 0.2, 0.2, 0.2};  // two MoE layers, v and t
     config.moe.experts = options.experts;
     config.moe.k = options.k;
     config.train.steps = options.steps;
