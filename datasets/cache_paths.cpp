@@ -42,7 +42,7 @@ CachePaths cachePaths(const config::DataOptions& options, std::string_view stem,
 }
 
 fs::path vocabularyBeside(const fs::path& data, std::int64_t vocabulary) {
-    return data.parent_path() / fmt::format("{}-vocabulary-{}.model", data.stem().string(), vocabulary);
+    return data.parent_path() / fmt::format("{}-bpe-{}.model", data.stem().string(), vocabulary);
 }
 
 std::string fileNamePart(std::string_view text) {

@@ -72,10 +72,21 @@ fs::path newestConversion(const config::DataOptions& options) {
     return newest;
 }
 
+/// The command that makes what these options name.
+std::string prepareCommand(const config::DataOptions& options) {
+    const config::DataOptions usual;
+    std::string command = fmt::format("expertscope data prepare '{}'", options.set);
+    if (options.cache != usual.cache) command += fmt::format(" --set 'data.cache={}'", options.cache);
+    if (options.image_size != usual.image_size) command += fmt::format(" --set data.image_size={}", options.image_size);
+    if (options.keywords != usual.keywords) command += fmt::format(" --set data.keywords={}", options.keywords);
+    if (options.vocabulary != usual.vocabulary) command += fmt::format(" --set data.vocabulary={}", options.vocabulary);
+    return command;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Dataset>> Dataset::open(const config::DataOptions& options) {
-    const std::string remedy = fmt::format("Run 'expertscope data prepare {}' with the same data.cache, data.image_size, data.keywords and data.vocabulary", options.set);
+    const std::string remedy = "Run: " + prepareCommand(options);
     CachePaths paths;
     if (auto source = openSource(options, {})) {
         paths = cachePaths(options, (*source)->fileStem(), (*source)->fingerprint());

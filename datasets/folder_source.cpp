@@ -132,8 +132,10 @@ private:
         for (const auto& row : read.rows) addRow(row, folderOf(path));
     }
 
-    /// The picture that a row names; nothing when there is none.
-    std::optional<std::size_t> findPicture(std::string file, const std::string& folder) {
+    static constexpr std::size_t kNoPicture = std::size_t(-1);
+
+    /// The picture that a row names, or kNoPicture.
+    std::size_t findPicture(std::string file, const std::string& folder) {
         for (const bool windows : {false, true}) {
             if (windows) std::replace(file.begin(), file.end(), '\\', '/');
             const std::string path = (fs::path(folder) / file).lexically_normal().generic_string();
@@ -141,15 +143,16 @@ private:
             std::error_code error;
             if (fs::is_regular_file(root_ / path, error)) return addPicture(path);
         }
-        return std::nullopt;
+        return kNoPicture;
     }
 
     void addRow(const CaptionRow& row, const std::string& folder) {
         const fs::path asked = (fs::path(folder) / row.file).lexically_normal();
         const bool outside = !row.file.empty() && (asked.is_absolute() || asked.generic_string().starts_with(".."));
         if (outside) return problem(row.place, fmt::format("it names a picture outside the folder: {}; put the picture inside", repairUtf8(row.file)));
-        const auto picture = row.file.empty() ? std::nullopt : findPicture(row.file, folder);
-        const std::string path = picture ? pictures_[*picture] : asked.generic_string();
+        const std::size_t index = row.file.empty() ? kNoPicture : findPicture(row.file, folder);
+        const bool picture = index != kNoPicture;
+        const std::string path = picture ? pictures_[index] : asked.generic_string();
         if (!row.file.empty() && !picture) problem(row.place, fmt::format("the picture {} is not there; the caption is kept without it", repairUtf8(row.file)));
         std::vector<Item> items;
         for (const auto& caption : row.captions) {
@@ -171,7 +174,7 @@ private:
             override(item.domain, row.domain);
             override(item.license, row.license);
             if (!picture) item.source = row.place;
-            (picture ? byPicture_[*picture] : textOnly_).push_back(std::move(item));
+            (picture ? byPicture_[index] : textOnly_).push_back(std::move(item));
         }
     }
 

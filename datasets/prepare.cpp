@@ -96,7 +96,7 @@ void logReport(const Report& report, const JobContext& context) {
     context.log(fmt::format("{}: {} samples ({} pairs), {} training, {} validation, {} test; {} words in the vocabulary", report.set, report.samples, report.pairs, report.train,
                             report.validation, report.test, report.vocabulary));
     constexpr std::size_t kMostLines = 10;
-    for (std::size_t i = 0; i < report.problems.size() && i < kMostLines; ++i) context.log(fmt::format("skipped {}: {}", report.problems[i].path, report.problems[i].why));
+    for (std::size_t i = 0; i < report.problems.size() && i < kMostLines; ++i) context.log(fmt::format("damaged: {}: {}", report.problems[i].path, report.problems[i].why));
     if (report.problems.size() > kMostLines) context.log(fmt::format("... and {} more; 'expertscope data check' lists all", report.problems.size() - kMostLines));
 }
 

@@ -32,7 +32,7 @@ public:
         if (id < 0 || id > size()) return "<?>";
         std::string text = processor_->IdToPiece(id);
         if (text.starts_with(kWordStart)) text.erase(0, kWordStart.size());
-        return text.empty() ? "\xE2\x90\xA3" : text;  // U+2423, a space that can be seen
+        return text.empty() ? "_" : text;  // a space that can be seen
     }
     bool startsWord(std::int32_t id) const override {
         return id >= 0 && id < size() && processor_->IdToPiece(id).starts_with(kWordStart);

@@ -52,7 +52,7 @@ std::vector<std::string> withFrequentCharacters(const std::vector<std::string>& 
 }
 
 Result<std::string> train(const std::vector<std::string>& captions, std::int64_t size) {
-    const std::unordered_map<std::string, std::string> settings{{"model_type", "unigram"},
+    const std::unordered_map<std::string, std::string> settings{{"model_type", "bpe"},
                                                                 {"vocab_size", std::to_string(size)},
                                                                 {"hard_vocab_limit", "false"},
                                                                 {"character_coverage", "1.0"},
@@ -60,7 +60,6 @@ Result<std::string> train(const std::vector<std::string>& captions, std::int64_t
                                                                 {"unk_id", "1"},
                                                                 {"bos_id", "-1"},
                                                                 {"eos_id", "-1"},
-                                                                {"num_threads", "2"},
                                                                 {"max_sentence_length", "65536"},
                                                                 {"minloglevel", "3"},
                                                                 {"normalization_rule_name", "nmt_nfkc"},

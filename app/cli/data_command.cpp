@@ -23,21 +23,29 @@ struct DataArguments {
     bool json = false;
 };
 
+nlohmann::json toJson(const std::vector<session::DataProblem>& problems) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const session::DataProblem& problem : problems) list.push_back({{"path", problem.path}, {"why", problem.why}});
+    return list;
+}
+
 nlohmann::json toJson(const session::DataReport& r) {
-    nlohmann::json problems = nlohmann::json::array();
-    for (const session::DataProblem& problem : r.problems) problems.push_back({{"path", problem.path}, {"why", problem.why}});
     return {{"schema", "expertscope.data.1"}, {"set", r.set},         {"cache", r.cache},           {"pictures", r.pictures},
             {"captions", r.captions},         {"pairs", r.pairs},     {"distinct_captions", r.distinct_captions},
             {"duplicates", r.duplicates},     {"train", r.train},     {"validation", r.validation}, {"test", r.test},
-            {"seconds", r.seconds},           {"damaged", r.problems.size()}, {"problems", problems}};
+            {"seconds", r.seconds},           {"damaged", r.problems.size()}, {"problems", toJson(r.problems)},
+            {"samples", r.samples},           {"vocabulary", r.vocabulary}, {"notes", toJson(r.notes)}};
 }
 
 void print(const session::DataReport& r) {
-    fmt::print("{}: {} pairs of {} pictures and {} captions ({} distinct), {} duplicate pictures\n", r.set, r.pairs, r.pictures, r.captions, r.distinct_captions, r.duplicates);
+    fmt::print("{}: {} samples: {} with a picture, {} with a caption ({} distinct), {} with both; {} duplicates left out\n", r.set, r.samples, r.pictures, r.captions,
+               r.distinct_captions, r.pairs, r.duplicates);
     fmt::print("split: {} train, {} validation, {} test · {:.1f} s\n", r.train, r.validation, r.test, r.seconds);
     if (!r.cache.empty()) fmt::print("cache: {}\n", r.cache);
     for (std::size_t i = 0; i < std::min(r.problems.size(), kProblemsShown); ++i) fmt::print("damaged: {}: {}\n", r.problems[i].path, r.problems[i].why);
     if (r.problems.size() > kProblemsShown) fmt::print("and {} more; --json lists all\n", r.problems.size() - kProblemsShown);
+    for (std::size_t i = 0; i < std::min(r.notes.size(), kProblemsShown); ++i) fmt::print("note: {}: {}\n", r.notes[i].path, r.notes[i].why);
+    if (r.notes.size() > kProblemsShown) fmt::print("and {} more notes; --json lists all\n", r.notes.size() - kProblemsShown);
 }
 
 Result<config::DataOptions> optionsOf(const DataArguments& arguments) {

@@ -28,6 +28,7 @@ session::DataReport toSession(const datasets::Report& report) {
     session::DataReport out;
     out.set = report.set;
     out.cache = report.cache;
+    out.samples = report.samples;
     out.pictures = report.pictures;
     out.captions = report.captions;
     out.pairs = report.pairs;
@@ -36,8 +37,10 @@ session::DataReport toSession(const datasets::Report& report) {
     out.train = report.train;
     out.validation = report.validation;
     out.test = report.test;
+    out.vocabulary = report.vocabulary;
     out.seconds = report.seconds;
     for (const auto& problem : report.problems) out.problems.push_back({problem.path, problem.why});
+    for (const auto& note : report.notes) out.notes.push_back({note.path, note.why});
     return out;
 }
 

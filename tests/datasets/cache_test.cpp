@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The converted file: the same bytes whatever the threads, whole or not there at all, and damage is noticed.
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "datasets/cache_format.h"
@@ -159,7 +161,47 @@ TEST_F(Cache, IsNotThereBeforeItIsPrepared) {
     const auto opened = Dataset::open(options_);
     ASSERT_FALSE(opened);
     EXPECT_THAT(opened.error().message(), HasSubstr("not been converted to 16 pixels"));
-    EXPECT_THAT(opened.error().remedy, HasSubstr("expertscope data prepare"));
+    EXPECT_THAT(opened.error().remedy, HasSubstr("expertscope data prepare '" + options_.set + "' --set 'data.cache=" + options_.cache + "' --set data.image_size=16"));
+}
+
+TEST_F(Cache, SaysWhenTheDiskIsFull) {
+    // A limit on the size of files stands for a full disk: writing fails in the same place.
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto old = ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{.rlim_cur = 20'000, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const auto made = prepare(options_, {});
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    ::signal(SIGXFSZ, old);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().kind, ErrorKind::kJobFailed);
+    EXPECT_THAT(made.error().message(), HasSubstr("Cannot write the converted data"));
+    EXPECT_TRUE(leftovers().empty());
+    EXPECT_TRUE(prepare(options_, {}));
+}
+
+TEST_F(Cache, IsReadFromAFolderThatCannotBeWritten) {
+    ASSERT_TRUE(prepare(options_, {}));
+    fs::permissions(scratch_ / "cache", fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+    fs::permissions(scratch_.path(), fs::perms::all);
+    const bool root = ::geteuid() == 0;
+    const bool changed = !root || ::seteuid(65534) == 0;
+    const auto again = prepare(options_, {});
+    const auto opened = Dataset::open(options_);
+    options_.image_size = 24;
+    const auto other = prepare(options_, {});
+    if (root) {
+        ASSERT_EQ(::seteuid(0), 0);
+    }
+    fs::permissions(scratch_ / "cache", fs::perms::owner_all);
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_FALSE(again->converted);
+    EXPECT_TRUE(opened);
+    if (changed) {
+        ASSERT_FALSE(other);
+        EXPECT_THAT(other.error().message(), HasSubstr("writable"));
+    }
 }
 
 TEST_F(Cache, LeavesNothingHalfWrittenWhenStopped) {
