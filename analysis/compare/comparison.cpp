@@ -208,6 +208,8 @@ Result<Comparison> compareGroups(const Baseline<RunGroup>& baseline_in, const Ca
         if (!categories) return tl::unexpected(categories.error());
         c.categories = std::move(*categories);
     }
+    if (baseline->runs.front().run->config().model.ffn == "dense" && candidate->runs.front().run->config().model.ffn == "moe")
+        c.notes.push_back("gates scale the sparse block's output down, which alone can help a small model: compare with a scaled dense model too (model.ffn = \"scaled_dense\")");
     c.verdict = verdictOf(c);
     return c;
 }

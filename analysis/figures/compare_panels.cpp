@@ -85,6 +85,12 @@ Panel computeToReach(const Comparison& comparison) {
             curve.high = reach.high;
         }
         curve.series = std::string(toString(reach.axis)) + "/cost_ratio";
+        // From the losses of the start to those of the end, as training goes: the axis runs backwards.
+        for (const double loss : reach.loss) {
+            if (!std::isfinite(loss)) continue;
+            lines.x.min = std::max(lines.x.min.value_or(loss), loss);
+            lines.x.max = std::min(lines.x.max.value_or(loss), loss);
+        }
         lines.curves.push_back(std::move(curve));
     }
     lines.lines.push_back({1, "equal cost"});

@@ -47,7 +47,7 @@ std::vector<std::int32_t> firstChoices(const store::RoutingView& view) {
     std::vector<std::int32_t> result(static_cast<std::size_t>(view.tokens()), -1);
     if (table.router.layout == store::RoutingLayout::kFixedK) {
         const auto k = static_cast<std::size_t>(table.router.k);
-        for (std::size_t t = 0; t < result.size(); ++t)
+        for (std::size_t t = 0; t < result.size() && k > 0; ++t)
             if (const std::int32_t expert = table.expert_ids[t * k]; expert < experts) result[t] = expert;
         return result;
     }

@@ -87,6 +87,7 @@ TEST(Compare, OneSeedIsOverSamplesAndSaysSo) {
     EXPECT_EQ(total.over, "over 50 samples, 1 seed");
     EXPECT_NEAR(total.mean, -0.4, 0.05) << "four objectives, -0.1 each";
     EXPECT_LT(total.high, 0);
+    EXPECT_THAT(c->notes, testing::Contains(HasSubstr("scaled dense")));
     EXPECT_THAT(c->verdict, HasSubstr("is lower by"));
     EXPECT_THAT(c->verdict, HasSubstr("over 50 samples, 1 seed"));
     EXPECT_THAT(c->verdict, HasSubstr("says nothing about other seeds"));
