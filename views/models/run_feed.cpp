@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kLivePollMs = 250;
 constexpr int kIdlePollMs = 5000;
+constexpr int kRetryMs = 1000;  // a run that is about to be written is soon there
 constexpr int kListMs = 2000;
 
 /// By text alone: the GUI thread asks no disk, which may be a slow or dead network's.
@@ -40,7 +41,6 @@ RunFeed::RunFeed(QString folder, JobRunner* jobs, QObject* parent) : QObject(par
 
 void RunFeed::open() {
     using Opened = std::pair<std::shared_ptr<store::RunReader>, store::RunStatus>;
-    state_ = State::kOpening;
     jobs_->run<Opened>(
         this, QStringLiteral("open"), tr("Opening %1").arg(QFileInfo(folder_).fileName()),
         [path = toPath(folder_)](JobContext& context) -> Result<Opened> {
@@ -59,7 +59,7 @@ void RunFeed::open() {
             } else {
                 error_ = result.error();
                 state_ = State::kFailed;
-                timer_.start(kIdlePollMs);
+                timer_.start(kRetryMs);
             }
             Q_EMIT opened();
         });

@@ -25,7 +25,7 @@ BarPlot::BarPlot(Theme* theme, QWidget* parent) : QWidget(parent), theme_(theme)
 void BarPlot::setPanel(std::shared_ptr<const analysis::BarPanel> panel) {
     panel_ = std::move(panel);
     hovered_ = -1;
-    if (panel_) setAccessibleDescription(tr("%n bar(s) of %1", nullptr, static_cast<int>(panel_->bars.size())).arg(QString::fromStdString(panel_->y.title)));
+    if (panel_) setAccessibleDescription(tr("%1 bars of %2").arg(panel_->bars.size()).arg(QString::fromStdString(panel_->y.title)));
     update();
 }
 
@@ -100,7 +100,7 @@ ForestPlot::ForestPlot(Theme* theme, QWidget* parent) : QWidget(parent), theme_(
 void ForestPlot::setPanel(std::shared_ptr<const analysis::ForestPanel> panel) {
     panel_ = std::move(panel);
     hovered_ = -1;
-    if (panel_) setAccessibleDescription(tr("%n row(s) of %1", nullptr, static_cast<int>(panel_->rows.size())).arg(QString::fromStdString(panel_->x.title)));
+    if (panel_) setAccessibleDescription(tr("%1 rows of %2").arg(panel_->rows.size()).arg(QString::fromStdString(panel_->x.title)));
     updateGeometry();
     update();
 }

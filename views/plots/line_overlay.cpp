@@ -81,6 +81,11 @@ void LinePlot::Overlay::paintEvent(QPaintEvent*) {
 void LinePlot::Overlay::paintLines(QPainter& painter) const {
     const ThemeColors& c = plot_->style_.colors;
     const QRectF area = plot_->dataArea();
+    if (!plot_->cut_.isEmpty()) {
+        painter.setFont(plot_->style_.axis_font);
+        painter.setPen(Theme::legible(c.warn, c.panel));
+        painter.drawText(area.adjusted(6, 0, -4, 0), Qt::AlignTop | Qt::AlignRight, plot_->cut_);
+    }
     QPen pen(c.muted, 1, Qt::CustomDashLine);
     pen.setDashPattern({4, 3});
     for (const analysis::YLine& line : plot_->panel_->lines) {

@@ -74,7 +74,7 @@ LinePlot::LinePlot(Theme* theme, QWidget* parent) : QWidget(parent), theme_(them
         axis->grid()->setZeroLinePen(Qt::NoPen);
         axis->grid()->setSubGridVisible(false);
         axis->setTickLabelPadding(4);
-        axis->setLabelPadding(3);
+        axis->setLabelPadding(1);
     }
     plot_->xAxis->grid()->setVisible(false);
     plot_->axisRect()->setMinimumSize(20, 20);
@@ -184,8 +184,7 @@ void LinePlot::build() {
         }
         drawn_.push_back(std::move(drawn));
     }
-    setAccessibleDescription(tr("%n curve(s) of %1 over %2", nullptr, static_cast<int>(panel_->curves.size()))
-                                 .arg(QString::fromStdString(panel_->y.title), QString::fromStdString(panel_->x.title)));
+    setAccessibleDescription(tr("%1 curves of %2 over %3").arg(panel_->curves.size()).arg(QString::fromStdString(panel_->y.title), QString::fromStdString(panel_->x.title)));
     schedule();
 }
 
@@ -193,12 +192,16 @@ void LinePlot::schedule() {
     if (scheduled_) return;
     scheduled_ = true;
     QTimer::singleShot(0, this, [this] {
-        scheduled_ = false;
-        layoutAxes();
-        fillGraphs();
-        plot_->replot(QCustomPlot::rpQueuedReplot);
-        overlay_->update();
+        if (scheduled_) redraw();
     });
+}
+
+void LinePlot::redraw() {
+    scheduled_ = false;
+    layoutAxes();
+    fillGraphs();
+    plot_->replot(QCustomPlot::rpQueuedRefresh);
+    overlay_->update();
 }
 
 page::AxisRange LinePlot::wholeX() const {
@@ -246,6 +249,10 @@ void LinePlot::layoutAxes() {
     x_ = x_view_.value_or(wholeX());
     const auto [bottom, top] = visibleY(std::min(x_.low, x_.high), std::max(x_.low, x_.high));
     y_ = y_view_.value_or(axisRange(panel_->y, bottom, top, true));
+    cut_.clear();
+    const double y_low = std::min(y_.low, y_.high), y_high = std::max(y_.low, y_.high), slack = 1e-9 * (y_high - y_low);
+    if (top > y_high + slack) cut_ = tr("axis cut: data up to %1").arg(readout(top));
+    if (bottom < y_low - slack) cut_ = cut_.isEmpty() ? tr("axis cut: data down to %1").arg(readout(bottom)) : tr("axis cut: data from %1 to %2").arg(readout(bottom), readout(top));
     planLabels();
     plot_->axisRect()->setVisible(true);
     plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
@@ -267,8 +274,8 @@ void LinePlot::layoutAxes() {
         }
         axis->setLabel(page::titleWithExponent(QString::fromStdString(words.title), ticker->ticks.exponent));
     };
-    dress(plot_->xAxis, x_, panel_->x, width() - 60 - right_room_, 76);
-    dress(plot_->yAxis, y_, panel_->y, height() - 44 - top_room_, 38);
+    dress(plot_->xAxis, x_, panel_->x, width() - 60 - right_room_, 66);
+    dress(plot_->yAxis, y_, panel_->y, height() - 44 - top_room_, 32);
 }
 
 void LinePlot::fillGraphs() {
@@ -362,7 +369,7 @@ bool LinePlot::event(QEvent* event) {
 void LinePlot::resizeEvent(QResizeEvent*) {
     plot_->setGeometry(rect());
     overlay_->setGeometry(rect());
-    schedule();
+    redraw();
 }
 
 void LinePlot::keyPressEvent(QKeyEvent* event) {

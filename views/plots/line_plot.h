@@ -32,6 +32,8 @@ public:
     void setCursorX(std::optional<double> x);
     [[nodiscard]] bool zoomed() const { return x_view_.has_value(); }
     void showAll();
+    /// False while new data wait to be drawn.
+    [[nodiscard]] bool settled() const { return !scheduled_; }
     [[nodiscard]] QJsonObject viewState() const;
     void restoreViewState(const QJsonObject& state);
     /// The data area in this widget's coordinates, and where a value lies in it.
@@ -56,6 +58,7 @@ private:
     struct Drawn;  ///< one curve and its graphs
 
     void build();
+    void redraw();
     void applyStyle();
     void layoutAxes();
     void fillGraphs();
@@ -77,6 +80,7 @@ private:
     page::AxisRange x_, y_;
     std::optional<double> cursor_x_, hover_x_;
     double hover_y_px_ = 0;
+    QString cut_;  ///< said where the panel's own limits cut data off
     bool dragging_ = false, moved_ = false, ring_ = false;
     QPointF pressed_;
     bool scheduled_ = false;

@@ -56,7 +56,7 @@ QJsonObject PlotPanel::dump() const {
 
 QJsonObject dumpPanel(const QString& name, const PanelFrame& frame, const QJsonValue& data) {
     QJsonObject o{{QStringLiteral("name"), name}, {QStringLiteral("state"), frame.stateName()}, {QStringLiteral("data"), data}};
-    if (data.isNull()) o.insert(QStringLiteral("words"), frame.stateWords());
+    if (data.isNull()) o.insert(frame.state() == PanelFrame::State::kFailed ? QStringLiteral("error") : QStringLiteral("words"), frame.stateWords());
     return o;
 }
 

@@ -30,7 +30,9 @@ public:
     [[nodiscard]] BarPlot* barPlot() const { return bar_; }
     [[nodiscard]] ForestPlot* forestPlot() const { return forest_; }
     [[nodiscard]] TableView* tableView() const { return table_; }
-    /// {"name", "state", "data"}; data is null while nothing is shown, and "words" says why.
+    /// False while what was shown waits to be drawn: a picture taken now would be of the past.
+    [[nodiscard]] bool settled() const { return !line_ || line_->settled(); }
+    /// {"name", "state", "data"}; data is null while nothing is shown, and "words" (failed: "error") says why.
     [[nodiscard]] QJsonObject dump() const;
 
 Q_SIGNALS:

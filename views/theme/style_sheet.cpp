@@ -12,7 +12,8 @@ namespace {
 constexpr const char* kTemplate = R"(
 * { outline: none; }
 QWidget { color: @text; }
-QMainWindow, QDialog { background: @ground; }
+QMainWindow { background: @ground; }
+QDialog { background: @panel; }
 QToolTip { background: @text; color: @panel; border: 1px solid @text; padding: 4px 6px; font-size: 12px; }
 QLabel { background: transparent; }
 QLabel[role="muted"] { color: @muted; font-size: 12px; }
@@ -92,6 +93,7 @@ QAbstractItemView::item:selected { background: @accentGround; color: @text; }
 QHeaderView { background: @panel; border: none; }
 QHeaderView::section { background: @panel; color: @muted; border: none; border-bottom: 1px solid @line; padding: 0px 6px; height: 26px; font-size: 12px; font-weight: 500; }
 QHeaderView::section:hover { color: @text; }
+QTableView[runs="true"] QHeaderView::section:first { padding-left: 28px; }
 QHeaderView::up-arrow { image: url(@iconfolder/chevron-up.svg); width: 10px; height: 10px; }
 QHeaderView::down-arrow { image: url(@iconfolder/chevron-down.svg); width: 10px; height: 10px; }
 QTableCornerButton::section { background: @panel; border: none; }

@@ -110,10 +110,10 @@ QVariant AlarmListModel::data(const QModelIndex& index, int role) const {
     if (!index.isValid() || index.row() >= rowCount()) return {};
     const Alarm& a = alarm(index.row());
     switch (role) {
-        case Qt::DisplayRole: return QString::fromStdString(a.title) + (a.active() ? QString() : tr(", resolved"));
+        case Qt::DisplayRole: return QString::fromStdString(a.title);
         case kDetailRole: return QString::fromStdString(a.detail);
         case Qt::ToolTipRole: return QString::fromStdString(a.title + "\n" + a.detail);
-        case Qt::AccessibleTextRole: return QString::fromStdString(a.title + ". " + a.detail) + (a.active() ? tr(", active") : tr(", resolved"));
+        case Qt::AccessibleTextRole: return QString::fromStdString(a.title + ". " + a.detail) + (a.active() ? tr(", active") : QString());
         case kSilencedRole: return silenced_.contains(keyOf(a));
         case kActiveRole: return a.active();
         case kColorRole: return static_cast<int>(colorOf(a).kind);

@@ -82,6 +82,7 @@ RunPanel::RunPanel(const WorkspaceContext& context, QWidget* parent) : PanelFram
     table_ = new QTableView(inside);
     table_->setModel(filter_);
     dressTable(table_, *context.theme);
+    table_->setProperty("runs", true);
     table_->setItemDelegate(new RunDelegate(context.theme, table_));
     table_->setSelectionMode(QAbstractItemView::ExtendedSelection);
     table_->setSortingEnabled(true);
@@ -89,9 +90,9 @@ RunPanel::RunPanel(const WorkspaceContext& context, QWidget* parent) : PanelFram
     table_->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
     table_->horizontalHeader()->setSectionResizeMode(RunTableModel::kName, QHeaderView::Stretch);
     for (const int fixed : {RunTableModel::kSeed, RunTableModel::kState, RunTableModel::kLoss}) table_->horizontalHeader()->setSectionResizeMode(fixed, QHeaderView::Fixed);
-    table_->horizontalHeader()->resizeSection(RunTableModel::kSeed, 48);
-    table_->horizontalHeader()->resizeSection(RunTableModel::kState, 82);
-    table_->horizontalHeader()->resizeSection(RunTableModel::kLoss, 70);
+    table_->horizontalHeader()->resizeSection(RunTableModel::kSeed, 44);
+    table_->horizontalHeader()->resizeSection(RunTableModel::kState, 94);
+    table_->horizontalHeader()->resizeSection(RunTableModel::kLoss, 66);
     table_->setAccessibleName(tr("Runs"));
     table_->setMinimumHeight(26 * 3);
     column->addWidget(table_, 3);
@@ -151,7 +152,7 @@ RunPanel::RunPanel(const WorkspaceContext& context, QWidget* parent) : PanelFram
 
 void RunPanel::refresh() {
     const int shown = filter_->rowCount(), all = model_->rowCount();
-    setContext(all == 0 ? QString() : shown == all ? tr("%n run(s)", nullptr, all) : tr("%1 of %2 shown").arg(shown).arg(all));
+    setContext(all == 0 ? QString() : shown == all ? all == 1 ? tr("1 run") : tr("%1 runs").arg(all) : tr("%1 of %2 shown").arg(shown).arg(all));
     fitTable();
     if (all > 0) return showReady();
     if (!context_->feeds->listed() && !context_->feeds->folders().isEmpty()) return showLoading(tr("Looking for runs…"));

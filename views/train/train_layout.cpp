@@ -36,9 +36,10 @@ analysis::PanelQuery TrainWorkspace::baseQuery(const char* kind) const {
     return query;
 }
 
-void TrainWorkspace::addPlot(const QString& kind, const QString& title) {
+void TrainWorkspace::addPlot(const QString& kind, const QString& title, const QString& hint) {
     auto plot = std::make_unique<Plot>();
     plot->kind = kind;
+    plot->hint = hint;
     plot->panel = new PlotPanel(context_->theme, kind, title, this);
     Plot* self = plot.get();
     plot->job = std::make_unique<LatestJob<Panel>>(context_->jobs, this, kind, tr("Drawing %1").arg(title), [this, self](Result<Panel> result) { showResult(*self, result); });
@@ -103,12 +104,12 @@ void TrainWorkspace::buildLossControls() {
 void TrainWorkspace::buildLayout() {
     runs_ = new RunPanel(*context_, this);
     alarms_ = new AlarmPanel(context_->theme, this);
-    addPlot(QStringLiteral("loss"), tr("Loss"));
-    addPlot(QStringLiteral("load"), tr("Expert load"));
-    addPlot(QStringLiteral("max_vio"), tr("Load imbalance (MaxVio) by layer"));
-    addPlot(QStringLiteral("entropy"), tr("Router entropy and dropped tokens"));
-    addPlot(QStringLiteral("gradients"), tr("Stability"));
-    addPlot(QStringLiteral("throughput"), tr("Device and throughput"));
+    addPlot(QStringLiteral("loss"), tr("Loss"), tr("Training and held-out loss, of one run or several"));
+    addPlot(QStringLiteral("load"), tr("Expert load"), tr("Which share of the tokens each expert gets"));
+    addPlot(QStringLiteral("max_vio"), tr("Load imbalance (MaxVio) by layer"), tr("How far the busiest expert is above an even share"));
+    addPlot(QStringLiteral("entropy"), tr("Router entropy and dropped tokens"), tr("How sure the routers are, and what they drop"));
+    addPlot(QStringLiteral("gradients"), tr("Stability"), tr("Gradient norms, with spikes marked"));
+    addPlot(QStringLiteral("throughput"), tr("Device and throughput"), tr("Samples per second over the last ten minutes"));
     buildLossControls();
     router_ = new ChoiceBox(tr("Router whose load is drawn"), true, plots_[1]->panel);
     router_->hide();
@@ -181,6 +182,7 @@ void TrainWorkspace::buildLayout() {
     const int gutter = context_->theme->metrics().gutter;
     all->setContentsMargins(gutter, gutter, gutter, gutter);
     all->addWidget(outer_);
+    setFocusProxy(runs_->table());
 }
 
 }  // namespace es::views

@@ -42,7 +42,8 @@ TrainWorkspace::TrainWorkspace(const WorkspaceContext& context, QWidget* parent)
     connect(&refresh_timer_, &QTimer::timeout, this, [this] { refreshAll(false); });
     connect(context.selection, &SelectionModel::changed, this, &TrainWorkspace::followSelection);
     connect(context.feeds, &RunFeedHub::runsChanged, this, [this] {
-        if (!feed_) explainNoRun();
+        if (feed_) updateControls();
+        else explainNoRun();
     });
     connect(runs_, &RunPanel::currentRunChosen, this, [this](const QString& folder) {
         Selection next = context_->selection->current();
@@ -124,24 +125,42 @@ void TrainWorkspace::openRun(const QString& folder) {
 }
 
 void TrainWorkspace::onFeedChanged() {
+    updateControls();
     if (!isVisible()) stale_ = true;
     else if (!refresh_timer_.isActive()) refresh_timer_.start();
 }
 
 void TrainWorkspace::refreshLoss() { refresh(*plots_.front(), false); }
 
-void TrainWorkspace::onFeedOpened() {
-    if (!feed_) return;
+void TrainWorkspace::updateControls() {
     std::optional<store::RunSummary> summary;
     for (const store::RunSummary& run : context_->feeds->runs())
         if (text(run.folder.string()) == feed_->folder()) summary = run;
+    if (summary && feed_->state() == RunFeed::State::kOpen) summary->state = feed_->status().state;
     runs_->controls()->setSelected(summary, reader());
+}
+
+bool TrainWorkspace::startingHere() const {
+    const session::SessionSnapshot snapshot = context_->trainer->snapshot();
+    const bool active = snapshot.state == session::SessionState::kStarting || snapshot.state == session::SessionState::kTraining;
+    return active && feed_ && text(snapshot.run.string()) == feed_->folder();
+}
+
+void TrainWorkspace::onFeedOpened() {
+    if (!feed_) return;
+    updateControls();
     switch (feed_->state()) {
         case RunFeed::State::kOpening:
             for (const auto& plot : plots_) plot->panel->showLoading(tr("Opening the run…"));
             runs_->setFactsWords(tr("Opening the run…"));
             return;
         case RunFeed::State::kFailed:
+            if (startingHere()) {
+                const QString activity = text(context_->trainer->snapshot().activity);
+                for (const auto& plot : plots_) plot->panel->showLoading(activity.isEmpty() ? tr("Training is starting…") : activity + QStringLiteral("…"));
+                runs_->setFactsWords(tr("Training is starting…"));
+                return;
+            }
             for (const auto& plot : plots_) plot->panel->showFailed(feed_->error(), {tr("Try again"), [this] { if (feed_) feed_->refreshNow(); }});
             runs_->setFactsWords(text(feed_->error().message()));
             return;
@@ -152,8 +171,8 @@ void TrainWorkspace::onFeedOpened() {
 void TrainWorkspace::explainNoRun() {
     const bool any = !context_->feeds->runs().empty();
     for (const auto& plot : plots_) {
-        if (any) plot->panel->showEmpty(tr("No run chosen"), tr("Choose a run in the list to see its curves here"), {}, QStringLiteral("chart"));
-        else plot->panel->showEmpty(tr("Nothing to draw yet"), tr("This fills while a run is trained"), {tr("New run"), [this] { runs_->controls()->newRun(); }}, QStringLiteral("chart"));
+        if (any) plot->panel->showEmpty(tr("No run chosen"), plot->hint + tr(". Choose a run in the list"), {}, QStringLiteral("chart"));
+        else plot->panel->showEmpty(tr("No run to draw yet"), plot->hint + tr(". It fills while a run is trained"), {tr("New run"), [this] { runs_->controls()->newRun(); }}, QStringLiteral("chart"));
     }
 }
 
@@ -295,7 +314,7 @@ bool TrainWorkspace::settled() const {
     if (!feed_) return true;
     if (feed_->state() == RunFeed::State::kOpening) return false;
     if (!isVisible()) return true;
-    return basics_job_->idle() && alarm_job_->idle() && !refresh_timer_.isActive() && std::all_of(plots_.begin(), plots_.end(), [](const auto& plot) { return plot->job->idle(); });
+    return basics_job_->idle() && alarm_job_->idle() && !refresh_timer_.isActive() && std::all_of(plots_.begin(), plots_.end(), [](const auto& plot) { return plot->job->idle() && plot->panel->settled(); });
 }
 
 QJsonObject TrainWorkspace::dump() const {

@@ -52,7 +52,7 @@ private:
     };
     /// One plot panel, the query that makes it, and the job that keeps it fresh.
     struct Plot {
-        QString kind;
+        QString kind, hint;  ///< hint: what the panel is for, while it is empty
         PlotPanel* panel = nullptr;
         std::unique_ptr<LatestJob<analysis::Panel>> job;
         std::function<LatestJob<analysis::Panel>::Work()> work;
@@ -62,12 +62,14 @@ private:
 
     void buildLayout();
     void buildLossControls();
-    void addPlot(const QString& kind, const QString& title);
+    void addPlot(const QString& kind, const QString& title, const QString& hint);
     void connectPlot(Plot& plot);
     void followSelection(const Selection& now, const Selection& before);
     void openRun(const QString& folder);
     void onFeedOpened();
     void onFeedChanged();
+    void updateControls();
+    [[nodiscard]] bool startingHere() const;  ///< our own session is about to write the run that is shown
     void refreshLoss();
     void refreshAll(bool urgent);
     void refresh(Plot& plot, bool urgent);

@@ -42,7 +42,7 @@ void Chip::setReadOnly(bool read_only) {
 }
 
 QSize Chip::sizeHint() const {
-    const int text = fontMetrics().horizontalAdvance(this->text());
+    const int text = fontMetrics().horizontalAdvance(this->text()) + 1;  // advances are rounded down
     return {2 * kPadding + text + (dot_ ? kDot + kGap : 0) + (removable_ ? kClose : 0), kHeight};
 }
 

@@ -11,6 +11,7 @@ ChoiceBox::ChoiceBox(const QString& name, bool compact, QWidget* parent) : QComb
     setToolTip(name);
     setProperty("compact", compact);
     setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    connect(this, &QComboBox::currentIndexChanged, this, [this] { updateGeometry(); });
     connect(this, &QComboBox::activated, this, [this](int) { Q_EMIT chosen(value()); });
 }
 
@@ -30,6 +31,14 @@ void ChoiceBox::setChoices(const QStringList& labels, const QStringList& values)
 void ChoiceBox::setValue(const QString& value) {
     const QSignalBlocker quiet(this);
     if (const int at = findData(value); at >= 0) setCurrentIndex(at);
+    updateGeometry();
+}
+
+// Compact ones are as wide as what they say now, so that a header has room for several.
+QSize ChoiceBox::sizeHint() const {
+    const QSize whole = QComboBox::sizeHint();
+    if (!property("compact").toBool()) return whole;
+    return {fontMetrics().horizontalAdvance(currentText()) + 32, 22};
 }
 
 // A wheel over a form scrolls the form: it never changes a choice that happens to lie under it.

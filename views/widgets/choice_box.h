@@ -15,6 +15,8 @@ public:
     void setChoices(const QStringList& labels, const QStringList& values);
     [[nodiscard]] QString value() const { return currentData().toString(); }
     void setValue(const QString& value);  ///< no signal
+    [[nodiscard]] QSize sizeHint() const override;
+    [[nodiscard]] QSize minimumSizeHint() const override { return sizeHint(); }
 
 Q_SIGNALS:
     void chosen(const QString& value);  ///< by the user

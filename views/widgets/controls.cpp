@@ -18,7 +18,7 @@ IconButton::IconButton(Theme* theme, QString icon, const QString& tip, QWidget* 
     setAccessibleName(tip);
     setIconSize(QSize(16, 16));
     setFixedSize(24, 24);
-    setFocusPolicy(Qt::StrongFocus);
+    setFocusPolicy(Qt::TabFocus);
     connect(theme_, &Theme::changed, this, &IconButton::tint);
     tint();
 }

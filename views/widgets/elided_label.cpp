@@ -40,7 +40,7 @@ void ElidedLabel::changeEvent(QEvent* event) {
 
 void ElidedLabel::elide() {
     // A few letters and dots tell nobody anything.
-    const bool hopeless = full_.size() > 8 && width() < fontMetrics().averageCharWidth() * 7;
+    const bool hopeless = width() < fontMetrics().averageCharWidth() * 6 && fontMetrics().horizontalAdvance(full_) > width();
     const QString shown = hopeless ? QString() : fontMetrics().elidedText(full_, mode_, width());
     if (shown != QLabel::text()) QLabel::setText(shown);
     setToolTip(shown == full_ ? QString() : full_);
