@@ -4,15 +4,9 @@
 #include "views/inspect/token_words.h"
 
 namespace es::views {
-namespace {
-constexpr int kMergeSteps = 4100;  // dragging the scrubber is one step to undo
-}
 
 void InspectModel::change(const Selection& next, const QString& what, int merge_id) {
-    Selection whole = next;
-    whole.workspace = context_->selection->current().workspace;
-    whole.step = next.step;
-    context_->selection->change(whole, what, merge_id);
+    context_->selection->change(next, what, merge_id);
 }
 
 void InspectModel::chooseSample(std::uint64_t hash) {
@@ -66,11 +60,11 @@ void InspectModel::clearExpert() {
     change(next, tr("Let go of expert %1").arg(shown_.expert.value));
 }
 
-void InspectModel::chooseStep(std::int64_t step, bool dragging) {
+void InspectModel::chooseStep(std::int64_t step, int merge_id) {
     Selection next = shown_;
     const auto all = steps();
     next.step = !all.empty() && step == all.back() ? -1 : step;  // the newest follows the run as it grows
-    change(next, tr("Show step %1").arg(step), dragging ? kMergeSteps : -1);
+    change(next, tr("Show step %1").arg(step), merge_id);
 }
 
 void InspectModel::setOverlayChoices(const OverlayChoices& choices) {

@@ -2,11 +2,13 @@
 #include "views/inspect/inspect_model.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace es::views {
 namespace {
 
 constexpr std::size_t kProbeCacheBytes = std::size_t{192} << 20;
+constexpr int kReloadMs = 1500;  // traced samples arrive with every traced step: read them together
 
 }  // namespace
 
@@ -24,8 +26,17 @@ InspectModel::InspectModel(WorkspaceContext* context, QObject* parent) : QObject
     connect(context_->feeds, &RunFeedHub::runsChanged, this, [this] {
         if (!feed_) followSelection();
     });
+    reload_.setSingleShot(true);
+    connect(&reload_, &QTimer::timeout, this, &InspectModel::loadContents);
     shown_ = context_->selection->current();
     followRun();
+}
+
+void InspectModel::setVisible(bool visible) {
+    visible_ = visible;
+    if (!visible || !stale_) return;
+    stale_ = false;
+    loadContents();
 }
 
 bool InspectModel::training() const { return feed_ && feed_->status().state == store::RunState::kTraining; }
@@ -77,6 +88,10 @@ void InspectModel::followRun() {
     shown_.run = wanted;
     if (feed == feed_ && feed) return;
     if (feed_) disconnect(feed_, nullptr, this, nullptr);
+    reload_.stop();
+    stale_ = false;
+    curves_of_ = {};
+    history_of_ = {};
     context_->jobs->cancel(this);
     pending_.clear();
     running_own_ = false;
@@ -90,12 +105,14 @@ void InspectModel::followRun() {
     if (feed) {
         connect(feed, &RunFeed::opened, this, &InspectModel::loadContents);
         connect(feed, &RunFeed::changed, this, [this](const store::RunChange& change) {
-            if (change.samples || change.probes || change.checkpoints || change.evaluations) loadContents();
-            else Q_EMIT runChanged();
+            const bool ended = std::exchange(was_training_, training()) != training();
+            const bool moved = change.samples || change.probes || change.checkpoints || change.evaluations;
+            if (!moved && !ended) return;
+            if (!visible_) stale_ = true;
+            else if (!reload_.isActive()) reload_.start(training() ? kReloadMs : 0);
         });
     }
     Q_EMIT runChanged();
-    Q_EMIT samplesChanged();
     Q_EMIT sampleChanged();
     Q_EMIT historyChanged();
     if (feed && feed->state() != RunFeed::State::kOpening) loadContents();
@@ -122,13 +139,14 @@ void InspectModel::loadContents() {
             if (result->attempts != contents_.attempts) {
                 cache_->clear();  // a resumed attempt may have superseded probes
                 curves_of_ = {};
+                history_of_ = {};
                 if (run_part_ == Part::kReady) wanted_.reset();
             }
             contents_ = std::move(*result);
             run_part_ = Part::kReady;
+            was_training_ = training();
             fillShown();
             Q_EMIT runChanged();
-            Q_EMIT samplesChanged();
             Q_EMIT choiceChanged();
             loadSample();
             loadHistory();
@@ -228,6 +246,7 @@ void InspectModel::loadHistory() {
     const auto* router = currentRouter();
     const bool token = shown_.token.valid() && shown_.token_modality != Modality::kUnknown;
     if (!router || !shown_.sample || !token) {
+        history_of_ = {};
         if (history_) {
             history_.reset();
             Q_EMIT historyChanged();
@@ -236,17 +255,21 @@ void InspectModel::loadHistory() {
     }
     if (const auto* through = contents_.routerOf(router->layer, shown_.token_modality)) router = through;
     if (const OwnSample* own = own_.find(shown_.run, *shown_.sample)) {
+        history_of_ = {};
         history_ = historyOf(*own, *router, shown_.token_modality, shown_.token);
         Q_EMIT historyChanged();
         return;
     }
-    if (contents_.steps.empty()) return;
+    const std::tuple wanted{shown_.run, *shown_.sample, router->id.value, shown_.token_modality, shown_.token, contents_.steps.size()};
+    if (contents_.steps.empty() || history_of_ == wanted) return;
+    history_of_ = wanted;
     job<analysis::TokenHistory>(
         QStringLiteral("history"), tr("Reading the token's experts over training"),
         [reader = cache_, sample = *shown_.sample, id = router->id, modality = shown_.token_modality, token_index = shown_.token](JobContext& context) {
             return analysis::tokenHistory(*reader, sample, id, modality, token_index, context);
         },
-        [this](Result<analysis::TokenHistory> result) {
+        [this, wanted](Result<analysis::TokenHistory> result) {
+            if (history_of_ != wanted) return;
             history_.reset();
             if (result) history_ = std::move(*result);
             Q_EMIT historyChanged();
@@ -254,9 +277,8 @@ void InspectModel::loadHistory() {
 }
 
 void InspectModel::loadCurves() {
-    const std::tuple wanted{shown_.run, shown_.router.value, contents_.steps.size()};
-    if (curves_of_ == wanted && !training()) return;
-    if (pending_.contains(QStringLiteral("curves")) && curves_of_ == wanted) return;
+    const std::tuple wanted{shown_.run, shown_.router.value, contents_.steps.size(), contents_.losses_step};
+    if (curves_of_ == wanted) return;
     curves_of_ = wanted;
     job<TrainingCurves>(
         QStringLiteral("curves"), tr("Comparing probes"), [reader = cache_, router = shown_.router](JobContext& context) { return readCurves(*reader, router, context); },

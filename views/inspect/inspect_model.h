@@ -4,6 +4,7 @@
 
 #include <QObject>
 #include <QSet>
+#include <QTimer>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -67,6 +68,8 @@ public:
 
     [[nodiscard]] const std::optional<analysis::TokenHistory>& history() const { return history_; }
     [[nodiscard]] const std::optional<TrainingCurves>& curves() const { return curves_; }
+    /// While hidden, a run that grows is not read again; it is when shown.
+    void setVisible(bool visible);
     [[nodiscard]] bool settled() const { return pending_.isEmpty() && run_part_ != Part::kLoading; }
 
     // What the user does. Each is one named step to undo.
@@ -76,7 +79,8 @@ public:
     void chooseRouter(RouterId router, ExpertIndex expert = {});
     void toggleExpert(RouterId router, int expert);
     void clearExpert();
-    void chooseStep(std::int64_t step, bool dragging = false);
+    /// Steps of the same `merge_id` (>= 0) in a row are one step to undo: a drag, a play.
+    void chooseStep(std::int64_t step, int merge_id = -1);
     /// Runs a picture and caption through the shown checkpoint, keeps and selects it.
     void runOwn(session::SampleRequest request);
     [[nodiscard]] bool runningOwn() const { return running_own_; }
@@ -123,7 +127,10 @@ private:
     std::optional<analysis::TokenHistory> history_;
     std::optional<TrainingCurves> curves_;
     QSet<QString> pending_;  ///< slots with a job under way
-    std::tuple<QString, std::int32_t, std::size_t> curves_of_;  ///< run, router, probes that curves_ was made of
+    std::tuple<QString, std::int32_t, std::size_t, std::int64_t> curves_of_;  ///< run, router, probes, evaluation that curves_ was made of
+    std::tuple<QString, std::uint64_t, std::int32_t, Modality, TokenIndex, std::size_t> history_of_;  ///< likewise: token and probes
+    QTimer reload_;           ///< gathers changes of a run that is being written
+    bool visible_ = true, stale_ = false, was_training_ = false;
     bool running_own_ = false;
 };
 

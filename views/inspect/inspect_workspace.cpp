@@ -86,6 +86,7 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(gutter, gutter, gutter, gutter);
     column->addWidget(columns_);
+    setFocusProxy(samples_);
     for (PanelFrame* panel : {static_cast<PanelFrame*>(routing_), static_cast<PanelFrame*>(token_), static_cast<PanelFrame*>(scrubber_)})
         connect(panel, &PanelFrame::sendToFiguresRequested, this, [context](const analysis::PanelQuery& query) {
             if (context->sendToFigures) context->sendToFigures(query);
@@ -119,6 +120,16 @@ void InspectWorkspace::dropEvent(QDropEvent* event) {
         samples_->offerImage(qvariant_cast<QImage>(event->mimeData()->imageData()));
         event->acceptProposedAction();
     }
+}
+
+void InspectWorkspace::showEvent(QShowEvent* event) {
+    Workspace::showEvent(event);
+    model_->setVisible(true);
+}
+
+void InspectWorkspace::hideEvent(QHideEvent* event) {
+    Workspace::hideEvent(event);
+    model_->setVisible(false);
 }
 
 QJsonObject InspectWorkspace::dump() const {

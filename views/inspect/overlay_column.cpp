@@ -85,7 +85,9 @@ void OverlayColumn::setPanel(const analysis::OverlayPanel& panel, bool routed) {
     foot_->setVisible(pictured);
     if (!pictured) nothing_->show(QStringLiteral("text"), tr("A sample without a picture"), tr("It was recorded as a caption alone: its words are on the right."));
     modes_->setValue(QString::fromLatin1(analysis::toString(choices.mode).data()));
-    modes_->setEnabled(routed);
+    const QString why = routed ? QString() : tr("There is no routing to show");
+    setDisabledReason(modes_, why);
+    setDisabledReason(opacity_, why);
     {
         const QSignalBlocker quiet(opacity_);
         opacity_->setValue(static_cast<int>(std::lround(choices.opacity * 100)));

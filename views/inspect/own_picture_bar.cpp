@@ -36,7 +36,7 @@ OwnPictureBar::OwnPictureBar(InspectModel* model, QWidget* parent) : QFrame(pare
     name_->setProperty("role", QStringLiteral("strong"));
     name_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     caption_ = new QLineEdit(this);
-    caption_->setPlaceholderText(tr("Caption (may stay empty)"));
+    caption_->setPlaceholderText(tr("Caption (optional)"));
     caption_->setAccessibleName(tr("Caption of the own picture"));
     problem_ = new QLabel(this);
     problem_->setWordWrap(true);
@@ -127,7 +127,7 @@ void OwnPictureBar::refresh() {
     else if (!pictured && caption_->text().trimmed().isEmpty()) why = tr("Type a caption, or drop a picture");
     setDisabledReason(run_, why);
     run_->setText(model_->runningOwn() ? tr("Running…") : tr("Run"));
-    caption_->setPlaceholderText(pictured ? tr("Caption (may stay empty)") : tr("Caption"));
+    caption_->setPlaceholderText(pictured ? tr("Caption (optional)") : tr("Caption"));
 }
 
 void OwnPictureBar::keyPressEvent(QKeyEvent* event) {

@@ -93,7 +93,8 @@ QWidget* RoutingPanel::makeRight() {
     ranks_ = new SegmentedControl(theme, right);
     ranks_->setObjectName(QStringLiteral("rankControl"));
     ranks_->setAccessibleName(tr("Which of a token's experts"));
-    controls->addWidget(label(tr("Layer"), "muted", right));
+    layer_name_ = label(tr("Layer"), "muted", right);
+    controls->addWidget(layer_name_);
     controls->addWidget(layers_);
     controls->addWidget(many_layers_);
     controls->addSpacing(6);
@@ -119,7 +120,7 @@ QWidget* RoutingPanel::makeRight() {
     map_row->setContentsMargins(0, 0, 0, 0);
     map_row->setSpacing(6);
     map_row->addWidget(label(tr("Expert × layer for this sample"), "strong", map_heading_));
-    auto* hint = new ElidedLabel(tr("○ selected expert · ∘ the token's way"), map_heading_);
+    auto* hint = new ElidedLabel(tr("○ selected · ∘ token's path"), map_heading_);
     hint->setProperty("role", QStringLiteral("muted"));
     map_row->addWidget(hint, 1);
     column->addWidget(map_heading_);
@@ -157,6 +158,7 @@ void RoutingPanel::fillLayers() {
     const QString current = router ? QString::number(router->layer.value) : QString();
     layers_->setVisible(segmented && !layers.empty());
     many_layers_->setVisible(!segmented);
+    layer_name_->setVisible(!layers.empty());
     if (segmented) {
         if (layers_->values() != names) layers_->setChoices(names);
         layers_->setValue(current);

@@ -37,7 +37,7 @@ private:
     OverlayColumn* column_;
     SegmentedControl *layers_, *ranks_;
     QComboBox* many_layers_;
-    QLabel *rank_name_, *words_title_, *words_router_, *no_words_;
+    QLabel *layer_name_, *rank_name_, *words_title_, *words_router_, *no_words_;
     QWidget* map_heading_;
     TokenChips* chips_;
     ExpertMap* map_;

@@ -53,6 +53,7 @@ SamplePanel::SamplePanel(InspectModel* model, QWidget* parent) : PanelFrame(mode
     setContent(body);
     addTool(QStringLiteral("image"), tr("Open a picture of your own (or drop or paste one)"), [this] { openPicture(); });
     addTool(QStringLiteral("text"), tr("Run a caption of your own without a picture"), [this] { offerImage({}); });
+    setFocusProxy(view_);
     setPanelQuery({}, tr("A list of samples is not a figure; send the overlay instead"));
 
     connect(search_, &SearchField::searched, this, &SamplePanel::applyFilter);
@@ -119,8 +120,11 @@ void SamplePanel::applyFilter() {
     list_->setFilter(search_->text().trimmed(), category_->currentData().toString());
     following_ = false;
     const int shown = list_->rowCount(), all = list_->total();
-    setContext(shown == all ? tr("%1 · %2 probed").arg(stepText(all)).arg(stepText(static_cast<std::int64_t>(model_->contents().probed)))
-                            : tr("%1 of %2").arg(stepText(shown)).arg(stepText(all)));
+    const auto probed = static_cast<std::int64_t>(model_->contents().probed);
+    setContext(shown != all      ? tr("%1 of %2").arg(stepText(shown), stepText(all))
+               : probed == all   ? tr("%1 probed").arg(stepText(all))
+               : probed == 0     ? stepText(all)
+                                 : tr("%1, %2 probed").arg(stepText(all), stepText(probed)));
     nothing_->setVisible(shown == 0 && all > 0);
     followChoice();
 }

@@ -13,7 +13,7 @@
 namespace es::views {
 namespace {
 
-constexpr double kLeft = 52, kRight = 54, kStripTop = 6, kStripHeight = 18, kPlotTop = 34, kBottom = 34;
+constexpr double kLeft = 52, kRight = 54, kStripTop = 6, kStripHeight = 18, kPlotTop = 44, kBottom = 34;
 
 /// y of the curve at the point nearest to x; NaN without points.
 double valueNear(const analysis::Curve& curve, double x) {
@@ -140,7 +140,7 @@ void ScrubberView::paintStrip(QPainter& painter) const {
         painter.drawText(cell, Qt::AlignCenter, number);
     }
     painter.setPen(colors.muted);
-    painter.drawText(QRectF(strip.left() + 6, strip.bottom() + 1, strip.width(), 14), Qt::AlignLeft | Qt::AlignVCenter, history_caption_);
+    painter.drawText(QRectF(strip.left() + 2, strip.bottom() + 1, strip.width(), 15), Qt::AlignLeft | Qt::AlignVCenter, history_caption_);
 }
 
 void ScrubberView::paintCurves(QPainter& painter) const {

@@ -11,6 +11,7 @@
 namespace es::views {
 namespace {
 constexpr int kPlayMs = 600;  // slow enough to see which patches change
+constexpr int kGestures = 1000;
 }
 
 ScrubberPanel::ScrubberPanel(InspectModel* model, QWidget* parent)
@@ -32,9 +33,10 @@ ScrubberPanel::ScrubberPanel(InspectModel* model, QWidget* parent)
         if (view_->value() >= view_->maximum()) play(false);
         else goBy(1);
     });
+    connect(view_, &QAbstractSlider::sliderPressed, this, [this] { newGesture(); });
     connect(view_, &ScrubberView::playRequested, this, [this] { play(!timer_.isActive()); });
     connect(view_, &QAbstractSlider::valueChanged, this, [this](int at) {
-        model_->chooseStep(view_->steps()[static_cast<std::size_t>(at)], view_->isSliderDown() || timer_.isActive());
+        model_->chooseStep(view_->steps()[static_cast<std::size_t>(at)], view_->isSliderDown() || timer_.isActive() ? gesture_ : -1);
     });
     connect(model_, &InspectModel::runChanged, this, &ScrubberPanel::refresh);
     connect(model_, &InspectModel::sampleChanged, this, &ScrubberPanel::refresh);
@@ -45,7 +47,10 @@ ScrubberPanel::ScrubberPanel(InspectModel* model, QWidget* parent)
 
 void ScrubberPanel::goBy(int steps) { view_->setValue(view_->value() + steps); }
 
+void ScrubberPanel::newGesture() { gesture_ = kFirstGesture + (gesture_ - kFirstGesture + 1) % kGestures; }
+
 void ScrubberPanel::play(bool on) {
+    if (on) newGesture();
     if (on && view_->value() >= view_->maximum()) view_->setValue(0);
     on ? timer_.start() : timer_.stop();
     play_->setIconName(on ? QStringLiteral("pause") : QStringLiteral("play"));
@@ -53,6 +58,10 @@ void ScrubberPanel::play(bool on) {
 
 void ScrubberPanel::refresh() {
     const auto part = model_->runPart();
+    for (QWidget* tool : {static_cast<QWidget*>(back_), static_cast<QWidget*>(forward_), static_cast<QWidget*>(play_)})
+        setDisabledReason(tool, tr("There are no checkpoints to go through"));
+    step_->clear();
+    setContext({});
     if (part == InspectModel::Part::kNone) return showEmpty(tr("No run yet"), tr("The checkpoints of a run appear here."));
     if (part == InspectModel::Part::kLoading) return showLoading(tr("Opening the run…"));
     if (part == InspectModel::Part::kFailed) return showFailed(model_->runError());
@@ -79,13 +88,15 @@ void ScrubberPanel::refresh() {
     setDisabledReason(forward_, many ? (view_->value() < view_->maximum() ? QString() : tr("This is the last checkpoint")) : why);
     step_->setText(tr("step %1").arg(stepText(steps[static_cast<std::size_t>(view_->value())])));
     QStringList notes;
-    if (model_->curves())
-        for (const auto& note : model_->curves()->notes) notes << QString::fromStdString(note);
     if (model_->isOwn()) notes << tr("own picture: runs again through each checkpoint you go to");
     const std::int64_t wanted = shown.step;
     if (wanted >= 0 && model_->step() >= 0 && wanted != model_->step()) notes << tr("step %1 has no probe; the one before is shown").arg(stepText(wanted));
     setNotes(notes);
-    setContext(model_->currentRouter() ? QString::fromStdString(longName(*model_->currentRouter())) : QString());
+    QStringList context;
+    if (model_->currentRouter()) context << QString::fromStdString(longName(*model_->currentRouter()));
+    if (model_->curves() && !model_->curves()->churn.x.empty())
+        for (const auto& note : model_->curves()->notes) context << tr("churn: %1").arg(QString::fromStdString(note));
+    setContext(context.join(QStringLiteral(" · ")));
     setPanelQuery(changeQuery(*model_), tr("This run has no probes to compare"));
     showReady();
 }

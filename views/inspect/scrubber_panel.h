@@ -23,11 +23,14 @@ private:
     void refresh();
     void goBy(int steps);
     void play(bool on);
+    void newGesture();
     InspectModel* model_;
     ScrubberView* view_;
     QLabel* step_;
     IconButton *back_, *forward_, *play_;
     QTimer timer_;
+    static constexpr int kFirstGesture = 4100;
+    int gesture_ = kFirstGesture;  ///< merge id: a drag or a play is one step to undo
 };
 
 }  // namespace es::views

@@ -89,6 +89,11 @@ void TokenPanel::refresh() {
     distribution_ = {};
     setPanelQuery(distributionQuery(*model_), model_->isOwn() ? tr("An own picture is not part of the run, so a figure could not draw it again") : tr("Select a patch or a word"));
     if (model_->runPart() == InspectModel::Part::kFailed) return showFailed(model_->runError());
+    if (model_->runPart() == InspectModel::Part::kReady && model_->contents().routers.empty()) {
+        setTitle(tr("Patch or word"));
+        setContext({});
+        return showEmpty(tr("A dense run"), tr("It has no routers, so no patch or word chose an expert. Choose a run with experts in Train."), {}, QStringLiteral("router"));
+    }
     if (model_->runPart() != InspectModel::Part::kReady || !shown.token.valid() || !model_->record()) {
         setTitle(tr("Patch or word"));
         setContext({});
@@ -114,12 +119,12 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
     showCrop();
     showChosen(reading);
     std::vector<std::pair<QString, QString>> rows;
-    rows.emplace_back(tr("entropy"), std::isfinite(reading.entropy_nats) ? tr("%1 nats of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats)) : tr("not recorded"));
+    rows.emplace_back(tr("entropy (nats)"), std::isfinite(reading.entropy_nats) ? tr("%1 of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats)) : tr("not recorded"));
     rows.emplace_back(tr("margin to %1").arg(reading.choices.size() == 1 ? tr("2nd") : reading.choices.size() == 2 ? tr("3rd") : tr("next")), numberText(reading.boundary_margin, 3));
     if (reading.choices.size() > 1) rows.emplace_back(tr("margin 1st to 2nd"), numberText(reading.margin12, 3));
-    rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes: no expert took it") : tr("no"));
+    rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes") : tr("no"));
     if (reading.masked) rows.emplace_back(tr("masked"), tr("yes"));
-    rows.emplace_back(tr("as"), QString::fromLatin1(toString(reading.objective).data()).replace(QLatin1Char('_'), QLatin1Char(' ')));
+    rows.emplace_back(tr("seen as"), QString::fromLatin1(toString(reading.objective).data()).replace(QLatin1Char('_'), QLatin1Char(' ')));
     facts_->setRows(rows);
     path_->setPath(path, reading.router.id);
     const Selection& shown = model_->shown();

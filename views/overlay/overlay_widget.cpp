@@ -176,8 +176,9 @@ void OverlayWidget::paintEvent(QPaintEvent*) {
     const QString text = readout_(style_.hovered);
     if (text.isEmpty()) return;
     painter.setFont(theme_->font(Theme::FontRole::kSecondary));
-    const QRectF bounds = painter.fontMetrics().boundingRect(text);
-    QRectF plate(0, 0, bounds.width() + 16, bounds.height() + 8);
+    const double widest = std::max(80.0, std::min(300.0, width() - 24.0));
+    const QRectF bounds = painter.fontMetrics().boundingRect(QRect(0, 0, static_cast<int>(widest), 200), Qt::AlignLeft | Qt::TextWordWrap, text);
+    QRectF plate(0, 0, bounds.width() + 18, bounds.height() + 8);
     const QRectF cell = now.cell(style_.hovered);
     plate.moveTopLeft(QPointF(cell.left(), cell.bottom() + 4));
     if (plate.bottom() > height() - 2) plate.moveBottom(cell.top() - 4);
@@ -187,7 +188,7 @@ void OverlayWidget::paintEvent(QPaintEvent*) {
     painter.setBrush(theme_->colors().panel);
     painter.drawRoundedRect(plate, 4, 4);
     painter.setPen(theme_->colors().text);
-    painter.drawText(plate, Qt::AlignCenter, text);
+    painter.drawText(plate.adjusted(8, 4, -8, -4), Qt::AlignLeft | Qt::AlignVCenter | Qt::TextWordWrap, text);
 }
 
 void OverlayWidget::mousePressEvent(QMouseEvent* event) {
