@@ -229,7 +229,7 @@ Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, M
     }
     panel.title = fmt::format("{} {}", modality == Modality::kText ? "Word" : "Patch", token.value);
     if (modality == Modality::kVision && routing.sample.grid_width > 0)
-        panel.title = fmt::format("Patch ({}, {})", token.value % routing.sample.grid_width, token.value / routing.sample.grid_width);
+        panel.title = fmt::format("Patch ({}, {})", token.value / routing.sample.grid_width, token.value % routing.sample.grid_width);
     else if (modality == Modality::kText && token.value >= 0 && token.value < static_cast<std::int32_t>(routing.sample.token_texts.size()))
         panel.title = fmt::format("Word “{}”", routing.sample.token_texts[static_cast<std::size_t>(token.value)]);
     panel.context = routerWords(reading.router);
