@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "engine/model/vl_moe.h"
@@ -61,7 +62,8 @@ void AdamW::update(const std::vector<std::size_t>& indices, double learning_rate
         steps.push_back(step_views_[i]);
     }
     at::_fused_adamw_(tensors, gradients, averages, squares, /*max_exp_avg_sqs=*/{}, steps, learning_rate, options_.beta1, options_.beta2,
-                      weight_decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false, gradient_scale, not_finite);
+                      weight_decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+                      gradient_scale.defined() ? std::optional(gradient_scale) : std::nullopt, not_finite);
 }
 
 GradientNorms AdamW::step(double learning_rate) {

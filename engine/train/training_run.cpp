@@ -23,13 +23,14 @@ double millisecondsSince(Clock::time_point begin) { return std::chrono::duration
 }  // namespace
 
 TrainingRun::TrainingRun(const session::TrainRequest& request, const session::TrainHooks& hooks, const JobContext& context, const TrainerOptions& options)
-    : request_(request), hooks_(hooks), context_(context), options_(options), progress_(hooks_, context_, request.out), checkpoints_(request.out) {}
+    : request_(request), hooks_(hooks), context_(context), options_(options), progress_(hooks_, context_, request.out), checkpoints_(request.out),
+      forward_stop_(context_.stop, [this] { stop_.request_stop(); }) {}
 
 Status TrainingRun::run() {
     progress_.enter(session::SessionState::kStarting, "Preparing data");
     for (const auto part : {&TrainingRun::readConfiguration, &TrainingRun::openData, &TrainingRun::buildModel, &TrainingRun::restoreCheckpoint}) {
         if (Status done = (this->*part)(); !done) return done;
-        if (context_.stopRequested()) return stopped("Training");
+        if (stop_.stop_requested()) return stopped("Training");
     }
     if (start_ >= config_.train.steps) {
         context_.log("The run is complete: all " + std::to_string(config_.train.steps) + " steps are done.");
@@ -82,7 +83,7 @@ Result<bool> TrainingRun::obeyRequests() {
             const std::string message = trace_every_ == 0 ? "No step is traced from now on" : "One step in " + std::to_string(trace_every_) + " is traced from now on";
             if (Status done = writer_->event(event(store::Severity::kInfo, "trace_every", message)); !done) return tl::unexpected(done.error());
         }
-        if (control.stop || context_.stopRequested()) return true;
+        if (control.stop || stop_.stop_requested()) return true;
         if (control.checkpoint) {
             if (Status done = checkpointOnRequest(); !done) return tl::unexpected(done.error());
         }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "engine/data/batch_loader.h"
@@ -34,6 +36,8 @@ private:
     // Setting up, in this order.
     [[nodiscard]] Status readConfiguration();
     [[nodiscard]] Status openData();
+    /// While data are prepared: stop and trace_every are obeyed, the rest has to wait for the first step anyway.
+    void takeEarlyRequests();
     [[nodiscard]] Status buildModel();
     [[nodiscard]] Status restoreCheckpoint();
     [[nodiscard]] Status openRecords();
@@ -75,6 +79,9 @@ private:
 
     std::int64_t step_ = 0, start_ = 0;
     std::int64_t trace_every_ = 0;
+    std::stop_source stop_;  ///< the caller's wish, or a request while data are prepared
+    std::stop_callback<std::function<void()>> forward_stop_;
+    std::chrono::steady_clock::time_point asked_{};
     std::optional<std::int64_t> checkpointed_;  ///< step of the newest checkpoint
     double validation_loss_ = 0;                ///< of this step; NaN when it was not evaluated
 };

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "datasets/dataset.h"
@@ -19,6 +20,7 @@ namespace {
 const std::set<std::string> kFreeOnResume{"run.name", "data.cache", "data.threads", "record.flush_seconds", "record.flush_steps"};
 
 constexpr std::size_t kProblemsTold = 5;
+constexpr auto kEarlyPoll = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -47,7 +49,11 @@ Status TrainingRun::readConfiguration() {
 
 Status TrainingRun::openData() {
     JobContext inner = context_;
-    inner.onProgress = [this](const Progress& progress) { progress_.part(progress); };
+    inner.stop = stop_.get_token();
+    inner.onProgress = [this](const Progress& progress) {
+        progress_.part(progress);
+        takeEarlyRequests();
+    };
     auto report = datasets::prepare(config_.data, inner);
     if (!report) return tl::unexpected(report.error());
     if (!report->problems.empty()) {
@@ -62,6 +68,15 @@ Status TrainingRun::openData() {
     if (!source) return tl::unexpected(source.error());
     source_ = *source;
     return {};
+}
+
+void TrainingRun::takeEarlyRequests() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - asked_ < kEarlyPoll) return;
+    asked_ = now;
+    const session::TrainControl control = hooks_.poll ? hooks_.poll() : session::TrainControl{};
+    if (control.trace_every) trace_every_ = std::max<std::int64_t>(0, *control.trace_every);
+    if (control.stop) stop_.request_stop();
 }
 
 Status TrainingRun::buildModel() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -57,6 +58,14 @@ std::string recorded(const std::filesystem::path& run, std::int64_t without_prob
         for (const auto& row : evaluation.rows) out += std::to_string(row.sample) + row.variant + std::to_string(row.loss) + " ";
     }
     return out;
+}
+
+/// Where two records part, with a few characters around; empty when they are equal.
+std::string firstDifference(const std::string& a, const std::string& b) {
+    if (a == b) return "";
+    const auto at = static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+    const auto from = at > 60 ? at - 60 : 0;
+    return a.substr(from, 120) + " | " + b.substr(from, 120);
 }
 
 TEST_F(Trainer, RecordsWhatItShould) {
@@ -131,7 +140,7 @@ TEST_F(Trainer, AStoppedAndResumedRunEqualsOneThatWasNot) {
     // The extra checkpoint at step 7 brings an extra probe; all else is the same.
     const std::string a = recorded(path("straight")), b = recorded(path("halved"), 7);
     EXPECT_GT(a.size(), 1000u);
-    EXPECT_EQ(a, b);
+    EXPECT_EQ(firstDifference(a, b), "");
 }
 
 TEST_F(Trainer, DataThreadsAndRecordingDoNotChangeTheWeights) {
@@ -171,7 +180,7 @@ TEST_F(Trainer, ResumeWithoutACheckpointStartsAgain) {
     ASSERT_GOOD(train("early", config(), {.resume = true}));
     ASSERT_GOOD(train("fresh", config()));
     EXPECT_EQ(weights("early", 10), weights("fresh", 10));
-    EXPECT_EQ(recorded(path("early")), recorded(path("fresh")));
+    EXPECT_EQ(firstDifference(recorded(path("early")), recorded(path("fresh"))), "");
 }
 
 TEST_F(Trainer, RefusesToWriteOverARunOrToResumeAnother) {
@@ -227,6 +236,17 @@ TEST_F(Trainer, AnswersForData) {
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().kind, ErrorKind::kBadInput);
     EXPECT_FALSE(std::filesystem::exists(path("nodata") / "run.toml"));
+}
+
+TEST_F(Trainer, CanBeStoppedBeforeItHasBegun) {
+    std::stop_source stop;
+    stop.request_stop();
+    JobContext context;
+    context.stop = stop.get_token();
+    const Status result = engine::train({config(), path("never"), false}, {}, context);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::kStopped);
+    EXPECT_FALSE(std::filesystem::exists(path("never") / "run.toml"));
 }
 
 TEST_F(Trainer, TrainsOnOneModalityAlone) {

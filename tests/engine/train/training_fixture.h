@@ -38,7 +38,10 @@ protected:
         session::TrainRequest request{config, path(name), go.resume};
         session::TrainHooks hooks;
         std::int64_t polls = 0;
+        bool training = false;  // before, data are prepared, as long as that takes
+        hooks.onSnapshot = [&](const session::SessionSnapshot& snapshot) { training = training || snapshot.state == session::SessionState::kTraining; };
         hooks.poll = [&] {
+            if (!training) return session::TrainControl{};
             ++polls;
             session::TrainControl control = go.poll ? go.poll(polls) : session::TrainControl{};
             if (polls == go.stop_before) control.stop = true;
