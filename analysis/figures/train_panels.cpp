@@ -207,7 +207,7 @@ Result<Panel> gradientNorms(const store::RunReader& run, double smoothing, std::
     if (auto marked = markSpikes(run, names.front(), steps, lines); !marked) return tl::unexpected(marked.error());
     panel.title = "Stability";
     panel.context = "gradient norm · spikes marked (mean + 6 sd of the last 128)";
-    panel.notes.push_back("spikes are looked for once 128 steps are recorded");
+    if (run.status().step <= kSpikeWindow) panel.notes.push_back(fmt::format("spikes are looked for once {} steps are recorded", kSpikeWindow));
     if (const std::string note = partialNote(run); !note.empty()) panel.notes.push_back(note);
     panel.content = std::move(lines);
     return panel;

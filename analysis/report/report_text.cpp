@@ -106,6 +106,11 @@ std::string placeOf(const MetricRow& row) {
     return place;
 }
 
+bool sameButExpert(const MetricRow& a, const MetricRow& b) {
+    return a.metric == b.metric && a.name == b.name && a.router == b.router && a.label == b.label && a.modality == b.modality && a.step == b.step && b.expert > a.expert &&
+           a.note.empty() && b.note.empty();
+}
+
 /// One line a router, the baselines beside the measured value.
 std::string specialisationText(const std::vector<Specialisation>& rows) {
     std::vector<std::vector<std::string>> cells = {{"  router", "label", "trained", "random mean", "max", "untrained", "permuted 97.5 %", "mi (nats)", "tokens", "blank", "above all"}};
@@ -176,7 +181,8 @@ std::string toText(const AnalyzeResult& result) {
         if (!rows.empty()) text += "\n" + metric + "\n" + aligned(rows, {0, 0, 0, 1, 0, 1, 0});
         rows.clear();
     };
-    for (const MetricRow& row : result.rows) {
+    for (std::size_t i = 0; i < result.rows.size(); ++i) {
+        const MetricRow& row = result.rows[i];
         if (row.metric == "specialisation") continue;  // a table of its own below
         if (row.metric != metric) {
             flush();
@@ -186,6 +192,16 @@ std::string toText(const AnalyzeResult& result) {
         const std::string interval = std::isfinite(row.low) && std::isfinite(row.high) ? fmt::format("{} to {}", number(row.low, 4), number(row.high, 4)) : "";
         std::string label = row.label;
         if (row.modality != Modality::kUnknown && row.metric == "modality") label = toString(row.modality);
+        // One line for all experts of a router, in order.
+        std::string experts;
+        std::size_t last = i;
+        while (row.expert.valid() && last + 1 < result.rows.size() && sameButExpert(row, result.rows[last + 1])) ++last;
+        if (last > i) {
+            for (std::size_t j = i; j <= last; ++j) experts += fmt::format("{}e{} {}", j > i ? "  " : "", result.rows[j].expert.value, number(result.rows[j].value, 3));
+            rows.push_back({fmt::format("  {}.{}", row.layer.value, toString(row.branch)), label, row.name, "", "", row.n > 0 ? grouped(row.n) : "", experts});
+            i = last;
+            continue;
+        }
         rows.push_back({"  " + placeOf(row), label, row.name, number(row.value, 4), interval, row.n > 0 ? grouped(row.n) : "", row.note});
     }
     flush();

@@ -123,6 +123,9 @@ Status addModality(const AnalyzeInput& input, AnalyzeResult& result) {
             for (std::int32_t e = 0; e < split.experts; ++e) {
                 row.expert = ExpertIndex(e);
                 addRow(result, row, "p_expert_given_modality", split.p_expert_given_modality_ME[static_cast<std::size_t>(m * split.experts + e)]);
+            }
+            for (std::int32_t e = 0; e < split.experts; ++e) {
+                row.expert = ExpertIndex(e);
                 addRow(result, row, "p_modality_given_expert", split.p_modality_given_expert_EM[static_cast<std::size_t>(e * split.modalities + m)]);
             }
         }
@@ -180,6 +183,9 @@ Status addCategories(const AnalyzeInput& input, AnalyzeResult& result) {
             for (std::int32_t e = 0; e < experts; ++e) {
                 row.expert = ExpertIndex(e);
                 addRow(result, row, "npmi", values[static_cast<std::size_t>(l * experts + e)]);
+            }
+            for (std::int32_t e = 0; e < experts; ++e) {
+                row.expert = ExpertIndex(e);
                 addRow(result, row, "p_expert_given_category", joint[static_cast<std::size_t>(l * experts + e)] / total);
             }
         }

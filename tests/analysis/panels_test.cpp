@@ -306,6 +306,7 @@ TEST_F(Panels, AnalyzeReportsEverythingAsJsonCsvAndText) {
     EXPECT_GT(find("wrong_picture_minus_right_nats", "pair_text").low, 0);
     EXPECT_THAT(toJson(*result), HasSubstr("expertscope-analyze"));
     EXPECT_THAT(toText(*result), HasSubstr(result->verdict));
+    EXPECT_THAT(toText(*result), testing::ContainsRegex("share .*e0 [0-9.]+  e1 [0-9.]+  e2")) << "one line for all experts";
     EXPECT_EQ(toJson(*result), toJson(*analyzeRun(*sparse_, {}))) << "same input, same bytes";
     const std::string csv = toCsv(*result);
     EXPECT_EQ(static_cast<std::size_t>(std::count(csv.begin(), csv.end(), '\n')), result->rows.size());
