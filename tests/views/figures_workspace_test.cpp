@@ -107,7 +107,7 @@ TEST_F(FiguresWorkspaceTest, TakesPanelsFromElsewhereAndUndoes) {
     settle(*workspace);
     EXPECT_NE(shownPanels(*workspace)[0].toObject().value(QStringLiteral("title")).toString(), QStringLiteral("Held out")) << "typing is one step";
 
-    QTest::mouseClick(find<QPushButton>(*workspace, "removePanel"), Qt::LeftButton);
+    QTest::mouseClick(find<IconButton>(*workspace, "removePanel"), Qt::LeftButton);
     settle(*workspace);
     EXPECT_EQ(shownPanels(*workspace).size(), 1);
     selection_.undoStack()->undo();

@@ -118,10 +118,11 @@ Result<std::shared_ptr<const CompareAnswer>> compareRuns(const CompareRequest& r
     analysis::CompareOptions brief = options;
     brief.by_category = false;
     for (const RunChoice& other : request.others) {
-        if (!other.evaluated) continue;
         if (context.stopRequested()) return stopped("The comparison");
         auto group = open(other, request, cache, context);
         if (!group) continue;  // a run that vanished meanwhile is no part of this comparison's sides
+        const bool evaluated = std::all_of(group->runs.begin(), group->runs.end(), [](const auto& source) { return !source.run->evaluations().empty(); });
+        if (!evaluated) continue;  // nothing to draw a point of yet
         if (other.ffn != QStringLiteral("moe"))
             if (const auto third = analysis::compareGroups(analysis::Baseline(*group), analysis::Candidate(*candidate), brief, context); third && !third->losses.empty())
                 answer->third_arms.push_back(third->verdict);

@@ -161,8 +161,8 @@ void CompareWorkspace::buildPanels() {
     columns_->addWidget(side);
     columns_->setStretchFactor(0, 3);
     columns_->setStretchFactor(1, 3);
-    columns_->setStretchFactor(2, 2);
-    columns_->setSizes({460, 460, 340});
+    columns_->setStretchFactor(2, 1);
+    columns_->setSizes({440, 440, 390});
 }
 
 const RunChoice* CompareWorkspace::side(const QStringList& runs) const {
@@ -336,7 +336,7 @@ void CompareWorkspace::setQueries() {
     analysis::PanelQuery query;
     for (const QStringList& runs : {baseline->runs, candidate->runs})
         for (const QString& run : runs) query.runs.push_back(run.toStdString());
-    query.parameters = {{"baseline", std::to_string(baseline->runs.size())}};
+    query.parameters = {{"baseline", std::to_string(baseline->runs.size())}, {"baseline_name", baseline->name.toStdString()}, {"candidate_name", candidate->name.toStdString()}};
     const auto set = [&](PanelFrame* panel, const char* kind, bool axis) {
         analysis::PanelQuery one = query;
         one.kind = kind;

@@ -137,15 +137,23 @@ Status saveRecipe(analysis::FigureRecipe recipe, const std::filesystem::path& ba
     std::error_code failure;
     std::filesystem::create_directories(folder, failure);
     if (failure) return badInput("Cannot save the figure", failure.message(), "Choose a folder that you may write to", folder.string());
+    recipe.program_version = ES_VERSION;
+    std::map<std::string, std::string> provenance;
+    bool all = true;
     for (auto& panel : recipe.panels)
         for (std::string& run : panel.runs) {
             const auto path = resolved(run, std::filesystem::absolute(base));
             if (auto reader = store::RunReader::open(path)) {
-                const store::Provenance provenance = (*reader)->provenance();
-                recipe.provenance[provenance.run_uuid] = "config " + provenance.config_hash + ", data " + provenance.data_hash;
+                const store::Provenance made = (*reader)->provenance();
+                provenance[made.run_uuid] = "config " + made.config_hash + ", data " + made.data_hash;
+            } else {
+                all = false;
             }
             run = relativeRunPath(path, folder);
         }
+    // What is known of a run that cannot be opened now is kept: it says which run that was.
+    if (!all) provenance.insert(recipe.provenance.begin(), recipe.provenance.end());
+    recipe.provenance = std::move(provenance);
     return writeFileAtomically(file, analysis::toJson(recipe));
 }
 

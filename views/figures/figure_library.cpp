@@ -72,6 +72,11 @@ const Figure* FigureLibrary::find(const QString& file) const {
     return found == figures_.end() ? nullptr : &*found;
 }
 
+const Error* FigureLibrary::unsaved(const QString& file) const {
+    const auto found = unsaved_.find(file);
+    return found == unsaved_.end() ? nullptr : &found->second;
+}
+
 void FigureLibrary::setCurrent(const QString& file) {
     if (file == current_ || !find(file)) return;
     current_ = file;
@@ -122,6 +127,12 @@ void FigureLibrary::rescan() {
             }
             const Figure* before = current();
             const std::optional<Figure> old = before ? std::optional<Figure>(*before) : std::nullopt;
+            for (const auto& [file, why] : unsaved_)
+                if (const Figure* kept = find(file)) {
+                    const auto there = std::find_if(found->begin(), found->end(), [&](const Figure& figure) { return figure.file == kept->file; });
+                    if (there != found->end()) *there = *kept;
+                    else found->push_back(*kept);
+                }
             figures_ = std::move(*found);
             if (!current() && !figures_.empty()) current_ = figures_.front().file;
             if (figures_.empty()) current_.clear();
@@ -224,6 +235,13 @@ void FigureLibrary::apply(const std::vector<Change>& changes, const QString& cur
 }
 
 void FigureLibrary::save(const Change& change) {
+    unsaved_.erase(change.file);
+    if (change.recipe)
+        if (const auto whole = analysis::recipeFromJson(analysis::toJson(*change.recipe), change.file.toStdString()); !whole) {
+            // A file that could not be read again would be worse than the last good one.
+            unsaved_[change.file] = whole.error();
+            return;
+        }
     ++saves_;
     // Jobs may overtake each other: each file takes the newest change only.
     const std::uint64_t number = ++sequence_;

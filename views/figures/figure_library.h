@@ -33,6 +33,8 @@ public:
     [[nodiscard]] const Figure* current() const { return find(current_); }
     [[nodiscard]] const Figure* find(const QString& file) const;
     void setCurrent(const QString& file);
+    /// Why the figure is kept in memory only: it is not whole yet (a panel without the runs it needs). Null: it is saved.
+    [[nodiscard]] const Error* unsaved(const QString& file) const;
     /// Where new figures are saved.
     [[nodiscard]] QString folder() const;
 
@@ -65,6 +67,7 @@ private:
     QString current_;
     bool listed_ = false, scanning_ = false;
     int saves_ = 0;
+    std::map<QString, Error> unsaved_;
     std::uint64_t edits_ = 0;
     std::shared_ptr<std::map<QString, std::uint64_t>> written_;
     std::shared_ptr<std::mutex> writing_;

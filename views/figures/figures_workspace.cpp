@@ -78,10 +78,10 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
     });
     page_frame_->addTool(QStringLiteral("refresh"), tr("Ask the runs again"), [this] { ask(true); });
     panel_ = new PagePanel(context, columns_);
-    left_->setMinimumWidth(190);
-    panel_->setMinimumWidth(270);
+    left_->setMinimumWidth(210);
+    panel_->setMinimumWidth(290);
     columns_->setStretchFactor(1, 1);
-    columns_->setSizes({236, 720, 312});
+    columns_->setSizes({248, 700, 316});
 
     connect(library_, &FigureLibrary::listChanged, this, &FiguresWorkspace::showList);
     connect(library_, &FigureLibrary::currentChanged, this, &FiguresWorkspace::showFigure);
@@ -125,7 +125,7 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
 }
 
 void FiguresWorkspace::buildList(QWidget* into) {
-    list_frame_ = new PanelFrame(context_->theme, tr("Figures in this project"), into);
+    list_frame_ = new PanelFrame(context_->theme, tr("Figures"), into);
     list_frame_->setObjectName(QStringLiteral("figureList"));
     auto* body = new QWidget;
     auto* layout = new QVBoxLayout(body);
@@ -350,6 +350,7 @@ void FiguresWorkspace::ask(bool force) {
             QStringList notes;
             for (std::size_t i = 0; i < page_->panels.size(); ++i)
                 if (page_->panels[i].error) notes.append(tr("Panel (%1) cannot be drawn: %2").arg(page::panelLetter(i), QString::fromStdString(page_->panels[i].error->what)));
+            if (const Error* why = library_->unsaved(file)) notes.append(tr("Not saved yet: %1").arg(QString::fromStdString(why->why)));
             page_frame_->setNotes(notes);
             page_frame_->showReady();
             panel_->setExportDisabled(notes.isEmpty() ? QString() : notes.first());

@@ -11,6 +11,7 @@
 
 #include "views/export/page_fonts.h"
 #include "views/export/recipe_renderer.h"
+#include "views/widgets/flow_layout.h"
 #include "views/widgets/status_dot.h"
 
 namespace es::views {
@@ -40,6 +41,7 @@ QDoubleSpinBox* number(double low, double high, double step, const QString& suff
     box->setSuffix(suffix);
     box->setAccessibleName(name);
     box->setKeyboardTracking(false);
+    box->setMinimumWidth(84);
     return box;
 }
 
@@ -123,17 +125,17 @@ PagePanel::PagePanel(const WorkspaceContext& context, QWidget* parent) : PanelFr
     place->addWidget(browse);
     layout->addLayout(place);
 
-    auto* buttons = new QHBoxLayout;
-    buttons->setSpacing(6);
+    auto* button_row = new QWidget;
+    auto* buttons = new FlowLayout(button_row);
     export_ = makeButton(context_->theme, tr("Export"), ButtonKind::kPrimary);
     export_->setObjectName(QStringLiteral("exportFigure"));
     copy_image_ = makeButton(context_->theme, tr("Copy image"));
     copy_command_ = makeButton(context_->theme, tr("Copy command"));
     for (QPushButton* button : {export_, copy_image_, copy_command_}) buttons->addWidget(button);
-    buttons->addStretch();
     layout->addSpacing(4);
-    layout->addLayout(buttons);
+    layout->addWidget(button_row);
     command_ = new QLabel;
+    command_->setMargin(8);
     command_->setProperty("role", QStringLiteral("mono"));
     command_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     command_->setWordWrap(true);
@@ -182,6 +184,12 @@ PagePanel::PagePanel(const WorkspaceContext& context, QWidget* parent) : PanelFr
     connect(export_, &QPushButton::clicked, this, &PagePanel::exportRequested);
     connect(copy_image_, &QPushButton::clicked, this, &PagePanel::copyImageRequested);
     connect(copy_command_, &QPushButton::clicked, this, &PagePanel::copyCommandRequested);
+    const auto tint = [this] {
+        const ThemeColors& c = context_->theme->colors();
+        command_->setStyleSheet(QStringLiteral("QLabel { background: %1; border-radius: %2px; }").arg(c.ground.name()).arg(context_->theme->metrics().radius));
+    };
+    connect(context_->theme, &Theme::changed, this, tint);
+    tint();
     setFigure(nullptr, {});
 }
 
@@ -261,7 +269,7 @@ void PagePanel::setChecks(const std::vector<page::FigureCheck>& checks) {
         auto* row = new QWidget;
         auto* line = new QHBoxLayout(row);
         line->setContentsMargins(0, 0, 0, 0);
-        line->setSpacing(2);
+        line->setSpacing(5);
         auto* dot = new StatusDot(context_->theme, {kind, 0}, {});
         auto* words = new QLabel(check.state == page::CheckState::kGood ? check.words : check.detail.isEmpty() ? check.words : check.words + QStringLiteral("<br><span style='color:%1'>%2</span>").arg(context_->theme->colors().muted.name(), check.detail.toHtmlEscaped()));
         words->setWordWrap(true);

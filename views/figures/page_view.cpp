@@ -61,6 +61,7 @@ QRectF PageView::cellRect(int panel) const {
 void PageView::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setRenderHints(QPainter::Antialiasing | QPainter::SmoothPixmapTransform);
+    painter.fillRect(rect(), theme_->colors().ground);
     const QRectF sheet = paper();
     if (sheet.isEmpty()) return;
     painter.setPen(QPen(theme_->colors().line, 1));

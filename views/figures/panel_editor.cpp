@@ -42,7 +42,7 @@ PanelEditor::PanelEditor(const WorkspaceContext& context, QWidget* parent) : Pan
     kind_->setObjectName(QStringLiteral("panelKind"));
     kind_->setAccessibleName(tr("What the panel shows"));
     kind_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    kind_->setMinimumContentsLength(12);
+    kind_->setMinimumContentsLength(8);
     for (const auto& one : analysis::panelKinds()) {
         kind_->addItem(QString::fromStdString(one.title), QString::fromStdString(one.name));
         kind_->setItemData(kind_->count() - 1, QString::fromStdString(one.help), Qt::ToolTipRole);
@@ -69,14 +69,10 @@ PanelEditor::PanelEditor(const WorkspaceContext& context, QWidget* parent) : Pan
     parameters_->setSpacing(6);
     parameters_->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
     layout->addWidget(parameter_box_);
-    auto* row = new QHBoxLayout;
-    earlier_ = makeButton(context_->theme, tr("Earlier"), ButtonKind::kPlain, QStringLiteral("chevron-left"));
-    later_ = makeButton(context_->theme, tr("Later"), ButtonKind::kPlain, QStringLiteral("chevron-right"));
-    remove_ = makeButton(context_->theme, tr("Remove"), ButtonKind::kQuiet, QStringLiteral("trash"));
+    earlier_ = addTool(QStringLiteral("chevron-left"), tr("Earlier on the page"), [this] { Q_EMIT moveRequested(-1); });
+    later_ = addTool(QStringLiteral("chevron-right"), tr("Later on the page"), [this] { Q_EMIT moveRequested(1); });
+    remove_ = addTool(QStringLiteral("trash"), tr("Remove from the page"), [this] { Q_EMIT removeRequested(); });
     remove_->setObjectName(QStringLiteral("removePanel"));
-    for (QPushButton* button : {earlier_, later_, remove_}) row->addWidget(button);
-    row->addStretch();
-    layout->addLayout(row);
 
     auto* scroll = new QScrollArea;
     scroll->setWidgetResizable(true);
@@ -104,9 +100,6 @@ PanelEditor::PanelEditor(const WorkspaceContext& context, QWidget* parent) : Pan
         if (item->checkState() == Qt::Checked) runs.push_back(folder.toStdString());
         Q_EMIT edited(query_, tr("Change the panel's runs"), -1);
     });
-    connect(earlier_, &QPushButton::clicked, this, [this] { Q_EMIT moveRequested(-1); });
-    connect(later_, &QPushButton::clicked, this, [this] { Q_EMIT moveRequested(1); });
-    connect(remove_, &QPushButton::clicked, this, &PanelEditor::removeRequested);
     setQuery(-1, 0, {});
 }
 
@@ -132,12 +125,11 @@ void PanelEditor::refreshRuns() {
 void PanelEditor::fill() {
     if (index_ < 0) {
         setTitle(tr("Panel"));
-        setContext({});
+        for (IconButton* tool : {earlier_, later_, remove_}) setDisabledReason(tool, tr("Choose a panel on the page first"));
         showEmpty(tr("No panel is chosen"), tr("Click one on the page to see and change what it asks of which runs."), {}, QStringLiteral("crosshair"));
         return;
     }
     setTitle(tr("Panel (%1)").arg(page::panelLetter(static_cast<std::size_t>(index_))));
-    setContext(tr("a stored query"));
     filling_ = true;
     kind_->setCurrentIndex(kind_->findData(QString::fromStdString(query_.kind)));
     help_->setText(kind() ? QString::fromStdString(kind()->help) : QString());
@@ -147,6 +139,7 @@ void PanelEditor::fill() {
     fillParameters();
     setDisabledReason(earlier_, index_ > 0 ? QString() : tr("It is the first panel"));
     setDisabledReason(later_, index_ + 1 < panels_ ? QString() : tr("It is the last panel"));
+    setDisabledReason(remove_, {});
     showReady();
 }
 

@@ -46,7 +46,7 @@ private:
     QListWidget* runs_;
     QFormLayout* parameters_;
     QWidget* parameter_box_;
-    QPushButton *earlier_, *later_, *remove_;
+    IconButton *earlier_, *later_, *remove_;
 };
 
 }  // namespace es::views
