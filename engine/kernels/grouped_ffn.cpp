@@ -38,7 +38,8 @@ template <class T>
 void groupedFfnForward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, T* activation_SH, T* slope_SH, T* y_SD) {
     const std::int64_t d = shape.width, h = shape.hidden;
     const std::vector<RowBlock> blocks = rowBlocks(shape.offsets);
-    forEachItem(static_cast<std::int64_t>(blocks.size()), [&](std::int64_t i) {
+    const double operations = 2.0 * static_cast<double>(shape.offsets.back()) * static_cast<double>(d * h);
+    forEachItem(static_cast<std::int64_t>(blocks.size()), operations, [&](std::int64_t i) {
         const auto [e, begin, end] = blocks[static_cast<std::size_t>(i)];
         const std::int64_t rows = end - begin;
         T* activation = activation_SH + begin * h;
@@ -54,7 +55,8 @@ void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weight
                         const T* dy_SD, T* scratch_SH, T* dx_SD, const FfnWeights<T>& gradients) {
     const std::int64_t d = shape.width, h = shape.hidden;
     const std::vector<RowBlock> blocks = rowBlocks(shape.offsets);
-    forEachItem(static_cast<std::int64_t>(blocks.size()), [&](std::int64_t i) {
+    const double operations = 2.0 * static_cast<double>(shape.offsets.back()) * static_cast<double>(d * h);
+    forEachItem(static_cast<std::int64_t>(blocks.size()), operations, [&](std::int64_t i) {
         const auto [e, begin, end] = blocks[static_cast<std::size_t>(i)];
         const std::int64_t rows = end - begin;
         T* dh = scratch_SH + begin * h;
@@ -67,7 +69,7 @@ void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weight
     const std::int64_t experts = static_cast<std::int64_t>(shape.offsets.size()) - 1;
     const std::int64_t slices1 = (h + kSliceRows - 1) / kSliceRows, slices2 = (d + kSliceRows - 1) / kSliceRows;
     const std::int64_t slices = slices1 + slices2;
-    forEachItem(experts * slices, [&](std::int64_t i) {
+    forEachItem(experts * slices, operations + static_cast<double>(experts * d * h), [&](std::int64_t i) {
         const std::int64_t e = i / slices, slice = i % slices;
         const std::int64_t begin = shape.offsets[static_cast<std::size_t>(e)], rows = shape.offsets[static_cast<std::size_t>(e) + 1] - begin;
         const bool first = slice < slices1;

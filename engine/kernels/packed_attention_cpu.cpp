@@ -34,6 +34,12 @@ void scatter(const SequenceRows& rows, const T* source, std::int64_t columns, T*
     });
 }
 
+double operationsOf(const AttentionShape& shape) {
+    double pairs = 0;
+    for (const SequenceRows& rows : shape.sequences) pairs += static_cast<double>(rows.size() * rows.size());
+    return 2 * pairs * static_cast<double>(shape.width);
+}
+
 /// Memory of a thread that grows to the longest sequence it has seen.
 template <class T>
 T* scratch(std::int64_t elements) {
@@ -48,7 +54,7 @@ template <class T>
 void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* out_ND, T* log_sums_NA) {
     const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
     const T scale = T(1) / std::sqrt(static_cast<T>(c));
-    forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, [&](std::int64_t item) {
+    forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, operationsOf(shape), [&](std::int64_t item) {
         const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
         const std::int64_t head = item % heads, length = rows.size();
         if (length == 0) return;
@@ -69,7 +75,7 @@ template <class T>
 void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* log_sums_NA, const T* dout_ND, T* dqkv_N3D) {
     const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
     const T scale = T(1) / std::sqrt(static_cast<T>(c));
-    forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, [&](std::int64_t item) {
+    forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, operationsOf(shape), [&](std::int64_t item) {
         const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
         const std::int64_t head = item % heads, length = rows.size();
         if (length == 0) return;

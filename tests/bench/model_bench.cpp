@@ -32,6 +32,15 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
+/// "median [tenth - ninetieth percentile]"
+std::string spread(std::vector<double> values, const char* format) {
+    std::ranges::sort(values);
+    char text[96], pattern[32];
+    std::snprintf(pattern, sizeof pattern, "%s [%s - %s]", format, format, format);
+    std::snprintf(text, sizeof text, pattern, values[values.size() / 2], values[values.size() / 10], values[values.size() * 9 / 10]);
+    return text;
+}
+
 clockid_t g_clock = CLOCK_MONOTONIC;
 
 double nowMs() {
@@ -60,8 +69,8 @@ struct Side {
         loss = output.loss.item<double>();
     }
     void print(const char* name) const {
-        std::printf("%-7s %7.2f ms a step (forward %.2f, backward %.2f, optimizer %.2f), %.2fM parameters, %.2f active GFLOP, loss %.3f\n", name,
-                    median(step_ms), median(forward_ms), median(backward_ms), median(optimizer_ms),
+        std::printf("%-7s %s ms a step (forward %.2f, backward %.2f, optimizer %.2f), %.2fM parameters, %.2f active GFLOP, loss %.3f\n", name,
+                    spread(step_ms, "%.1f").c_str(), median(forward_ms), median(backward_ms), median(optimizer_ms),
                     static_cast<double>(model.account().parameters_total) / 1e6, model.account().flops_per_step_active / 1e9, loss);
     }
 
@@ -101,16 +110,17 @@ void compareExperts(std::int64_t width, std::int64_t hidden, std::int64_t expert
         x.mutable_grad().reset();
         return time;
     };
-    std::vector<double> a, b, c;
+    std::vector<double> a, b, c, over_dense, over_linear;
     for (int turn = 0; turn < turns + 3; ++turn) {
         const double sparse_ms = run(sparse, offsets), dense_ms = run(dense, {0, rows}), linear_ms = runLinear();
         if (turn < 3) continue;
         a.push_back(sparse_ms), b.push_back(dense_ms), c.push_back(linear_ms);
+        over_dense.push_back(dense_ms / sparse_ms), over_linear.push_back(linear_ms / sparse_ms);
     }
     const double flops = 12.0 * static_cast<double>(rows * width * hidden);
-    std::printf("experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %.2f, linear/experts %.2f, %.0f GFLOP/s\n",
+    std::printf("experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %s, linear/experts %s, %.0f GFLOP/s\n",
                 static_cast<long long>(experts), static_cast<long long>(rows_each), static_cast<long long>(width), static_cast<long long>(hidden),
-                median(a), median(b), median(c), median(b) / median(a), median(c) / median(a), flops / median(a) / 1e6);
+                median(a), median(b), median(c), spread(over_dense, "%.2f").c_str(), spread(over_linear, "%.2f").c_str(), flops / median(a) / 1e6);
 }
 
 }  // namespace
@@ -145,7 +155,7 @@ int main(int argc, char** argv) {
     dense.print("dense");
     std::vector<double> ratios;
     for (std::size_t i = 0; i < sparse.step_ms.size(); ++i) ratios.push_back(sparse.step_ms[i] / dense.step_ms[i]);
-    std::printf("sparse / dense step time: %.3f\n", median(ratios));
+    std::printf("sparse / dense step time: %s\n", spread(ratios, "%.3f").c_str());
     compareExperts(128, 256, 8, 144, steps);
     compareExperts(192, 768, 8, 256, steps);
     compareExperts(384, 1536, 8, 256, steps / 3 + 1);

@@ -17,9 +17,10 @@ using kernels::SequenceRows;
 const std::vector<SequenceRows> kSequences{{0, 9, 18, 4}, {9, 9, 22, 1}, {0, 0, 23, 0}, {0, 0, 23, 7}};
 
 template <class Function>
-std::pair<at::Tensor, at::Tensor> outputAndGradient(const Function& function, const at::Tensor& qkv, std::int64_t heads, const at::Tensor& seed) {
+std::pair<at::Tensor, at::Tensor> outputAndGradient(const Function& function, const at::Tensor& qkv, std::int64_t heads, const at::Tensor& seed,
+                                                    const std::vector<SequenceRows>& sequences = kSequences) {
     const at::Tensor leaf = qkv.detach().clone().set_requires_grad(true);
-    const at::Tensor out = function(leaf, kSequences, heads);
+    const at::Tensor out = function(leaf, sequences, heads);
     out.backward(seed);
     return {out.detach(), leaf.grad()};
 }
@@ -49,12 +50,14 @@ TEST(PackedAttention, SequencesDoNotSeeEachOther) {
 
 TEST(PackedAttention, TheNumberOfThreadsDoesNotChangeABit) {
     at::manual_seed(7);
-    const at::Tensor qkv = at::randn({30, 3 * 24}), seed = at::randn({30, 24});
+    std::vector<SequenceRows> sequences;  // enough work for threads
+    for (std::int64_t i = 0; i < 20; ++i) sequences.push_back({i * 40, 40, 0, 0});
+    const at::Tensor qkv = at::randn({800, 3 * 24}), seed = at::randn({800, 24});
     const int threads = at::get_num_threads();
     at::set_num_threads(1);
-    const auto one = outputAndGradient(packedAttention, qkv, 3, seed);
+    const auto one = outputAndGradient(packedAttention, qkv, 3, seed, sequences);
     at::set_num_threads(2);
-    const auto two = outputAndGradient(packedAttention, qkv, 3, seed);
+    const auto two = outputAndGradient(packedAttention, qkv, 3, seed, sequences);
     at::set_num_threads(threads);
     EXPECT_TRUE(at::equal(one.first, two.first));
     EXPECT_TRUE(at::equal(one.second, two.second));

@@ -16,7 +16,15 @@ using test::randomBatch;
 using test::tinyConfig;
 using test::tinyShape;
 
+/// Thousands of tiny passes: waking threads would cost more than they give.
+struct OneThread {
+    OneThread() { at::set_num_threads(1); }
+    ~OneThread() { at::set_num_threads(before); }
+    int before = at::get_num_threads();
+};
+
 TEST(VlMoe, GradientsOfTheWholeModelAgreeWithDifferences) {
+    const OneThread one_thread;
     for (const char* attention : {"shared", "decoupled"}) {
         config::RunConfig config = tinyConfig();
         config.model.attention = attention;
@@ -271,6 +279,7 @@ TEST(VlMoe, GroupsAndDecayOfParameters) {
 }
 
 TEST(VlMoe, LearnsABatchByHeart) {
+    const OneThread one_thread;
     config::RunConfig config = tinyConfig();
     VlMoe model(config, tinyShape(), 5);
     const Batch batch = randomBatch(config, tinyShape(), 10);
