@@ -147,6 +147,22 @@ TEST(OverlayPainter, NumbersReadOnTheirPlatesAndGoWhenCellsAreTooSmall) {
     EXPECT_GT(darkest(drawn(panel, style)), 150);
 }
 
+TEST(OverlayPainter, UnitsScaleEverythingButTheCells) {
+    OverlayPanel panel = gridPanel();
+    OverlayStyle style = plainStyle();
+    style.font = QApplication::font();
+    style.numbers = true;
+    const auto inked = [&](double unit) {
+        style.unit = unit;
+        const QImage image = drawn(panel, style, QSize(320, 160) * unit), bare = drawn(panel, plainStyle(), QSize(320, 160) * unit);
+        int count = 0;
+        for (int y = 0; y < image.height(); ++y)
+            for (int x = 0; x < image.width(); ++x) count += image.pixel(x, y) != bare.pixel(x, y);
+        return count / (unit * unit);
+    };
+    EXPECT_NEAR(inked(3) / inked(1), 1, 0.25);  // a page of three times as many dots shows the same picture
+}
+
 TEST(OverlayPainter, MaskedCellsAreHatchedAndDroppedOnesCrossed) {
     OverlayPanel panel = gridPanel();
     const QImage before = drawn(panel, plainStyle());
