@@ -108,6 +108,47 @@ TEST(LinePlot, DrawsCurvesInTheirColoursInsideTheAxes) {
     EXPECT_LT(area.right(), plot.width() - 30) << "names stand beside the curves";
 }
 
+TEST(LinePlot, HeldOutPointsShareTheNameOfTheirLine) {
+    LinePlot alone(gui->theme.get()), with_points(gui->theme.get());
+    auto panel = twoCurves();
+    alone.resize(500, 260);
+    alone.setPanel(panel);
+    auto more = std::make_shared<LinePanel>(*panel);
+    Curve points = panel->curves[0];
+    points.label += " (held out)";
+    points.points = true;
+    points.x = {0, 300, 600};
+    points.y = {6, 2, 1};
+    more->curves.push_back(points);
+    with_points.resize(500, 260);
+    with_points.setPanel(more);
+    alone.show();
+    with_points.show();
+    QTest::qWait(30);
+    EXPECT_NEAR(alone.dataArea().right(), with_points.dataArea().right(), 1) << "no second name takes room";
+    const QRect key = with_points.dataArea().toRect().adjusted(static_cast<int>(with_points.dataArea().width()) - 70, 0, 0, -static_cast<int>(with_points.dataArea().height()) + 20);
+    EXPECT_GT(test::countPixels(with_points.grab(key).toImage(), gui->theme->colors().muted, 40), 20) << "a key says what the points are";
+}
+
+TEST(LinePlot, ANameStandsAtTheRightEndOfACurveThatRunsBackwards) {
+    LinePlot plot(gui->theme.get());
+    plot.resize(500, 260);
+    auto panel = std::make_shared<LinePanel>();
+    Curve curve;
+    curve.label = "in time";
+    curve.color = {ColorRole::Kind::kSeries, 0};
+    curve.x = {3, 2.5, 2};
+    curve.y = {1, 4, 9};
+    panel->curves.push_back(curve);
+    plot.setPanel(panel);
+    plot.show();
+    QTest::qWait(30);
+    const QRectF area = plot.dataArea();
+    const int y = static_cast<int>(plot.toPixel(3, 1).y());
+    const QImage beside = plot.grab(QRect(static_cast<int>(area.right()) + 6, y - 10, plot.width() - static_cast<int>(area.right()) - 6, 20)).toImage();
+    EXPECT_GT(test::countPixels(beside, QColor(0x00, 0x72, 0xB2), 60), 20);
+}
+
 TEST(LinePlot, WheelZoomsKeysPanAndDoubleClickShowsAll) {
     LinePlot plot(gui->theme.get());
     plot.resize(500, 260);

@@ -31,10 +31,21 @@ QPen namePen(const Curve& curve, const PlotStyle& style) {
 
 void LinePlot::planLabels() {
     names_.clear();
-    QSet<QString> known;
+    point_key_.clear();
+    QSet<QString> known, lines;
+    for (const Curve& curve : panel_->curves)
+        if (!curve.points) lines.insert(labelOf(curve));
     for (const Curve& curve : panel_->curves) {
         const QString text = labelOf(curve);
         if (text.isEmpty() || namedAtPoint(curve) || known.contains(text)) continue;
+        // "sparse (held out)" beside a line "sparse" needs no name of its own: one key says what all such points are.
+        if (const qsizetype bracket = text.lastIndexOf(QStringLiteral(" (")); curve.points && bracket > 0 && lines.contains(text.left(bracket))) {
+            const QString key = text.mid(bracket + 2).chopped(1);
+            if (point_key_.isEmpty() || point_key_ == key) {
+                point_key_ = key;
+                continue;
+            }
+        }
         known.insert(text);
         names_.push_back({text, &curve});
     }
@@ -86,6 +97,17 @@ void LinePlot::Overlay::paintLines(QPainter& painter) const {
         painter.setPen(Theme::legible(c.warn, c.panel));
         painter.drawText(area.adjusted(6, 0, -4, 0), Qt::AlignTop | Qt::AlignRight, plot_->cut_);
     }
+    if (!plot_->point_key_.isEmpty()) {
+        const int width = QFontMetrics(plot_->style_.axis_font).horizontalAdvance(plot_->point_key_);
+        const QPointF at(area.right() - width - 14, area.top() + (plot_->cut_.isEmpty() ? 8 : 22));
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(c.muted);
+        painter.drawEllipse(at, 3.5, 3.5);
+        painter.setPen(c.muted);
+        painter.setFont(plot_->style_.axis_font);
+        painter.drawText(at + QPointF(8, 4), plot_->point_key_);
+        painter.setFont(plot_->style_.label_font);
+    }
     QPen pen(c.muted, 1, Qt::CustomDashLine);
     pen.setDashPattern({4, 3});
     for (const analysis::YLine& line : plot_->panel_->lines) {
@@ -93,10 +115,15 @@ void LinePlot::Overlay::paintLines(QPainter& painter) const {
         if (y < area.top() - 1 || y > area.bottom() + 1) continue;
         painter.setPen(pen);
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
-        painter.setPen(c.muted);
         painter.setFont(plot_->style_.axis_font);
-        const QRectF box(area.left(), y > area.top() + 16 ? y - 16 : y + 2, area.width() - 4, 14);
-        painter.drawText(box, Qt::AlignRight | Qt::AlignVCenter, QString::fromStdString(line.label));
+        const QString label = QString::fromStdString(line.label);
+        const double wide = QFontMetrics(plot_->style_.axis_font).horizontalAdvance(label) + 6;
+        const QRectF box(area.right() - 2 - wide, y > area.top() + 16 ? y - 16 : y + 2, wide, 14);
+        QColor veil = c.panel;
+        veil.setAlphaF(0.8f);
+        painter.fillRect(box, veil);  // curves behind the words stay visible, the words readable
+        painter.setPen(c.muted);
+        painter.drawText(box, Qt::AlignCenter, label);
         painter.setFont(plot_->style_.label_font);
     }
 }
@@ -140,13 +167,15 @@ void LinePlot::Overlay::paintDirectNames(QPainter& painter) const {
     std::vector<double> wanted;
     std::vector<QPointF> ends;
     for (const Name& name : plot_->names_) {
+        // The rightmost point on the plot, whichever way the curve runs.
         QPointF end(area.right(), area.center().y());
-        for (std::size_t i = name.curve->x.size(); i-- > 0;) {
+        double rightmost = -INFINITY;
+        for (std::size_t i = 0; i < name.curve->x.size(); ++i) {
             if (!std::isfinite(name.curve->y[i])) continue;
             const QPointF at = plot_->toPixel(name.curve->x[i], name.curve->y[i]);
-            if (!std::isfinite(at.x()) || !std::isfinite(at.y())) continue;
-            end = QPointF(std::clamp(at.x(), area.left(), area.right()), std::clamp(at.y(), area.top(), area.bottom()));
-            if (at.x() <= area.right() + 0.5) break;
+            if (!std::isfinite(at.x()) || !std::isfinite(at.y()) || at.x() > area.right() + 0.5 || at.x() < rightmost) continue;
+            rightmost = at.x();
+            end = QPointF(std::max(at.x(), area.left()), std::clamp(at.y(), area.top(), area.bottom()));
         }
         ends.push_back(end);
         wanted.push_back(end.y());

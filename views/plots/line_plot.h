@@ -91,6 +91,7 @@ private:
         const analysis::Curve* curve;
     };
     std::vector<Name> names_;
+    QString point_key_;  ///< what the points beside lines of the same name are: "held out"
     int right_room_ = 0, top_room_ = 0;
 };
 

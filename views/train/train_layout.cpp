@@ -91,6 +91,7 @@ void TrainWorkspace::buildLossControls() {
     const auto tip = [this] { smoothing_->setToolTip(tr("Smoothing %1: debiased exponential mean; the raw line stays, faint").arg(smoothing_->value() / 100.0, 0, 'f', 2)); };
     tip();
     for (QWidget* widget : std::initializer_list<QWidget*>{metric_, x_axis_, log_, smoothing_}) loss->addHeaderWidget(widget);
+    loss->hideContext();
     const auto again = [this] { refresh(*plots_[0], true); };
     connect(metric_, &ChoiceBox::chosen, this, again);
     connect(x_axis_, &ChoiceBox::chosen, this, again);

@@ -60,8 +60,9 @@ void KeyValueTable::paintEvent(QPaintEvent*) {
     QPen pen(theme_->colors().line, 1, Qt::CustomDashLine);
     pen.setDashPattern({2, 2});
     painter.setPen(pen);
-    for (std::size_t line = 1; line <= rows_.size(); ++line) {
-        const qreal y = static_cast<qreal>(line) * theme_->metrics().row - 0.5;
+    const auto* grid = static_cast<const QGridLayout*>(layout());
+    for (std::size_t line = 0; line < rows_.size(); ++line) {
+        const qreal y = grid->cellRect(static_cast<int>(line), 0).bottom() + 0.5;
         painter.drawLine(QPointF(0, y), QPointF(width(), y));
     }
 }

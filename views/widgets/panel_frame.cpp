@@ -73,6 +73,13 @@ void PanelFrame::setTitle(const QString& title) {
     setAccessibleName(title);
 }
 
+void PanelFrame::hideContext() {
+    QSizePolicy policy = context_->sizePolicy();
+    policy.setRetainSizeWhenHidden(true);
+    context_->setSizePolicy(policy);
+    context_->hide();
+}
+
 void PanelFrame::setContext(const QString& context) { context_->setText(context); }
 
 void PanelFrame::setContent(QWidget* content, const QMargins& margins) {

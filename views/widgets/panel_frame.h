@@ -34,6 +34,7 @@ public:
     void setTitle(const QString& title);
     [[nodiscard]] QString title() const { return title_->fullText(); }
     void setContext(const QString& context);  ///< muted, right
+    void hideContext();                       ///< where the header's own controls say it already
     [[nodiscard]] QString context() const { return context_->fullText(); }
     /// The widget that shows the data; the frame owns it. Margins around it in logical pixels.
     void setContent(QWidget* content, const QMargins& margins = {});
