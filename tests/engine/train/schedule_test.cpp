@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/train/schedule.h"
+
+#include <gtest/gtest.h>
+
+namespace es::engine {
+namespace {
+
+TEST(Schedule, RisesLinearlyThenFallsToItsLastRate) {
+    const LearningRateSchedule schedule{.steps = 100, .peak = 2.0, .warmup = 0.1, .final_share = 0.25};
+    EXPECT_EQ(schedule.warmupSteps(), 10);
+    EXPECT_NEAR(schedule.at(0), 0.2, 1e-12);
+    EXPECT_NEAR(schedule.at(4), 1.0, 1e-12);
+    EXPECT_NEAR(schedule.at(9), 2.0, 1e-12);
+    for (std::int64_t step = 10; step < 100; ++step) EXPECT_LT(schedule.at(step), schedule.at(step - 1));
+    EXPECT_NEAR(schedule.at(54), 2.0 * (0.25 + 0.75 * 0.5), 1e-12);  // half of the fall
+    EXPECT_NEAR(schedule.at(99), 0.5, 1e-12);
+    EXPECT_NEAR(schedule.at(500), 0.5, 1e-12);
+}
+
+TEST(Schedule, HasNoHolesAtItsEnds) {
+    const LearningRateSchedule plain{.steps = 11, .peak = 1.0, .warmup = 0, .final_share = 0};
+    EXPECT_NEAR(plain.at(0), 1.0, 1e-12);
+    EXPECT_NEAR(plain.at(5), 0.5, 1e-12);
+    EXPECT_NEAR(plain.at(10), 0.0, 1e-12);
+    const LearningRateSchedule rising{.steps = 4, .peak = 1.0, .warmup = 1, .final_share = 0.1};
+    EXPECT_NEAR(rising.at(3), 1.0, 1e-12);
+    const LearningRateSchedule single{.steps = 1, .peak = 1.0, .warmup = 0.1, .final_share = 0.1};
+    EXPECT_NEAR(single.at(0), 0.1, 1e-12);
+    const LearningRateSchedule flat{.steps = 50, .peak = 3.0, .warmup = 0, .final_share = 1};
+    for (std::int64_t step = 0; step < 50; ++step) EXPECT_NEAR(flat.at(step), 3.0, 1e-12);
+}
+
+}  // namespace
+}  // namespace es::engine
