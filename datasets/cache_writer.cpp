@@ -21,7 +21,8 @@ constexpr std::size_t kPendingBytes = std::size_t{4} << 20;
 
 auto cannotWrite(int error, const fs::path& path) {
     return jobFailed("Cannot write the converted data", std::strerror(error),
-                     error == ENOSPC ? "Free some space on the disk, or name another folder with data.cache" : "Check that the folder is writable, or name another with data.cache",
+                     error == ENOSPC ? "Free some space on the disk, or name another folder with data.cache"
+                                     : "Check that the folder is writable, or name another with data.cache",
                      path.string());
 }
 
@@ -41,7 +42,8 @@ bool writeAt(int descriptor, const char* data, std::size_t bytes, std::uint64_t 
 class StringTable {
 public:
     StringRef add(const std::string& text) {
-        const auto [it, isNew] = known_.try_emplace(text, StringRef{static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(text.size())});
+        const auto [it, isNew] =
+            known_.try_emplace(text, StringRef{static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(text.size())});
         if (isNew) bytes_ += text;
         return it->second;
     }
@@ -134,8 +136,8 @@ Status CacheWriter::finish(const std::vector<PlacedSample>& samples, const std::
     tail += about;
     header_.tail_hash = hash64(std::string_view(tail));
     header_.header_hash = hash64(std::string_view(reinterpret_cast<const char*>(&header_), offsetof(FileHeader, header_hash)));
-    if (!writeAt(descriptor_, tail.data(), tail.size(), written_) || !writeAt(descriptor_, reinterpret_cast<const char*>(&header_), sizeof(header_), 0) ||
-        ::fsync(descriptor_) != 0)
+    if (!writeAt(descriptor_, tail.data(), tail.size(), written_) ||
+        !writeAt(descriptor_, reinterpret_cast<const char*>(&header_), sizeof(header_), 0) || ::fsync(descriptor_) != 0)
         return cannotWrite(errno, temporary_);
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) return cannotWrite(errno, target_);
     ::close(std::exchange(descriptor_, -1));

@@ -23,13 +23,15 @@ struct ColumnName {
     Column column;
 };
 // Of several names for one column, the first that is there counts.
-constexpr std::array kColumns{
-    ColumnName{"file_name", Column::kFile},     ColumnName{"filename", Column::kFile},      ColumnName{"file", Column::kFile},
-    ColumnName{"image", Column::kFile},         ColumnName{"path", Column::kFile},          ColumnName{"caption", Column::kCaption},
-    ColumnName{"text", Column::kCaption},       ColumnName{"title", Column::kCaption},      ColumnName{"description", Column::kCaption},
-    ColumnName{"keywords", Column::kKeywords},  ColumnName{"category", Column::kCategory},  ColumnName{"label", Column::kCategory},
-    ColumnName{"class", Column::kCategory},     ColumnName{"subcategory", Column::kSubcategory}, ColumnName{"domain", Column::kDomain},
-    ColumnName{"license", Column::kLicense},    ColumnName{"licence", Column::kLicense}};
+constexpr std::array kColumns{ColumnName{"file_name", Column::kFile},      ColumnName{"filename", Column::kFile},
+                              ColumnName{"file", Column::kFile},           ColumnName{"image", Column::kFile},
+                              ColumnName{"path", Column::kFile},           ColumnName{"caption", Column::kCaption},
+                              ColumnName{"text", Column::kCaption},        ColumnName{"title", Column::kCaption},
+                              ColumnName{"description", Column::kCaption}, ColumnName{"keywords", Column::kKeywords},
+                              ColumnName{"category", Column::kCategory},   ColumnName{"label", Column::kCategory},
+                              ColumnName{"class", Column::kCategory},      ColumnName{"subcategory", Column::kSubcategory},
+                              ColumnName{"domain", Column::kDomain},       ColumnName{"license", Column::kLicense},
+                              ColumnName{"licence", Column::kLicense}};
 
 std::string normalisedName(std::string_view name) {
     std::string out;
@@ -43,13 +45,21 @@ void setField(CaptionRow& row, Column column, std::string value) {
         if (field.empty()) field = std::move(value);
     };
     switch (column) {
-        case Column::kFile: return keepFirst(row.file);
-        case Column::kCaption: row.captions.push_back(std::move(value)); return;
-        case Column::kKeywords: return keepFirst(row.keywords);
-        case Column::kCategory: return keepFirst(row.category);
-        case Column::kSubcategory: return keepFirst(row.subcategory);
-        case Column::kDomain: return keepFirst(row.domain);
-        case Column::kLicense: return keepFirst(row.license);
+        case Column::kFile:
+            return keepFirst(row.file);
+        case Column::kCaption:
+            row.captions.push_back(std::move(value));
+            return;
+        case Column::kKeywords:
+            return keepFirst(row.keywords);
+        case Column::kCategory:
+            return keepFirst(row.category);
+        case Column::kSubcategory:
+            return keepFirst(row.subcategory);
+        case Column::kDomain:
+            return keepFirst(row.domain);
+        case Column::kLicense:
+            return keepFirst(row.license);
     }
 }
 
@@ -117,7 +127,8 @@ CaptionRows readCsvCaptions(std::string_view text, const std::string& path) {
     }
     const Csv csv = parseCsv(text, delimiterOf(text));
     if (csv.unclosed_quote_line > 0)
-        out.problems.push_back({fmt::format("{}:{}", path, csv.unclosed_quote_line), "a quote that opens here never closes; the rows from here on were not read"});
+        out.problems.push_back({fmt::format("{}:{}", path, csv.unclosed_quote_line),
+                                "a quote that opens here never closes; the rows from here on were not read"});
     if (csv.rows.empty()) {
         out.problems.push_back({path, "it holds no rows"});
         return out;
@@ -125,14 +136,17 @@ CaptionRows readCsvCaptions(std::string_view text, const std::string& path) {
     const auto columns = meaning(csv.rows[0].fields);
     const auto has = [&](Column column) { return std::find(columns.begin(), columns.end(), column) != columns.end(); };
     if (!has(Column::kFile) && !has(Column::kCaption)) {
-        out.problems.push_back({path, fmt::format("its first row names neither a column file_name nor caption; it names: {}", repairUtf8(fmt::format("{}", fmt::join(csv.rows[0].fields, ", "))))});
+        out.problems.push_back({path, fmt::format("its first row names neither a column file_name nor caption; it names: {}",
+                                                  repairUtf8(fmt::format("{}", fmt::join(csv.rows[0].fields, ", "))))});
         return out;
     }
     for (std::size_t r = 1; r < csv.rows.size(); ++r) {
         const CsvRow& row = csv.rows[r];
         CaptionRow caption{.place = fmt::format("{}:{}", path, row.line)};
         if (row.fields.size() != columns.size()) {
-            out.problems.push_back({caption.place, fmt::format("it has {} fields instead of {}; is a comma not in quotes? The row was left out", row.fields.size(), columns.size())});
+            out.problems.push_back(
+                {caption.place, fmt::format("it has {} fields instead of {}; is a comma not in quotes? The row was left out",
+                                            row.fields.size(), columns.size())});
             continue;
         }
         for (std::size_t i = 0; i < columns.size(); ++i)

@@ -14,7 +14,7 @@ struct CaptionRow {
     std::string file = {};                   ///< as written; empty: a text without a picture
     std::vector<std::string> captions = {};  ///< as written; may be none
     std::string keywords = {}, category = {}, subcategory = {}, domain = {}, license = {};
-    std::string place = {};                  ///< "metadata.csv:12"
+    std::string place = {};  ///< "metadata.csv:12"
 };
 
 struct CaptionRows {

@@ -66,7 +66,9 @@ void appendUtf8(std::string& out, char32_t c) {
     }
 }
 
-bool endsWith(std::string_view text, std::string_view end) { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
+bool endsWith(std::string_view text, std::string_view end) {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
 
 bool namesVariant(std::string_view part) {
     constexpr std::array<std::string_view, 5> kHair{"red hair", "curly hair", "white hair", "blond hair", "bald"};

@@ -21,10 +21,10 @@ inline constexpr std::size_t kMostCaptionBytes = 16384;
 [[nodiscard]] std::string_view utf8Prefix(std::string_view text, std::size_t bytes);
 
 struct CleanCaption {
-    std::string text;          ///< one line, single spaces, no control characters; may be empty
-    std::int64_t words = 0;    ///< before cutting
-    bool repaired = false;     ///< was not valid UTF-8
-    bool cut = false;          ///< had more than kMostCaptionWords words or kMostCaptionBytes bytes
+    std::string text;        ///< one line, single spaces, no control characters; may be empty
+    std::int64_t words = 0;  ///< before cutting
+    bool repaired = false;   ///< was not valid UTF-8
+    bool cut = false;        ///< had more than kMostCaptionWords words or kMostCaptionBytes bytes
 };
 [[nodiscard]] CleanCaption cleanCaption(std::string_view raw);
 

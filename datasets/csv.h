@@ -15,7 +15,7 @@ struct CsvRow {
 };
 
 struct Csv {
-    std::vector<CsvRow> rows;             ///< the header too; blank lines are no rows
+    std::vector<CsvRow> rows;              ///< the header too; blank lines are no rows
     std::int64_t unclosed_quote_line = 0;  ///< not 0: the quote opened there never closes; nothing from that row on is in rows
 };
 

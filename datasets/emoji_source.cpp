@@ -3,9 +3,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <chrono>
+#include <system_error>
+
 #include "datasets/caption_text.h"
 #include "datasets/emoji_glyphs.h"
-#include "engine/base/files.h"
 #include "engine/base/hash.h"
 
 namespace es::datasets {
@@ -27,7 +29,8 @@ public:
         if (!glyph) return tl::unexpected(NoPicture{glyph.error(), false});
         auto fitted = fitPicture(glyph->rgba, glyph->width, glyph->height, size);
         if (!fitted) return tl::unexpected(NoPicture{fitted.error().why});
-        return ConvertedPicture{hash64(std::as_bytes(std::span(glyph->rgba)), static_cast<std::uint64_t>(glyph->width)), std::move(*fitted)};
+        return ConvertedPicture{hash64(std::as_bytes(std::span(glyph->rgba)), static_cast<std::uint64_t>(glyph->width)),
+                                std::move(*fitted)};
     }
 
 private:
@@ -91,11 +94,17 @@ Result<std::unique_ptr<Source>> openEmojiSource(bool keywords, const EmojiFiles&
     if (!files.missing.empty())
         return badInput("The emoji set is not there", fmt::format("not installed: {}", fmt::join(files.missing, ", ")),
                         fmt::format("Install it: sudo apt install {}", fmt::join(files.missing, " ")));
+    // Package files keep their times, so machines with the same packages agree.
     std::uint64_t fingerprint = 0;
     for (const auto& file : {files.font, files.annotations, files.derived, files.groups}) {
-        const auto content = readFile(file, std::uintmax_t{1} << 30);
-        if (!content) return tl::unexpected(content.error());
-        fingerprint = hash64(std::string_view(*content), fingerprint);
+        std::error_code error;
+        const auto bytes = fs::file_size(file, error);
+        const auto time = error ? fs::file_time_type() : fs::last_write_time(file, error);
+        if (error)
+            return badInput("Cannot read the emoji set", error.message(), "Check the file's permissions, or reinstall its package",
+                            file.string());
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(std::chrono::file_clock::to_sys(time)).time_since_epoch().count();
+        fingerprint = hash64(fmt::format("{}\n{}\n{}", file.filename().string(), bytes, seconds), fingerprint);
     }
     return std::make_unique<EmojiSource>(files, keywords, fingerprint);
 }

@@ -98,7 +98,8 @@ fs::path findFont(const fs::path& root) {
     for (const auto& folder : folders) {
         std::vector<fs::path> found;
         std::error_code error;
-        for (fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end; it.increment(error)) {
+        for (fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end;
+             it.increment(error)) {
             const std::string name = it->path().filename().string();
             if (name.starts_with("NotoColorEmoji") && name.ends_with(".ttf")) found.push_back(it->path());
         }
@@ -150,7 +151,8 @@ Result<std::vector<EmojiText>> readEmojiTexts(const EmojiFiles& files) {
         texts.push_back(std::move(text));
     }
     if (texts.empty())
-        return badInput("Cannot read the emoji list", "no line of it names an emoji that CLDR has a name for", "Reinstall the package unicode-data", files.groups.string());
+        return badInput("Cannot read the emoji list", "no line of it names an emoji that CLDR has a name for",
+                        "Reinstall the package unicode-data", files.groups.string());
     return texts;
 }
 

@@ -11,17 +11,17 @@
 namespace es::datasets {
 
 struct EmojiFiles {
-    std::filesystem::path font;                 ///< a colour font with bitmap strikes
-    std::filesystem::path annotations, derived; ///< CLDR, English
-    std::filesystem::path groups;               ///< emoji-test.txt
-    std::vector<std::string> missing;           ///< what was not found, for people
+    std::filesystem::path font;                  ///< a colour font with bitmap strikes
+    std::filesystem::path annotations, derived;  ///< CLDR, English
+    std::filesystem::path groups;                ///< emoji-test.txt
+    std::vector<std::string> missing;            ///< what was not found, for people
 };
 /// Looks below `root` ("/usr/share") and, for the font, wherever fonts are installed.
 [[nodiscard]] EmojiFiles findEmojiFiles(const std::filesystem::path& root = "/usr/share");
 
 struct EmojiText {
-    std::u32string code_points;  ///< fully qualified, with U+FE0F where the standard puts it
-    std::string name = {};       ///< "woman superhero: medium-dark skin tone"
+    std::u32string code_points;              ///< fully qualified, with U+FE0F where the standard puts it
+    std::string name = {};                   ///< "woman superhero: medium-dark skin tone"
     std::vector<std::string> keywords = {};  ///< without those that the name already says
     std::string group = {}, subgroup = {};
 };

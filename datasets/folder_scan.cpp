@@ -31,16 +31,19 @@ std::string lowered(std::string_view text) {
 }
 
 // Formats that cannot be decoded are listed too, so that they are reported and not passed over.
-constexpr std::array<std::string_view, 22> kPictureExtensions{".png",  ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp",  ".dib",  ".tif", ".tiff", ".pbm",
-                                                              ".pgm", ".ppm", ".pnm",  ".gif", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".svg",  ".apng"};
-constexpr std::array<std::string_view, 9> kAboutTheFolder{"readme", "license", "licence", "copying", "copyright", "credits", "notice", "authors", "changelog"};
+constexpr std::array<std::string_view, 22> kPictureExtensions{".png",  ".jpg",  ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib",
+                                                              ".tif",  ".tiff", ".pbm",  ".pgm", ".ppm",  ".pnm",  ".gif", ".avif",
+                                                              ".heic", ".heif", ".jxl",  ".jp2", ".svg",  ".apng"};
+constexpr std::array<std::string_view, 9> kAboutTheFolder{"readme",  "license", "licence", "copying",  "copyright",
+                                                          "credits", "notice",  "authors", "changelog"};
 
 std::optional<FileKind> kindOf(const fs::path& path) {
     const std::string name = lowered(path.filename().string()), extension = lowered(path.extension().string());
     if (name == "metadata.csv" || name == "metadata.jsonl") return FileKind::kMetadata;
     if (std::find(kPictureExtensions.begin(), kPictureExtensions.end(), extension) != kPictureExtensions.end()) return FileKind::kPicture;
     const std::string stem = lowered(path.stem().string());
-    if (extension == ".txt" && std::find(kAboutTheFolder.begin(), kAboutTheFolder.end(), stem) == kAboutTheFolder.end()) return FileKind::kText;
+    if (extension == ".txt" && std::find(kAboutTheFolder.begin(), kAboutTheFolder.end(), stem) == kAboutTheFolder.end())
+        return FileKind::kText;
     return std::nullopt;
 }
 
@@ -49,7 +52,7 @@ public:
     Walk(const fs::path& root, const JobContext& context) : root_(root), context_(context) {}
 
     Status walk(const fs::path& folder, const std::string& prefix, int depth) {
-        struct stat about{};
+        struct stat about {};
         if (::stat(folder.c_str(), &about) != 0) return cannotRead(prefix, std::generic_category().message(errno));
         const std::pair<dev_t, ino_t> identity{about.st_dev, about.st_ino};
         if (std::find(above_.begin(), above_.end(), identity) != above_.end()) {
@@ -92,7 +95,7 @@ private:
         const std::string name = entry.filename().string();
         if (name.starts_with('.')) return {};
         const std::string path = prefix.empty() ? name : prefix + "/" + name;
-        struct stat about{};
+        struct stat about {};
         const auto kind = kindOf(entry);
         if (::stat(entry.c_str(), &about) != 0) {
             const int error = errno;
@@ -110,7 +113,8 @@ private:
             scan.problems.push_back({path, "not a regular file"});
             return {};
         }
-        const std::string print = fmt::format("{}\n{}\n{}.{}\n{}", path, about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec, ::faccessat(AT_FDCWD, entry.c_str(), R_OK, AT_EACCESS));
+        const std::string print = fmt::format("{}\n{}\n{}.{}\n{}", path, about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec,
+                                              ::faccessat(AT_FDCWD, entry.c_str(), R_OK, AT_EACCESS));
         scan.fingerprint = hash64(print, scan.fingerprint);
         scan.files.push_back({path, *kind});
         if (scan.files.size() % 1000 == 0) context_.progress(static_cast<std::int64_t>(scan.files.size()), 0, "Reading the folder");
@@ -129,7 +133,8 @@ Result<FolderScan> scanFolder(const fs::path& root, const JobContext& context) {
     std::error_code error;
     const auto status = fs::status(root, error);
     if (!fs::exists(status)) return badInput("Cannot read the folder", "there is no such folder", "Check the path", root.string());
-    if (!fs::is_directory(status)) return badInput("Cannot read the folder", "it is a file", "Name the folder that holds the pictures", root.string());
+    if (!fs::is_directory(status))
+        return badInput("Cannot read the folder", "it is a file", "Name the folder that holds the pictures", root.string());
     Walk walk(root, context);
     if (auto walked = walk.walk(root, {}, 0); !walked) return tl::unexpected(walked.error());
     FolderScan scan = std::move(walk.scan);
@@ -137,7 +142,9 @@ Result<FolderScan> scanFolder(const fs::path& root, const JobContext& context) {
     if (scan.files.empty()) {
         std::string why = "it holds no pictures and no captions";
         if (!scan.problems.empty()) why += fmt::format("; {}: {}", scan.problems[0].path, scan.problems[0].why);
-        return badInput("Cannot use the folder", repairUtf8(why), "Put PNG or JPEG pictures there, with captions in metadata.csv, metadata.jsonl or a .txt beside each", root.string());
+        return badInput("Cannot use the folder", repairUtf8(why),
+                        "Put PNG or JPEG pictures there, with captions in metadata.csv, metadata.jsonl or a .txt beside each",
+                        root.string());
     }
     std::sort(scan.files.begin(), scan.files.end(), [](const FolderFile& a, const FolderFile& b) { return a.path < b.path; });
     return scan;

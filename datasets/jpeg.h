@@ -15,8 +15,9 @@ struct RgbPicture {
     std::vector<std::uint8_t> rgb;
 };
 
-/// Decodes a whole JPEG in memory: grey, YCC, RGB, CMYK and YCCK become RGB. While both sides stay at least `wanted` pixels the picture is halved, up
-/// to three times, as it is decoded (in the frequency domain: an area filter). EXIF is not applied. Damaged data are an error, in words.
+/// Decodes a whole JPEG in memory: grey, YCC, RGB, CMYK and YCCK become RGB. While both sides stay at least `wanted` pixels the picture is
+/// halved, up to three times, as it is decoded (in the frequency domain: an area filter). EXIF is not applied. Damaged data are an error,
+/// in words.
 [[nodiscard]] tl::expected<RgbPicture, std::string> decodeJpeg(std::string_view jpeg, int wanted);
 
 }  // namespace es::datasets

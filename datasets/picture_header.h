@@ -10,9 +10,9 @@
 namespace es::datasets {
 
 struct PictureHeader {
-    std::string format;            ///< "PNG", "JPEG", "WebP", "BMP", "TIFF", "PNM"
+    std::string format;                  ///< "PNG", "JPEG", "WebP", "BMP", "TIFF", "PNM"
     std::int64_t width = 0, height = 0;  ///< as stored, before turning
-    int orientation = 1;           ///< EXIF 1 to 8; 1: as stored
+    int orientation = 1;                 ///< EXIF 1 to 8; 1: as stored
 };
 
 /// The header of a whole file in memory, or why it cannot be read: another kind of file, a format that is not supported (with what to

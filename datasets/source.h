@@ -20,7 +20,7 @@ struct Item {
     std::int64_t picture = -1;  ///< index into the source's pictures; -1: text only
     std::string caption;        ///< empty: picture only
     std::string category, subcategory, domain, license, source;
-    std::string split_key;      ///< samples with equal keys share a split; empty: the picture decides
+    std::string split_key;  ///< samples with equal keys share a split; empty: the picture decides
 };
 
 struct Content {

@@ -12,8 +12,8 @@
 namespace es::datasets {
 
 struct SplitInput {
-    std::string_view key;             ///< samples of equal key stay together; empty: no key
-    std::uint64_t picture_hash = 0;   ///< samples of one picture stay together; 0: no picture
+    std::string_view key;            ///< samples of equal key stay together; empty: no key
+    std::uint64_t picture_hash = 0;  ///< samples of one picture stay together; 0: no picture
 };
 
 /// 80 % training, 10 % validation, 10 % test of the groups that keys and pictures tie together, by a stable hash of the group's first

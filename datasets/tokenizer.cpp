@@ -8,7 +8,7 @@
 namespace es::datasets {
 namespace {
 
-constexpr std::string_view kWordStart = "\xE2\x96\x81";        // U+2581, SentencePiece's marker
+constexpr std::string_view kWordStart = "\xE2\x96\x81";          // U+2581, SentencePiece's marker
 constexpr std::size_t kMostEncodedBytes = std::size_t{1} << 18;  // far more than any caption that fits max_tokens
 
 class SentencePieceTokenizer final : public Tokenizer {
@@ -34,9 +34,7 @@ public:
         if (text.starts_with(kWordStart)) text.erase(0, kWordStart.size());
         return text.empty() ? "_" : text;  // a space that can be seen
     }
-    bool startsWord(std::int32_t id) const override {
-        return id >= 0 && id < size() && processor_->IdToPiece(id).starts_with(kWordStart);
-    }
+    bool startsWord(std::int32_t id) const override { return id >= 0 && id < size() && processor_->IdToPiece(id).starts_with(kWordStart); }
     std::int32_t size() const override { return processor_->GetPieceSize(); }
     std::int32_t unknownId() const override { return processor_->unk_id(); }
     std::int32_t padId() const override { return processor_->pad_id(); }

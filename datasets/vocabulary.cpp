@@ -84,7 +84,8 @@ Result<std::string> trainVocabulary(const std::vector<std::string>& captions, st
     const auto& corpus = captions.empty() ? letters : captions;
     auto model = train(corpus, size);
     // The trainer refuses a size below the number of characters that it must cover.
-    for (auto characters = static_cast<std::size_t>(size) / 2; !model && characters >= 8; characters /= 2) model = train(withFrequentCharacters(corpus, characters), size);
+    for (auto characters = static_cast<std::size_t>(size) / 2; !model && characters >= 8; characters /= 2)
+        model = train(withFrequentCharacters(corpus, characters), size);
     return model;
 }
 

@@ -2,8 +2,8 @@
 // Damaged folders: what is whole is used, what is not is named with the reason, and only a folder without anything usable is an error.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "datasets/as_nobody.h"
 #include "datasets/dataset.h"
 #include "datasets/picture_files.h"
 #include "support/scratch_folder.h"
@@ -29,7 +29,9 @@ protected:
         write("good.txt", "a good picture");
     }
     void write(const std::string& path, std::string_view content) const { writeText(scratch_ / "in" / path, content); }
-    void good(const std::string& path, int seed) const { write(path, test::encodedPicture(fs::path(path).extension().string(), 20, 16, kRed, kBlue, seed)); }
+    void good(const std::string& path, int seed) const {
+        write(path, test::encodedPicture(fs::path(path).extension().string(), 20, 16, kRed, kBlue, seed));
+    }
 
     /// Both doors must say the same; the good picture must survive.
     Report report(std::int64_t samples = 1) {
@@ -103,29 +105,10 @@ TEST_F(BadInput, PipesAreNotWaitedFor) {
     expectProblem(report(), "pipe.png", "not a regular file");
 }
 
-/// The superuser reads everything: gives the folder to nobody and becomes it, as long as this lives.
-class AsNobody {
-public:
-    explicit AsNobody(const fs::path& folder) : wasRoot_(::geteuid() == 0) {
-        if (!wasRoot_) return;
-        constexpr uid_t kNobody = 65534;
-        bool given = ::chown(folder.c_str(), kNobody, kNobody) == 0;
-        for (const auto& entry : fs::recursive_directory_iterator(folder)) given = ::chown(entry.path().c_str(), kNobody, kNobody) == 0 && given;
-        changed = given && ::seteuid(kNobody) == 0;
-    }
-    ~AsNobody() {
-        if (wasRoot_) (void)!::seteuid(0);
-    }
-    bool changed = true;
-
-private:
-    bool wasRoot_;
-};
-
 TEST_F(BadInput, UnreadableFilesAreNamed) {
     good("secret.png", 2);
     good("closed/inside.png", 3);
-    const AsNobody nobody(scratch_.path());
+    const test::AsNobody nobody(scratch_.path());
     if (!nobody.changed) GTEST_SKIP() << "the superuser reads everything, and this one cannot become another user";
     fs::permissions(scratch_ / "in/secret.png", fs::perms::none);
     fs::permissions(scratch_ / "in/closed", fs::perms::none);
@@ -147,7 +130,8 @@ TEST_F(BadInput, CaptionsAreRepairedCutOrLeftOut) {
     std::string endless;
     for (int i = 0; i < 10'000; ++i) endless += "word" + std::to_string(i) + " ";
     for (int i = 1; i <= 3; ++i) good("c" + std::to_string(i) + ".png", 10 + i);
-    write("metadata.csv", "file_name,caption\nc1.png,\nc2.png,caf\xE9 \xFF\nc3.png," + endless + "\nmissing.png,words without a picture\n../outside.png,x\n/etc/passwd,x\n");
+    write("metadata.csv", "file_name,caption\nc1.png,\nc2.png,caf\xE9 \xFF\nc3.png," + endless +
+                              "\nmissing.png,words without a picture\n../outside.png,x\n/etc/passwd,x\n");
     const auto found = report(5);
     EXPECT_EQ(found.pairs, 3);
     EXPECT_EQ(found.pictures, 4);

@@ -13,7 +13,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(Csv, FollowsTheStandard) {
-    const auto csv = parseCsv("\xEF\xBB\xBF" "a,b\r\n\"with \"\"quotes\"\", comma\nand line\",2\r\n\r\n,\n\"\",last");
+    const auto csv = parseCsv(
+        "\xEF\xBB\xBF"
+        "a,b\r\n\"with \"\"quotes\"\", comma\nand line\",2\r\n\r\n,\n\"\",last");
     ASSERT_EQ(csv.rows.size(), 4u);
     EXPECT_THAT(csv.rows[0].fields, ElementsAre("a", "b"));
     EXPECT_THAT(csv.rows[1].fields, ElementsAre("with \"quotes\", comma\nand line", "2"));
@@ -61,13 +63,20 @@ TEST(CsvCaptions, ReportWhatMakesNoSense) {
     EXPECT_EQ(rows.problems[1].path, "m.csv:4");
     EXPECT_THAT(readCsvCaptions("a,b\n1,2\n", "m.csv").problems.at(0).why, HasSubstr("it names: a, b"));
     EXPECT_THAT(readCsvCaptions("", "m.csv").problems.at(0).why, HasSubstr("no rows"));
-    EXPECT_THAT(readCsvCaptions("\xFF\xFE" "f", "m.csv").problems.at(0).why, HasSubstr("UTF-16"));
+    EXPECT_THAT(readCsvCaptions("\xFF\xFE"
+                                "f",
+                                "m.csv")
+                    .problems.at(0)
+                    .why,
+                HasSubstr("UTF-16"));
     EXPECT_THAT(readCsvCaptions("file_name,caption\n\"a", "m.csv").problems.at(0).path, "m.csv:2");
 }
 
 TEST(JsonCaptions, TakeLinesOfObjects) {
-    const auto read = readJsonCaptions("\xEF\xBB\xBF{\"file_name\": \"a.png\", \"text\": \"one\", \"label\": 7}\r\n\n{\"file_name\":\"b.png\",\"caption\":[\"x\",\"y\"],\"keywords\":[\"k\",\"l\"]}\n{\"caption\":\"alone\"}",
-                                       "metadata.jsonl");
+    const auto read = readJsonCaptions(
+        "\xEF\xBB\xBF{\"file_name\": \"a.png\", \"text\": \"one\", \"label\": "
+        "7}\r\n\n{\"file_name\":\"b.png\",\"caption\":[\"x\",\"y\"],\"keywords\":[\"k\",\"l\"]}\n{\"caption\":\"alone\"}",
+        "metadata.jsonl");
     EXPECT_THAT(read.problems, IsEmpty());
     ASSERT_EQ(read.rows.size(), 3u);
     EXPECT_THAT(read.rows[0].captions, ElementsAre("one"));
@@ -79,7 +88,8 @@ TEST(JsonCaptions, TakeLinesOfObjects) {
 }
 
 TEST(JsonCaptions, ReportWhatMakesNoSense) {
-    const auto read = readJsonCaptions("{\"file_name\": \"a.png\", \n[1,2]\n{\"other\":1}\n{\"caption\":\"caf\xE9\"}\n" + std::string(100'000, '['), "m.jsonl");
+    const auto read = readJsonCaptions(
+        "{\"file_name\": \"a.png\", \n[1,2]\n{\"other\":1}\n{\"caption\":\"caf\xE9\"}\n" + std::string(100'000, '['), "m.jsonl");
     ASSERT_EQ(read.problems.size(), 5u);
     EXPECT_EQ(read.problems[0].path, "m.jsonl:1");
     EXPECT_EQ(read.problems[1].path, "m.jsonl:2");

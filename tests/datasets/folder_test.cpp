@@ -27,7 +27,8 @@ protected:
         return options;
     }
     void picture(const std::string& path, int seed = 0) const {
-        writeText(scratch_ / "pictures" / path, test::encodedPicture(fs::path(path).extension().string(), 20, 16, {200, 30, 20, 255}, {10, 40, 220, 255}, seed));
+        writeText(scratch_ / "pictures" / path,
+                  test::encodedPicture(fs::path(path).extension().string(), 20, 16, {200, 30, 20, 255}, {10, 40, 220, 255}, seed));
     }
     void text(const std::string& path, std::string_view content) const { writeText(scratch_ / "pictures" / path, content); }
 
@@ -60,7 +61,9 @@ TEST_F(Folder, WithCsvTakesItsColumns) {
     picture("zoo/lion.jpg", 2);
     picture("zoo/big/elephant.webp", 3);
     text("metadata.csv",
-         "\xEF\xBB\xBF" "file_name,caption,category,domain,license,keywords\r\ncat.png,\"a cat, sleeping\",pets,photo,CC0-1.0,\"fur, paw\"\r\nzoo/lion.jpg,a lion,,,,\r\n"
+         "\xEF\xBB\xBF"
+         "file_name,caption,category,domain,license,keywords\r\ncat.png,\"a cat, sleeping\",pets,photo,CC0-1.0,\"fur, "
+         "paw\"\r\nzoo/lion.jpg,a lion,,,,\r\n"
          "zoo\\big\\elephant.webp,an elephant,,,,\r\n");
     const auto report = prepared();
     EXPECT_THAT(report.problems, IsEmpty());
@@ -80,7 +83,9 @@ TEST_F(Folder, WithCsvTakesItsColumns) {
 TEST_F(Folder, WithJsonLinesTakesSeveralCaptionsOfAPicture) {
     picture("a/one.png", 1);
     picture("a/two.png", 2);
-    text("a/metadata.jsonl", "{\"file_name\": \"one.png\", \"caption\": [\"first words\", \"other words\"]}\n{\"file_name\": \"two.png\", \"text\": \"zweite füße 漢字\"}\n");
+    text("a/metadata.jsonl",
+         "{\"file_name\": \"one.png\", \"caption\": [\"first words\", \"other words\"]}\n{\"file_name\": \"two.png\", \"text\": \"zweite "
+         "füße 漢字\"}\n");
     const auto report = prepared();
     EXPECT_EQ(report.samples, 3);
     EXPECT_EQ(report.pairs, 3);

@@ -55,8 +55,8 @@ TEST_P(EveryFormat, DecodesToTheSamePicture) {
     expectNear(pixelOf(rgba, 16, 8, 15), {0, 0, 0, 0}, 0);
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryFormat,
-                         testing::Values(std::tuple(".png", "PNG"), std::tuple(".jpg", "JPEG"), std::tuple(".webp", "WebP"), std::tuple(".bmp", "BMP"), std::tuple(".tiff", "TIFF"),
-                                         std::tuple(".ppm", "PNM")),
+                         testing::Values(std::tuple(".png", "PNG"), std::tuple(".jpg", "JPEG"), std::tuple(".webp", "WebP"),
+                                         std::tuple(".bmp", "BMP"), std::tuple(".tiff", "TIFF"), std::tuple(".ppm", "PNM")),
                          [](const auto& tested) { return std::string(std::get<1>(tested.param)); });
 
 TEST(Picture, OfSixteenBitsKeepsItsLevels) {
@@ -76,7 +76,8 @@ TEST(Picture, OfGreyAndAlphaKeepsBoth) {
 }
 
 TEST(Picture, OfAPaletteKeepsItsTransparentColour) {
-    const std::string palette = test::pngChunk("PLTE", std::string("\xFF\x00\x00\x00\xFF\x00", 6)) + test::pngChunk("tRNS", std::string("\xFF\x00", 2));
+    const std::string palette =
+        test::pngChunk("PLTE", std::string("\xFF\x00\x00\x00\xFF\x00", 6)) + test::pngChunk("tRNS", std::string("\xFF\x00", 2));
     const std::string row{0, 0, 0, 0, 1, 1, 1, 1};
     const auto rgba = converted(test::rawPng(8, 8, 8, 3, std::vector<std::string>(8, row), palette), 8);
     expectNear(pixelOf(rgba, 8, 0, 0), {255, 0, 0, 255}, 0);
@@ -97,8 +98,10 @@ std::string fromHex(std::string_view hex) {
 
 // 16 x 16, left half cyan ink, right half yellow ink, written by libjpeg with an Adobe marker: ink values stored inverted.
 constexpr std::string_view kCmykJpeg =
-    "ffd8ffee000e41646f626500640000000000ffdb0043000302020302020303030304030304050805050404050a070706080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f17"
-    "1816141812141514ffc000140800100010044311004d11005911004b1100ffc400160001010100000000000000000000000000000a09ffc40014100100000000000000000000000000000000ffda00"
+    "ffd8ffee000e41646f626500640000000000ffdb0043000302020302020303030304030304050805050404050a070706080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b"
+    "1016101113141515150c0f17"
+    "1816141812141514ffc000140800100010044311004d11005911004b1100ffc400160001010100000000000000000000000000000a09ffc40014100100000000000000"
+    "000000000000000000ffda00"
     "0e0443004d0059004b00003f00caa6a9b54daa6aa812ae255c5540aa812ae3ffd9";
 
 TEST(Picture, OfInkHasTheColoursThatInkGives) {
@@ -114,19 +117,20 @@ TEST(Picture, IsTurnedAsItsExifSays) {
     // Left is red as stored. Where each orientation shows the stored left side: the definition in EXIF 2.3, 4.6.4.
     struct Case {
         int orientation;
-        bool turned;          // width and height change places
-        std::size_t x, y;     // a pixel of the side that was left
+        bool turned;       // width and height change places
+        std::size_t x, y;  // a pixel of the side that was left
     };
     const auto jpeg = test::encodedPicture(".jpg", 64, 48, kRed, kBlue);
-    for (const Case& c : {Case{1, false, 2, 8}, Case{2, false, 13, 8}, Case{3, false, 13, 8}, Case{4, false, 2, 8}, Case{5, true, 8, 2}, Case{6, true, 8, 2}, Case{7, true, 8, 13},
-                          Case{8, true, 8, 13}}) {
+    for (const Case& c : {Case{1, false, 2, 8}, Case{2, false, 13, 8}, Case{3, false, 13, 8}, Case{4, false, 2, 8}, Case{5, true, 8, 2},
+                          Case{6, true, 8, 2}, Case{7, true, 8, 13}, Case{8, true, 8, 13}}) {
         SCOPED_TRACE(c.orientation);
         const auto rgba = converted(test::withOrientation(jpeg, c.orientation));
         expectNear(pixelOf(rgba, 16, c.x, c.y), kRed, 12);
         expectNear(pixelOf(rgba, 16, 15 - c.x, 15 - c.y), kBlue, 12);
         EXPECT_EQ(pixelOf(rgba, 16, 0, 8)[3], c.turned ? 0 : 255);
     }
-    const auto png = test::rawPng(8, 4, 8, 0, std::vector<std::string>(4, std::string("\xFF\xFF\xFF\xFF\0\0\0\0", 8)), test::pngChunk("eXIf", test::exifBlock(6, true)));
+    const auto png = test::rawPng(8, 4, 8, 0, std::vector<std::string>(4, std::string("\xFF\xFF\xFF\xFF\0\0\0\0", 8)),
+                                  test::pngChunk("eXIf", test::exifBlock(6, true)));
     const auto rgba = converted(png, 8);
     expectNear(pixelOf(rgba, 8, 4, 0), {255, 255, 255, 255}, 0);
     expectNear(pixelOf(rgba, 8, 4, 7), {0, 0, 0, 255}, 0);
@@ -151,7 +155,8 @@ TEST(Picture, OfAnyShapeFits) {
 TEST(Picture, CutShortIsRefusedWhereverItIsCut) {
     for (const char* extension : {".png", ".jpg", ".webp", ".bmp"}) {
         const auto whole = test::encodedPicture(extension, 40, 30, kRed, kBlue);
-        for (std::size_t cut = 0; cut < whole.size(); cut += 1 + whole.size() / 97) EXPECT_FALSE(convertPicture(whole.substr(0, cut), 16)) << extension << " cut at " << cut;
+        for (std::size_t cut = 0; cut < whole.size(); cut += 1 + whole.size() / 97)
+            EXPECT_FALSE(convertPicture(whole.substr(0, cut), 16)) << extension << " cut at " << cut;
         EXPECT_TRUE(convertPicture(whole, 16)) << extension;
     }
     const auto jpeg = test::encodedPicture(".jpg", 40, 30, kRed, kBlue);
