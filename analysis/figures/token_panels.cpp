@@ -304,10 +304,15 @@ Result<Panel> specialisationBars(const store::RunReader& run, RouterId router, s
     bars.y.min = 0;
     for (const Specialisation& row : *rows) {
         if (router.valid() && row.router.id != router) continue;
-        const std::string name = routerName(row.router) + (row.label == LabelKind::kCategory ? " category" : " token id");
+        const bool both = std::count_if(rows->begin(), rows->end(), [&](const Specialisation& other) { return other.router.id == row.router.id; }) > 1;
+        const std::string kind = row.label == LabelKind::kCategory ? "category" : "token id";
+        const std::string name = routerName(row.router) + (both ? " " + kind : "");
+        if (const std::string note = std::string(row.label == LabelKind::kCategory ? "patches: the category of their picture" : "words: their token id");
+            std::find(panel.notes.begin(), panel.notes.end(), note) == panel.notes.end())
+            panel.notes.push_back(note);
         const auto add = [&](const std::string& what, double value, double high, bool emphasised) {
             BarPanel::Bar bar;
-            bar.label = name + " · " + what;
+            bar.label = name + " " + what;
             bar.value = value;
             bar.color = emphasised ? ColorRole{ColorRole::Kind::kAccent, 0} : ColorRole{ColorRole::Kind::kMuted, 0};
             bar.emphasised = emphasised;

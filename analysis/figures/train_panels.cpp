@@ -133,7 +133,8 @@ Result<Panel> scalarCurves(std::span<const RunSource> runs, const CurveOptions& 
             auto curve = scalarCurve(run, {metric, smoothing, options.max_points, options.first_step, options.last_step}, *axis, panel.notes);
             if (!curve) return tl::unexpected(curve.error());
             const bool several = runs.size() > 1;
-            const ColorRole color = several ? ColorRole{ColorRole::Kind::kRun, source.color} : ColorRole{ColorRole::Kind::kSeries, static_cast<std::int32_t>(m)};
+            // One metric of one run has the run's colour too: it is the same curve when a second run joins it.
+            const ColorRole color = several || options.metrics.size() == 1 ? ColorRole{ColorRole::Kind::kRun, source.color} : ColorRole{ColorRole::Kind::kSeries, static_cast<std::int32_t>(m)};
             const std::string name = !several && options.metrics.size() > 1 ? readableName(metric)
                                      : options.metrics.size() > 1           ? labelOf(source) + " · " + readableName(metric)
                                                                             : labelOf(source);
@@ -179,6 +180,11 @@ Result<Panel> lossCurves(std::span<const RunSource> runs, const CurveOptions& op
     auto panel = scalarCurves(runs, options);
     if (!panel) return panel;
     panel->title = "Loss";
+    if (const auto at = options.metrics.size() == 1 ? options.metrics.front().find("/loss/") : std::string::npos; at != std::string::npos) {
+        std::string objective = options.metrics.front().substr(at + 6);
+        std::replace(objective.begin(), objective.end(), '_', ' ');
+        panel->title += " · " + objective;
+    }
     auto& lines = std::get<LinePanel>(panel->content);
     lines.y.title = options.metrics.size() == 1 && options.metrics.front().ends_with("text") ? "loss (nats)" : "loss";
     return panel;
