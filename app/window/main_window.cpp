@@ -100,6 +100,7 @@ MainWindow::MainWindow(const WindowOptions& options)
     connect(hub_, &views::RunFeedHub::runsChanged, this, [this] {
         chooseFirstRun();
         updateChips();
+        updateRunText();
     });
     auto* poll = new QTimer(this);
     poll->setInterval(kTrainingPollMs);
@@ -140,8 +141,13 @@ Workspace* MainWindow::currentWorkspace() { return workspace(selection_.current(
 
 void MainWindow::follow(const Selection& now) {
     bar_->setWorkspace(now.workspace);
-    stack_->setCurrentWidget(workspace(now.workspace));
+    Workspace* shown = workspace(now.workspace);
+    if (stack_->currentWidget() != shown) {
+        stack_->setCurrentWidget(shown);
+        shown->setFocus(Qt::OtherFocusReason);
+    }
     updateChips();
+    updateRunText();
 }
 
 void MainWindow::addAction(const QString& text, const QKeySequence& keys, std::function<void()> run, QMenu* menu) {
@@ -241,6 +247,18 @@ void MainWindow::updateChips() {
         chips.push_back(chip({}, now.run));
     }
     bar_->setChips(chips);
+}
+
+void MainWindow::updateRunText() {
+    const auto& runs = hub_->runs();
+    const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunSummary& run) { return QString::fromStdString(run.folder.string()) == selection_.current().run; });
+    if (found == runs.end()) {
+        status_->setRight(hub_->listed() && runs.empty() ? QStringLiteral("no runs here yet") : QString());
+        return;
+    }
+    const std::string_view state = store::toString(found->state);
+    status_->setRight(QStringLiteral("%1 · %2 · step %3 of %4").arg(QString::fromStdString(found->name), QString::fromUtf8(state.data(), static_cast<qsizetype>(state.size())))
+                          .arg(found->step).arg(found->steps));
 }
 
 void MainWindow::updateTraining() {

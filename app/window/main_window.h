@@ -63,6 +63,7 @@ private:
     void follow(const views::Selection& now);
     void chooseFirstRun();
     void updateChips();
+    void updateRunText();
     void updateTraining();
     void openRun(const QString& folder);
     bool mayClose();

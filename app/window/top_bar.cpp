@@ -52,18 +52,22 @@ private:
 
 TopBar::TopBar(views::Theme* theme, QWidget* parent)
     : QWidget(parent), theme_(theme), name_(new QLabel(this)), tabs_(new QHBoxLayout), chips_(new QHBoxLayout), group_(new QButtonGroup(this)),
-      search_(new QPushButton(this)), menu_(new QToolButton(this)) {
+      search_(new QPushButton(this)), searchKeys_(new QLabel(QStringLiteral("Ctrl K"), search_)), menu_(new QToolButton(this)) {
     setFixedHeight(kHeight);
     group_->setExclusive(true);
     tabs_->setSpacing(theme->metrics().space1);
     chips_->setSpacing(theme->metrics().space2);
     search_->setObjectName(QStringLiteral("searchButton"));
-    search_->setText(QStringLiteral("Search commands, runs, samples, experts…      Ctrl K"));
+    search_->setText(QStringLiteral("Search commands, runs, samples…"));
+    auto* keys = new QHBoxLayout(search_);
+    keys->setContentsMargins(0, 0, 10, 0);
+    keys->addStretch(1);
+    keys->addWidget(searchKeys_);
     search_->setToolTip(QStringLiteral("Find commands, runs, samples and experts (Ctrl+K)"));
     search_->setAccessibleName(QStringLiteral("Search"));
     search_->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
-    search_->setMaximumWidth(kSearchWidth);
-    search_->setMinimumWidth(120);
+    search_->setFixedWidth(kSearchWidth);
+    search_->setFocusPolicy(Qt::TabFocus);  // a click opens it; it need not keep the focus ring
     connect(search_, &QPushButton::clicked, this, &TopBar::searchRequested);
     menu_->setObjectName(QStringLiteral("menuButton"));
     menu_->setPopupMode(QToolButton::InstantPopup);
@@ -111,6 +115,7 @@ void TopBar::setChips(const std::vector<Chip>& chips) {
 
 void TopBar::restyle() {
     const auto& c = theme_->colors();
+    searchKeys_->setStyleSheet(QStringLiteral("color:%1;background:transparent").arg(c.faint.name()));
     name_->setFont(theme_->font(views::Theme::FontRole::kTitle));
     name_->setText(QStringLiteral("<b>Expert<span style='color:%1'>Scope</span></b>").arg(c.accent.name()));
     menu_->setIcon(QIcon(theme_->icon(QStringLiteral("menu"))));

@@ -47,6 +47,7 @@ private:
     QHBoxLayout* chips_;
     QButtonGroup* group_;
     QPushButton* search_;
+    QLabel* searchKeys_;
     QToolButton* menu_;
 };
 

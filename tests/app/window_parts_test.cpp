@@ -23,8 +23,10 @@ protected:
         static int argc = 1;
         static char name[] = "test";
         static char* argv[] = {name, nullptr};
-        static QApplication application(argc, argv);
+        application_ = new QApplication(argc, argv);
     }
+    static void TearDownTestSuite() { delete application_; }
+    inline static QApplication* application_ = nullptr;
 };
 
 TEST_F(WindowParts, OnlyTheNewestJobOfASlotAnswers) {
