@@ -22,13 +22,14 @@ void addUp(std::vector<T>& into, const std::vector<T>& more) {
 /// Adds the tokens of another rank, micro-batch or modality.
 void merge(LoadRecord& into, const LoadRecord& more) {
     const auto a = static_cast<double>(into.tokens), b = static_cast<double>(more.tokens);
-    const auto mean = [&](float x, float y) { return a + b > 0 ? static_cast<float>((a * x + b * y) / (a + b)) : x; };
+    // Means over no tokens are NaN and count for nothing.
+    const auto mean = [&](float x, float y) { return b == 0 ? x : a == 0 ? y : static_cast<float>((a * x + b * y) / (a + b)); };
     into.entropy_nats = mean(into.entropy_nats, more.entropy_nats);
     into.top1 = mean(into.top1, more.top1);
     into.logsumexp = mean(into.logsumexp, more.logsumexp);
     into.balance_loss = mean(into.balance_loss, more.balance_loss);
     into.z_loss = mean(into.z_loss, more.z_loss);
-    into.max_abs_logit = std::max(into.max_abs_logit, more.max_abs_logit);
+    into.max_abs_logit = b == 0 ? into.max_abs_logit : a == 0 ? more.max_abs_logit : std::max(into.max_abs_logit, more.max_abs_logit);
     into.tokens += more.tokens;
     into.dropped += more.dropped;
     addUp(into.counts_E, more.counts_E);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A run through the writer and back through the reader, while it is written and after.
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -538,6 +540,47 @@ TEST_F(RunRoundTrip, BadTracesAreToldAtTheNextCall) {
     must(writer->flush());
     must(writer->finish(true, ""));
     EXPECT_TRUE(must(RunReader::open(folder_))->tracedSteps().empty());
+}
+
+TEST_F(RunRoundTrip, AFullDiskIsToldAndOutlived) {
+    const pid_t child = fork();
+    if (child == 0) {
+        // A limit on the size of files stands in for a full disk.
+        signal(SIGXFSZ, SIG_IGN);
+        rlimit limit{};
+        getrlimit(RLIMIT_FSIZE, &limit);
+        RunWriterOptions options;
+        options.flush_steps = 20;
+        auto writer = RunWriter::create(folder_, {}, {}, test::twoRouters(), options);
+        const rlimit small{60000, limit.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &small);
+        bool told = false;
+        for (std::int64_t step = 1; step <= 400; ++step) {
+            if (step == 350) setrlimit(RLIMIT_FSIZE, &limit);
+            const Status status = (*writer)->scalars(step, {{"train/loss", static_cast<double>(step)}});
+            told = told || !status;
+            if (const Status load = (*writer)->load({test::loadRecord(step, 0), test::loadRecord(step, 1)}); !load) told = true;
+            if (const Status traced = (*writer)->trace(step, trace(step)); !traced) told = true;
+            usleep(200);
+        }
+        if (!told) _exit(3);
+        (void)(*writer)->flush();
+        if (!(*writer)->flush()) _exit(4);
+        if (!(*writer)->finish(true, "")) _exit(5);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status));
+    ASSERT_EQ(WEXITSTATUS(status), 0);
+    const auto reader = must(RunReader::open(folder_));
+    const auto loss = must(reader->scalars("train/loss"));
+    ASSERT_EQ(loss.points, 400);
+    EXPECT_EQ(loss.value[299], 300.0);
+    EXPECT_EQ(must(reader->loadRecords(RouterId(0))).size(), 400u);
+    const auto events = reader->events();
+    EXPECT_TRUE(std::any_of(events.begin(), events.end(), [](const Event& event) { return event.kind == "disk_error" && event.severity == Severity::kError; }));
+    EXPECT_EQ(reader->status().state, RunState::kFinished);
 }
 
 TEST_F(RunRoundTrip, RunsAreListedNewestFirst) {

@@ -182,6 +182,10 @@ TEST(LoadHistory, UnknownModalityAddsUpAll) {
     const double total = 1000 + 8 * 11 + 28;
     EXPECT_NEAR(history.share_ES[0], 1011 / total, 1e-6);
     EXPECT_NEAR(history.entropy_nats[0], (1.5 * 100 + 0.5 * 300) / 400, 1e-6);
+    text.tokens = 0;
+    text.counts_E.assign(8, 0);
+    text.entropy_nats = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_EQ(loadHistoryOf(test::routerInfo(0), Modality::kUnknown, {vision, text}, -1).entropy_nats[0], 1.5f);
 }
 
 }  // namespace
