@@ -77,6 +77,7 @@ LinePlot::LinePlot(Theme* theme, QWidget* parent) : QWidget(parent), theme_(them
         axis->setLabelPadding(1);
     }
     plot_->xAxis->grid()->setVisible(false);
+    plot_->yAxis->setLabelPadding(4);
     plot_->axisRect()->setMinimumSize(20, 20);
     overlay_->installEventFilter(this);
     overlay_->setMouseTracking(true);
@@ -155,7 +156,7 @@ void LinePlot::build() {
             drawn->raw = plot_->addGraph();
             drawn->raw->setPen(QPen(faded(color, style_.raw_opacity), style_.raw));
         }
-        QPen pen(color, style_.curve, penStyle(curve.style), Qt::FlatCap, Qt::RoundJoin);
+        QPen pen(color, style_.curve, penStyle(curve.style), Qt::FlatCap, Qt::BevelJoin);  // round joins cost an arc a point
         if (curve.style == analysis::LineStyle::kDashed) pen.setDashPattern({4, 2.5});
         if (curve.style == analysis::LineStyle::kDotted) pen.setDashPattern({1.2, 2.2});
         if (drawn->graphable) {

@@ -151,7 +151,7 @@ QFrame[callout="true"] { background: @accentGround; border: 1px solid @calloutLi
 }  // namespace
 
 QString makeStyleSheet(const ThemeColors& c, const ThemeMetrics&) {
-    const QColor button = c.dark ? mix(c.panel, c.text, 0.09) : mix(c.panel, c.line, 0.42);
+    const QColor button = c.dark ? mix(c.panel, c.text, 0.09) : mix(c.ground, c.line, 0.3);
     const QHash<QString, QColor> tokens = {
         {QStringLiteral("ground"), c.ground},
         {QStringLiteral("panel"), c.panel},

@@ -70,7 +70,7 @@ void Chip::paintEvent(QPaintEvent*) {
     const ThemeColors& c = theme_->colors();
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
-    const QColor plain = c.dark ? mix(c.panel, c.text, 0.09) : mix(c.panel, c.line, 0.42);
+    const QColor plain = c.dark ? mix(c.panel, c.text, 0.09) : mix(c.ground, c.line, 0.3);
     QColor fill = isChecked() ? c.accentGround : plain;
     if (!read_only_ && underMouse() && isEnabled()) fill = mix(fill, c.text, 0.06);
     const QRectF body = QRectF(rect()).adjusted(1, 1, -1, -1);
