@@ -49,7 +49,7 @@ TEST(Inspect, ShowsTheFirstSampleAsTheStoreHasIt) {
     EXPECT_FALSE(bench.selection.undoStack()->canUndo());
 }
 
-TEST(Inspect, AClickOnAPatchSelectsItAndUndoLetsGo) {
+TEST(Inspect, AClickOnAPatchSelectsItAndUndoTakesItBack) {
     InspectBench bench(madeRun("run", smallRun()));
     auto* overlay = bench.find<OverlayWidget>();
     bench.click(overlay, overlay->patchRect(14).center());
@@ -76,8 +76,9 @@ TEST(Inspect, AClickOnAPatchSelectsItAndUndoLetsGo) {
     EXPECT_EQ(overlay->selected(), 14);
     bench.selection.undoStack()->undo();
     bench.settle();
-    EXPECT_EQ(overlay->selected(), -1);
-    EXPECT_EQ(bench.panel("token").value(QStringLiteral("state")).toString(), QStringLiteral("empty"));
+    EXPECT_FALSE(bench.selection.current().token.valid());
+    EXPECT_EQ(overlay->selected(), 21) << "before any choice, the middle of the picture";
+    EXPECT_EQ(bench.panel("token").value(QStringLiteral("state")).toString(), QStringLiteral("ready"));
     bench.selection.undoStack()->redo();
     bench.settle();
     EXPECT_EQ(overlay->selected(), 14);

@@ -161,9 +161,16 @@ void InspectModel::fillShown() {
     const bool known = shown_.sample && (contents_.find(*shown_.sample) || own_.find(run, *shown_.sample));
     if (!known) {
         shown_.sample.reset();
-        if (!contents_.samples.empty()) shown_.sample = contents_.samples.front().hash;
         shown_.token = {};
         shown_.token_modality = Modality::kUnknown;
+        if (!contents_.samples.empty()) {
+            // A first look should show what a token's page holds: the middle of the picture, or the first word.
+            const store::SampleRecord& first = contents_.samples.front();
+            shown_.sample = first.hash;
+            const bool pictured = first.grid_width > 0 && first.grid_height > 0;
+            shown_.token = TokenIndex(pictured ? first.grid_height / 2 * first.grid_width + first.grid_width / 2 : 0);
+            shown_.token_modality = pictured ? Modality::kVision : Modality::kText;
+        }
     }
     if (contents_.router(shown_.router)) return;
     shown_.router = {};

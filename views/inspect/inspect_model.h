@@ -20,7 +20,7 @@ namespace es::views {
 struct OverlayChoices {
     analysis::OverlayMode mode = analysis::OverlayMode::kExpert;
     int rank = 0;         ///< 0 first choice, 1 second ...; -1: all of a token's experts, as split cells
-    double opacity = 0.6;
+    double opacity = 0.5;
     bool operator==(const OverlayChoices&) const = default;
 };
 
@@ -33,7 +33,8 @@ public:
     explicit InspectModel(WorkspaceContext* context, QObject* parent = nullptr);
     [[nodiscard]] WorkspaceContext& context() const { return *context_; }
 
-    /// The selection with what it leaves open filled in: the newest run, its first sample, its first router. Shown, never written back
+    /// The selection with what it leaves open filled in: the newest run, its first sample and the middle of its
+    /// picture, its first router. Shown, never written back
     /// before the user chooses something.
     [[nodiscard]] const Selection& shown() const { return shown_; }
     [[nodiscard]] std::shared_ptr<const store::RunReader> reader() const { return cache_; }

@@ -120,7 +120,7 @@ QWidget* RoutingPanel::makeRight() {
     map_row->setContentsMargins(0, 0, 0, 0);
     map_row->setSpacing(6);
     map_row->addWidget(label(tr("Expert × layer for this sample"), "strong", map_heading_));
-    auto* hint = new ElidedLabel(tr("○ selected · ∘ token's path"), map_heading_);
+    auto* hint = new ElidedLabel(tr("○ selected · ∘ path"), map_heading_);
     hint->setProperty("role", QStringLiteral("muted"));
     map_row->addWidget(hint, 1);
     column->addWidget(map_heading_);

@@ -120,11 +120,7 @@ void SamplePanel::applyFilter() {
     list_->setFilter(search_->text().trimmed(), category_->currentData().toString());
     following_ = false;
     const int shown = list_->rowCount(), all = list_->total();
-    const auto probed = static_cast<std::int64_t>(model_->contents().probed);
-    setContext(shown != all      ? tr("%1 of %2").arg(stepText(shown), stepText(all))
-               : probed == all   ? tr("%1 probed").arg(stepText(all))
-               : probed == 0     ? stepText(all)
-                                 : tr("%1, %2 probed").arg(stepText(all), stepText(probed)));
+    setContext(shown == all ? stepText(all) : tr("%1 of %2").arg(stepText(shown), stepText(all)));
     nothing_->setVisible(shown == 0 && all > 0);
     followChoice();
 }

@@ -121,7 +121,7 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
     std::vector<std::pair<QString, QString>> rows;
     rows.emplace_back(tr("entropy (nats)"), std::isfinite(reading.entropy_nats) ? tr("%1 of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats)) : tr("not recorded"));
     rows.emplace_back(tr("margin to %1").arg(reading.choices.size() == 1 ? tr("2nd") : reading.choices.size() == 2 ? tr("3rd") : tr("next")), numberText(reading.boundary_margin, 3));
-    if (reading.choices.size() > 1) rows.emplace_back(tr("margin 1st to 2nd"), numberText(reading.margin12, 3));
+    if (reading.choices.size() > 1) rows.emplace_back(tr("1st to 2nd"), numberText(reading.margin12, 3));
     rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes") : tr("no"));
     if (reading.masked) rows.emplace_back(tr("masked"), tr("yes"));
     rows.emplace_back(tr("seen as"), QString::fromLatin1(toString(reading.objective).data()).replace(QLatin1Char('_'), QLatin1Char(' ')));

@@ -20,7 +20,7 @@ struct OverlayStyle {
     double unit = 1;         ///< length of one logical pixel in the painter's coordinates: 1 on screen, the paper's scale on a page
     double word_px = 13;     ///< size of words on chips, in units
     double number_px = 11;   ///< smallest size of a number; a cell too small for it carries none
-    double opacity = 0.6;    ///< of the tint over the picture, 0 to 1
+    double opacity = 0.5;    ///< of the tint over the picture, 0 to 1
     bool grid = true;
     bool numbers = true;
     int selected = -1;            ///< patch or chip with the selection outline
