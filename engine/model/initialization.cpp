@@ -8,8 +8,6 @@
 namespace es::engine {
 namespace {
 
-constexpr double kSmallDeviation = 0.02;
-
 bool endsWith(const std::string& text, std::string_view end) { return text.size() >= end.size() && text.ends_with(end); }
 
 /// Norms and biases keep their constants.
@@ -21,7 +19,7 @@ bool isEmbedding(const std::string& name) { return name.starts_with("embed.") &&
 
 double deviationOf(const std::string& name, const at::Tensor& parameter, const InitializationOptions& options) {
     if (name.find(".router.") != std::string::npos) return options.router_std;
-    if (isEmbedding(name) || name.starts_with("head.")) return kSmallDeviation;
+    if (isEmbedding(name)) return 0.02;
     const double deviation = 1.0 / std::sqrt(3.0 * static_cast<double>(parameter.size(-1)));
     const bool writes_residual = endsWith(name, ".out.weight") || endsWith(name, ".w2");
     return writes_residual ? deviation / std::sqrt(2.0 * static_cast<double>(options.layers)) : deviation;

@@ -18,8 +18,8 @@ struct InitializationOptions {
 };
 
 /// Draws every parameter of `model` in place, without gradient. Matrices: normal, cut at two deviations, deviation 1/sqrt(3 · inputs)
-/// (0.021 at width 768, the customary 0.02); those that write into the residual stream are divided by sqrt(2 · layers). Embeddings
-/// and heads: 0.02. Routers: normal, `router_std`. Norm weights 1, biases 0.
+/// (0.021 at width 768, the customary 0.02); those that write into the residual stream are divided by sqrt(2 · layers). Embeddings:
+/// 0.02 (for the word head 0.02 learned more slowly in the demo's setting). Routers: normal, `router_std`. Norm weights 1, biases 0.
 void initialize(torch::nn::Module& model, std::uint64_t seed, const InitializationOptions& options);
 
 /// Fills an fp32 CPU tensor with normal numbers; `cut` (in deviations, 0: none) draws again what lies beyond.
