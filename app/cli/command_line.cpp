@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <spdlog/fmt/fmt.h>
 
@@ -12,6 +13,8 @@
 namespace es::app {
 
 int runCommandLine(int argc, char** argv) {
+    // Waiting compute threads sleep instead of spinning: on a busy machine that is several times faster. Read by libgomp when the engine loads.
+    setenv("OMP_WAIT_POLICY", "passive", 0);
     setUpLogging();
     CLI::App program{"ExpertScope: train, record and see sparse mixture-of-experts vision-language models"};
     program.set_version_flag("--version", std::string("expertscope ") + ES_VERSION);
