@@ -54,6 +54,32 @@ void unpack(std::span<const std::uint8_t> packed, int bits, std::span<T> out) {
     }
 }
 
+// Free of branches, and local to this file so that they are inlined: the compiler then turns the loops into vector code.
+inline std::uint16_t toHalf(float value) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t sign = (bits >> 16) & 0x8000u;
+    const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
+    // Normal halves: shift the exponent's bias and round to nearest even by adding half of the lost bits.
+    const std::uint32_t rounded = (magnitude - 0x38000000u + 0xFFFu + ((magnitude >> 13) & 1u)) >> 13;
+    // Subnormal halves: adding 0.5 in float aligns the mantissa so that the processor rounds for us.
+    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3F000000u;
+    std::uint32_t half = magnitude < 0x38800000u ? subnormal : rounded;
+    half = magnitude >= 0x477FF000u ? 0x7C00u : half;
+    half = magnitude > 0x7F800000u ? 0x7E00u : half;
+    return static_cast<std::uint16_t>(sign | half);
+}
+
+inline float fromHalf(std::uint16_t half) {
+    const std::uint32_t sign = (static_cast<std::uint32_t>(half) & 0x8000u) << 16;
+    const std::uint32_t magnitude = half & 0x7FFFu;
+    const std::uint32_t normal = (magnitude << 13) + 0x38000000u;
+    const std::uint32_t special = (magnitude << 13) | 0x7F800000u;
+    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1.0p-24f);
+    std::uint32_t bits = magnitude < 0x0400u ? subnormal : normal;
+    bits = magnitude >= 0x7C00u ? special : bits;
+    return std::bit_cast<float>(sign | bits);
+}
+
 }  // namespace
 
 int bitsFor(std::uint32_t largest) { return largest == 0 ? 1 : static_cast<int>(std::bit_width(largest)); }
@@ -73,40 +99,17 @@ void unpackFlags(std::span<const std::uint8_t> packed, std::span<std::uint8_t> o
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = (packed[i / 8] >> (i % 8)) & 1;
 }
 
-// Branch-free for finite values so that the compiler turns the loops into vector code.
-std::uint16_t floatToHalf(float value) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-    const std::uint32_t sign = (bits >> 16) & 0x8000u;
-    const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
-    // Normal halves: shift the exponent's bias and round to nearest even by adding half of the lost bits.
-    const std::uint32_t rounded = (magnitude - 0x38000000u + 0xFFFu + ((magnitude >> 13) & 1u)) >> 13;
-    // Subnormal halves: adding 0.5 in float aligns the mantissa so that the processor rounds for us.
-    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3F000000u;
-    std::uint32_t half = magnitude < 0x38800000u ? subnormal : rounded;
-    half = magnitude >= 0x477FF000u ? 0x7C00u : half;
-    half = magnitude > 0x7F800000u ? 0x7E00u : half;
-    return static_cast<std::uint16_t>(sign | half);
-}
-
-float halfToFloat(std::uint16_t half) {
-    const std::uint32_t sign = (static_cast<std::uint32_t>(half) & 0x8000u) << 16;
-    const std::uint32_t magnitude = half & 0x7FFFu;
-    const std::uint32_t normal = (magnitude << 13) + 0x38000000u;
-    const std::uint32_t special = (magnitude << 13) | 0x7F800000u;
-    const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1.0p-24f);
-    std::uint32_t bits = magnitude < 0x0400u ? subnormal : normal;
-    bits = magnitude >= 0x7C00u ? special : bits;
-    return std::bit_cast<float>(sign | bits);
-}
+std::uint16_t floatToHalf(float value) { return toHalf(value); }
+float halfToFloat(std::uint16_t half) { return fromHalf(half); }
 
 void appendHalves(std::span<const float> values, std::vector<std::uint16_t>& out) {
     const std::size_t at = out.size();
     out.resize(at + values.size());
     std::uint16_t* write = out.data() + at;
-    for (std::size_t i = 0; i < values.size(); ++i) write[i] = floatToHalf(values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i) write[i] = toHalf(values[i]);
 }
 void readHalves(std::span<const std::uint16_t> halves, std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = halfToFloat(halves[i]);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = fromHalf(halves[i]);
 }
 
 }  // namespace es::store

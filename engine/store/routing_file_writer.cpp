@@ -91,8 +91,9 @@ Status checkTable(const RoutingTable& table) {
     if (table.sample_T.size() != tokens || table.position_T.size() != tokens || table.modality_T.size() != tokens || table.objective_T.size() != tokens)
         return misfit("sample, position, modality and objective need T entries each");
     if (!fits(table.token_id_T, tokens, true) || !fits(table.masked_T, tokens, true)) return misfit("token_id or masked does not have T entries");
-    const auto largest = std::max_element(table.expert_ids.begin(), table.expert_ids.end());
-    if (largest != table.expert_ids.end() && *largest >= experts) return misfit("an expert id is not below the number of experts");
+    std::uint16_t largest = 0;
+    for (const std::uint16_t id : table.expert_ids) largest = std::max(largest, id);
+    if (largest >= experts) return misfit("an expert id is not below the number of experts");
     return {};
 }
 
