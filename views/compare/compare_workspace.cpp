@@ -7,6 +7,7 @@
 #include <QSignalBlocker>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "analysis/figures/train_panels.h"
 
@@ -127,7 +128,7 @@ void CompareWorkspace::buildPanels() {
     axis_->setObjectName(QStringLiteral("axis"));
     axis_->setAccessibleName(tr("What the loss is drawn against"));
     axis_->setCompact(true);
-    axis_->setChoices({tr("active FLOPs"), tr("total FLOPs"), tr("samples"), tr("time")},
+    axis_->setChoices({tr("active FLOPs"), tr("total"), tr("samples"), tr("time")},
                       {axisName(analysis::XAxis::kActiveFlops), axisName(analysis::XAxis::kTotalFlops), axisName(analysis::XAxis::kSamples), axisName(analysis::XAxis::kTime)});
     curves_->addHeaderWidget(axis_);
     connect(axis_, &SegmentedControl::chosen, this, &CompareWorkspace::ask);
@@ -170,8 +171,18 @@ const RunChoice* CompareWorkspace::side(const QStringList& runs) const {
     return at < 0 ? nullptr : &groups_[static_cast<std::size_t>(at)];
 }
 
+void CompareWorkspace::showEvent(QShowEvent* event) {
+    Workspace::showEvent(event);
+    if (std::exchange(outdated_, false)) ask();
+}
+
 void CompareWorkspace::followRuns() {
-    groups_ = groupRuns(context_->feeds->runs());
+    std::vector<RunChoice> groups = groupRuns(context_->feeds->runs());
+    const auto same = [](const RunChoice& a, const RunChoice& b) { return a.name == b.name && a.runs == b.runs && a.evaluated == b.evaluated; };
+    // The hub lists anew every two seconds; steps of a run in training come through its feed.
+    if (context_->feeds->listed() && listed_ && std::equal(groups.begin(), groups.end(), groups_.begin(), groups_.end(), same)) return;
+    listed_ = context_->feeds->listed();
+    groups_ = std::move(groups);
     const QSignalBlocker a(baseline_), b(candidate_);
     for (QComboBox* box : {baseline_, candidate_}) {
         box->clear();
@@ -231,6 +242,11 @@ void CompareWorkspace::followSelection() {
 }
 
 void CompareWorkspace::ask() {
+    // Nobody sees the answer while another workspace shows: training keeps the processor.
+    if (!isVisible()) {
+        outdated_ = true;
+        return;
+    }
     const Selection& now = context_->selection->current();
     const RunChoice *baseline = side(now.baseline), *candidate = side(now.candidate);
     setDisabledReason(swap_, baseline && candidate && baseline != candidate ? QString() : tr("Choose two groups of runs first"));

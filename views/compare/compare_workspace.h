@@ -24,6 +24,9 @@ public:
     [[nodiscard]] QJsonObject saveState() const override;
     void restoreState(const QJsonObject& state) override;
 
+protected:
+    void showEvent(QShowEvent* event) override;
+
 private:
     void buildBar(QWidget* bar);
     void buildPanels();
@@ -55,6 +58,8 @@ private:
     std::vector<QMetaObject::Connection> followed_;
     QTimer rerun_;
     bool asking_ = false;
+    bool listed_ = false;  ///< groups_ come from a finished listing
+    bool outdated_ = false;  ///< there is something to ask once the workspace is seen
 };
 
 }  // namespace es::views

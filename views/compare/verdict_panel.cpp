@@ -10,8 +10,10 @@
 namespace es::views {
 
 QString emphasised(const QString& sentence) {
-    static const QRegularExpression numbers(QStringLiteral("([+\\-−]\\d+(\\.\\d+)?( ?± ?\\d+(\\.\\d+)?)?( \\([^)]* to [^)]*\\))?|\\d+(\\.\\d+)? ?[x×](?= (less|more)))"));
+    static const QRegularExpression numbers(QStringLiteral("((?<=by |differs )[+\\-−]?\\d+(?:\\.\\d+)?(?: ?± ?\\d+(?:\\.\\d+)?)?|\\d+(?:\\.\\d+)?[ \u00a0]?[x×](?= (?:less|more)))"));
     QString rich = sentence.toHtmlEscaped();
+    // A ratio is not torn from its sign at the end of a line.
+    rich.replace(QStringLiteral(" x less"), QStringLiteral("\u00a0× less")).replace(QStringLiteral(" x more"), QStringLiteral("\u00a0× more"));
     rich.replace(numbers, QStringLiteral("<b>\\1</b>"));
     return rich;
 }
@@ -47,8 +49,15 @@ void VerdictPanel::paintBox() {
     const ThemeColors& c = theme_->colors();
     verdict_->setStyleSheet(QStringLiteral("QLabel { background: %1; border: 1px solid %2; border-radius: %3px; padding: 8px 10px; }")
                                 .arg(c.accentGround.name(), c.line.name()).arg(theme_->metrics().radius));
+    // What passed takes one line, with the whole in its tooltip; what did not is said in full.
     QString lines;
-    for (const QString& text : check_text_) {
+    QStringList passed;
+    for (const QString& text : check_text_)
+        if (text.startsWith(QLatin1Char('+'))) passed.append(text.mid(1));
+    QStringList shown = check_text_.filter(QRegularExpression(QStringLiteral("^-")));
+    if (!passed.isEmpty()) shown.append(QLatin1Char('+') + (passed.size() == 1 ? passed.first() : tr("%1 checks passed: data, seeds, masks, objectives, compute …").arg(passed.size())));
+    checks_->setToolTip(passed.join(QLatin1Char('\n')));
+    for (const QString& text : shown) {
         const bool ok = text.startsWith(QLatin1Char('+'));
         lines += QStringLiteral("<div style='margin-top:2px'><span style='color:%1'>%2</span> %3</div>")
                      .arg(Theme::legible(ok ? c.good : c.warn, c.panel).name(), ok ? QStringLiteral("✓") : QStringLiteral("⚠"), text.mid(1).toHtmlEscaped());

@@ -9,6 +9,7 @@
 #include <QJsonDocument>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "views/export/page_writers.h"
 #include "views/export/recipe_renderer.h"
@@ -81,7 +82,7 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
     left_->setMinimumWidth(210);
     panel_->setMinimumWidth(290);
     columns_->setStretchFactor(1, 1);
-    columns_->setSizes({248, 700, 316});
+    columns_->setSizes({240, 690, 334});
 
     connect(library_, &FigureLibrary::listChanged, this, &FiguresWorkspace::showList);
     connect(library_, &FigureLibrary::currentChanged, this, &FiguresWorkspace::showFigure);
@@ -116,7 +117,10 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
     });
     rerun_.setSingleShot(true);
     rerun_.setInterval(kRerunMs);
-    connect(&rerun_, &QTimer::timeout, this, [this] { ask(true); });
+    connect(&rerun_, &QTimer::timeout, this, [this] {
+        if (isVisible()) ask(true);
+        else outdated_ = true;
+    });
     repaint_.setSingleShot(true);
     repaint_.setInterval(60);
     connect(&repaint_, &QTimer::timeout, this, &FiguresWorkspace::paint);
@@ -357,6 +361,11 @@ void FiguresWorkspace::ask(bool force) {
             paint();
             check();
         });
+}
+
+void FiguresWorkspace::showEvent(QShowEvent* event) {
+    Workspace::showEvent(event);
+    if (std::exchange(outdated_, false)) ask(true);
 }
 
 void FiguresWorkspace::paint() {

@@ -27,6 +27,9 @@ public:
     [[nodiscard]] QJsonObject saveState() const override;
     void restoreState(const QJsonObject& state) override;
 
+protected:
+    void showEvent(QShowEvent* event) override;
+
 private:
     void buildList(QWidget* into);
     void showList();
@@ -60,6 +63,7 @@ private:
     std::vector<page::FigureCheck> checks_;
     QStringList written_;                                   ///< by the last export
     std::map<QString, int> pending_;
+    bool outdated_ = false;  ///< runs changed while the workspace was hidden
     std::vector<QMetaObject::Connection> followed_;
     QTimer rerun_, repaint_;
 };

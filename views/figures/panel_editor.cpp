@@ -119,7 +119,14 @@ void PanelEditor::setQuery(int index, int panels, const analysis::PanelQuery& qu
 }
 
 void PanelEditor::refreshRuns() {
-    if (index_ >= 0) fillRuns();
+    // The hub lists anew every two seconds: the list is touched only when there is another run to tick.
+    if (index_ >= 0 && known_ != knownRuns()) fillRuns();
+}
+
+QStringList PanelEditor::knownRuns() const {
+    QStringList folders;
+    for (const auto& run : context_->feeds->runs()) folders.append(QString::fromStdString(run.folder.string()));
+    return folders;
 }
 
 void PanelEditor::fill() {
@@ -145,6 +152,7 @@ void PanelEditor::fill() {
 
 void PanelEditor::fillRuns() {
     filling_ = true;
+    known_ = knownRuns();
     runs_->clear();
     const auto add = [&](const QString& name, const QString& folder, bool checked) {
         auto* item = new QListWidgetItem(name, runs_);

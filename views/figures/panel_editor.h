@@ -31,6 +31,7 @@ private:
     void fill();
     void fillParameters();
     void fillRuns();
+    [[nodiscard]] QStringList knownRuns() const;
     void editParameter(const std::string& name, const QString& value);
     /// What a parameter may be; empty: anything.
     [[nodiscard]] QStringList choicesOf(const std::string& parameter) const;
@@ -40,6 +41,7 @@ private:
     analysis::PanelQuery query_;
     int index_ = -1, panels_ = 0;
     bool filling_ = false;
+    QStringList known_;  ///< runs of the hub that the list was filled with
     QComboBox* kind_;
     QLabel* help_;
     QLineEdit* title_;
