@@ -67,6 +67,8 @@ MainWindow::MainWindow(const WindowOptions& options)
     layout->addWidget(stack_, 1);
     layout->addWidget(status_);
     setCentralWidget(page);
+    page->setFocusPolicy(Qt::ClickFocus);
+    page->setFocus();  // else the first control in tab order starts with the focus ring
 
     if (!options.trainer)
         engine_ = std::make_unique<EngineHost>((options.program.isEmpty() ? QCoreApplication::applicationFilePath() : options.program).toStdString());
