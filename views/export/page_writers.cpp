@@ -5,12 +5,15 @@
 #include <QPainter>
 #include <QPdfWriter>
 #include <cmath>
+#include <cstddef>
+#include <span>
 
 #define POINTERHOLDER_TRANSITION 4  // std::shared_ptr only, which qpdf 11 returns
 #include <qpdf/QPDF.hh>
 #include <qpdf/QPDFPageDocumentHelper.hh>
 #include <qpdf/QPDFWriter.hh>
 
+#include "engine/base/hash.h"
 #include "views/export/painter_canvas.h"
 #include "views/export/svg_canvas.h"
 
@@ -27,6 +30,29 @@ Result<PageFonts> fontsFor(const Page& page) {
                         "Choose between 10 and 5000 mm");
     if (!(s.font_pt >= 3 && s.font_pt <= 100)) return badInput("Cannot make the page", "its font size is " + std::to_string(s.font_pt) + " pt", "Choose between 3 and 100 pt");
     return PageFonts::make(QString::fromStdString(s.font));
+}
+
+/// Qt names an embedded part of a font by the order in which it came upon it, which differs between processes ("QZAAAA+Name"), and only in
+/// one of the three places that PDF wants it in. Here the six letters come from the embedded bytes.
+void nameSubsetsByContent(QPDF& pdf) {
+    const auto isName = [](QPDFObjectHandle object, const char* name) { return object.isName() && object.getName() == name; };
+    for (QPDFObjectHandle font : pdf.getAllObjects()) {
+        if (!font.isDictionary() || !isName(font.getKey("/Type"), "/Font") || !isName(font.getKey("/Subtype"), "/Type0")) continue;
+        QPDFObjectHandle descendant = font.getKey("/DescendantFonts").getArrayItem(0);
+        QPDFObjectHandle descriptor = descendant.getKey("/FontDescriptor");
+        if (!descriptor.getKey("/FontName").isName() || !descriptor.getKey("/FontFile2").isStream()) continue;
+        const std::string whole = descriptor.getKey("/FontName").getName();
+        const auto plus = whole.find('+');
+        if (plus == std::string::npos) continue;
+        const auto bytes = descriptor.getKey("/FontFile2").getStreamData();
+        std::string name = "/";
+        for (std::uint64_t hash = hash64(std::span(reinterpret_cast<const std::byte*>(bytes->getBuffer()), bytes->getSize())); name.size() < 7; hash /= 26)
+            name += static_cast<char>('A' + hash % 26);
+        const QPDFObjectHandle named = QPDFObjectHandle::newName(name + whole.substr(plus));
+        font.replaceKey("/BaseFont", named);
+        descendant.replaceKey("/BaseFont", named);
+        descriptor.replaceKey("/FontName", named);
+    }
 }
 
 /// Qt rounds pages to whole points and dates them. This gives the page its exact box and takes everything out that differs between runs.
@@ -50,6 +76,7 @@ Result<QByteArray> finished(const QByteArray& raw, const QSizeF& points, double 
         info.replaceKey("/Creator", QPDFObjectHandle::newString("ExpertScope"));
         pdf.getTrailer().replaceKey("/Info", pdf.makeIndirectObject(info));
         pdf.getRoot().removeKey("/Metadata");
+        nameSubsetsByContent(pdf);
 
         QPDFWriter writer(pdf);
         writer.setOutputMemory();
