@@ -184,6 +184,7 @@ struct RecordOptions {
     std::int64_t trace_every = 10;
     std::int64_t probe_samples = 64;
     std::int64_t probe_random_routers = 5;
+    std::int64_t evaluated_samples = 512;
     double flush_seconds = 1.0;
     std::int64_t flush_steps = 50;
 
@@ -192,6 +193,7 @@ struct RecordOptions {
         visit("trace_every", trace_every, OptionInfo{.help = "Steps between traced steps (every token of every router); 1 all, 0 none", .unit = "steps", .min = 0});
         visit("probe_samples", probe_samples, OptionInfo{.help = "Validation samples whose routing is recorded whole at each checkpoint", .unit = "samples", .min = 0, .max = 1e6});
         visit("probe_random_routers", probe_random_routers, OptionInfo{.help = "Draws of the random-router baseline at the last checkpoint", .min = 0, .max = 1000});
+        visit("evaluated_samples", evaluated_samples, OptionInfo{.help = "Evaluated samples kept with picture and caption, to look at single losses and compare categories", .unit = "samples", .min = 0, .max = 1e6});
         visit("flush_seconds", flush_seconds, OptionInfo{.help = "Longest time that records wait before they are on disk", .unit = "s", .min = 0.01, .max = 3600});
         visit("flush_steps", flush_steps, OptionInfo{.help = "Most steps that records wait before they are on disk", .unit = "steps", .min = 1, .max = 1e6});
     }

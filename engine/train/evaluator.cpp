@@ -83,6 +83,16 @@ Evaluator::Evaluator(std::shared_ptr<const DataSource> source, const config::Run
             samples_[static_cast<std::size_t>(kind)] = evenlySpaced(source_->samples(Split::kValidation, kind), wanted);
 }
 
+std::vector<std::int64_t> Evaluator::someSamples(std::int64_t wanted) const {
+    std::vector<std::int64_t> all;
+    for (const auto& samples : samples_) all.insert(all.end(), samples.begin(), samples.end());
+    std::ranges::sort(all);
+    const auto repeated = std::ranges::unique(all);
+    all.erase(repeated.begin(), repeated.end());
+    if (wanted <= 0) return {};
+    return evenlySpaced(all, wanted);
+}
+
 Result<EvaluationOutcome> Evaluator::run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context) const {
     const at::NoGradGuard no_gradient;
     ForwardOptions options;

@@ -36,6 +36,9 @@ public:
     /// Fails with kStopped only.
     [[nodiscard]] Result<EvaluationOutcome> run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context) const;
 
+    /// At most `wanted` of the samples that run() judges, each once, evenly spaced.
+    [[nodiscard]] std::vector<std::int64_t> someSamples(std::int64_t wanted) const;
+
 private:
     std::shared_ptr<const DataSource> source_;
     config::RunConfig config_;

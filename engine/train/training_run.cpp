@@ -177,12 +177,15 @@ Status TrainingRun::evaluate() {
     if (!std::isnan(outcome->total)) scalars.push_back({"eval/loss/total", outcome->total});
     if (!scalars.empty())
         if (Status done = writer_->scalars(step_, std::move(scalars)); !done) return done;
+    if (options_.record)
+        if (Status done = recordSamples(evaluator_->someSamples(config_.record.evaluated_samples)); !done) return done;
     return writer_->evaluation(std::move(outcome->evaluation));
 }
 
 Status TrainingRun::probe() {
-    if (!options_.record || probes_->empty() || model_->routers().empty()) return {};
+    if (!options_.record || probes_->empty()) return {};
     if (Status done = recordSamples(probes_->samples()); !done) return done;
+    if (model_->routers().empty()) return {};
     if (Status done = writer_->probe(probes_->run(*model_, place_.device, step_)); !done) return done;
     if (step_ != config_.train.steps) return {};
     for (std::int64_t draw = 0; draw < config_.record.probe_random_routers; ++draw)

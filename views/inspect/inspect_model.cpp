@@ -41,6 +41,11 @@ void InspectModel::setVisible(bool visible) {
 
 bool InspectModel::training() const { return feed_ && feed_->status().state == store::RunState::kTraining; }
 
+const OwnSample* InspectModel::ranSample(std::uint64_t hash) const {
+    const OwnSample* own = own_.find(shown_.run, hash);
+    return own ? own : again_.find(shown_.run, hash);
+}
+
 bool InspectModel::isOwn() const { return shown_.sample && own_.find(shown_.run, *shown_.sample); }
 
 const store::RouterInfo* InspectModel::router(Modality modality) const {
@@ -51,7 +56,7 @@ const store::RouterInfo* InspectModel::router(Modality modality) const {
 std::int64_t InspectModel::step() const { return routing_ ? routing_->step : -1; }
 
 std::vector<std::int64_t> InspectModel::steps() const {
-    if (!isOwn()) return contents_.steps;
+    if (!runsAgain()) return contents_.steps;
     std::vector<std::int64_t> all;
     for (const auto& checkpoint : contents_.checkpoints)
         if (checkpoint.present) all.push_back(checkpoint.step);
@@ -212,7 +217,7 @@ void InspectModel::loadSample() {
         Q_EMIT sampleChanged();
         return;
     }
-    const OwnSample* own = own_.find(shown_.run, *shown_.sample);
+    const OwnSample* own = ranSample(*shown_.sample);
     const auto step = own ? checkpointFor(contents_.checkpoints, shown_.step) : contents_.probedStep(shown_.step);
     const std::pair wanted{*shown_.sample, step.value_or(shown_.step)};
     if (wanted_ == wanted) return;
@@ -226,27 +231,40 @@ void InspectModel::loadSample() {
         sample_part_ = Part::kLoading;
         Q_EMIT sampleChanged();
     }
-    if (own) {
-        session::SampleRequest request = own->request;
-        request.checkpoint = wanted.second;
-        return runAt(request, QStringLiteral("sample"), [this, request, wanted, run = shown_.run](Result<session::SampleResult> result) {
-            if (wanted_ != wanted) return;  // something already at hand was chosen meanwhile
-            if (!result) return showFailure(result.error());
-            const auto hash = own_.add(run, request, std::move(*result), request.checkpoint);
-            const OwnSample* answered = own_.find(run, hash);
-            showSample(answered->record, answered->by_step.at(request.checkpoint), {});
-        });
-    }
+    if (own) return runAgain(own->request, isOwn() ? nullptr : &own->record, wanted);
     job<LoadedSample>(
         QStringLiteral("sample"), tr("Reading the sample's routing"),
         [reader = cache_, wanted](JobContext&) { return readSample(*reader, wanted.first, wanted.second); },
         [this, wanted](Result<LoadedSample> result) {
             if (wanted_ != wanted) return;
             if (!result) return showFailure(result.error());
-            std::shared_ptr<const analysis::SampleRouting> routing;
-            if (result->routing) routing = std::make_shared<const analysis::SampleRouting>(std::move(*result->routing));
-            showSample(std::move(result->record), std::move(routing), result->missing);
+            if (result->routing)
+                return showSample(std::move(result->record), std::make_shared<const analysis::SampleRouting>(std::move(*result->routing)), {});
+            const auto checkpoint = checkpointFor(contents_.checkpoints, wanted.second);
+            if (contents_.routers.empty() || !checkpoint || !context_->runSample) return showSample(std::move(result->record), nullptr, result->missing);
+            wanted_ = {wanted.first, *checkpoint};
+            session::SampleRequest request;
+            request.run = std::filesystem::path(shown_.run.toStdString());
+            request.caption = result->record.caption;
+            request.picture = result->record.picture;
+            runAgain(std::move(request), &result->record, *wanted_);
         });
+}
+
+void InspectModel::runAgain(session::SampleRequest request, const store::SampleRecord* stored, const std::pair<std::uint64_t, std::int64_t>& wanted) {
+    request.checkpoint = wanted.second;
+    const auto known = stored ? std::optional(*stored) : std::nullopt;
+    runAt(request, QStringLiteral("sample"), [this, request, known, wanted, run = shown_.run](Result<session::SampleResult> result) {
+        if (wanted_ != wanted) return;  // something already at hand was chosen meanwhile
+        if (!result) {
+            if (!known) return showFailure(result.error());
+            return showSample(*known, nullptr, result.error());
+        }
+        if (known) result->sample = *known;
+        OwnSamples& keeper = known ? again_ : own_;
+        const OwnSample* answered = keeper.find(run, keeper.add(run, request, std::move(*result), request.checkpoint));
+        showSample(answered->record, answered->by_step.at(request.checkpoint), {});
+    });
 }
 
 void InspectModel::loadHistory() {
@@ -261,7 +279,7 @@ void InspectModel::loadHistory() {
         return;
     }
     if (const auto* through = contents_.routerOf(router->layer, shown_.token_modality)) router = through;
-    if (const OwnSample* own = own_.find(shown_.run, *shown_.sample)) {
+    if (const OwnSample* own = ranSample(*shown_.sample)) {
         history_of_ = {};
         history_ = historyOf(*own, *router, shown_.token_modality, shown_.token);
         Q_EMIT historyChanged();

@@ -49,6 +49,8 @@ public:
     [[nodiscard]] const store::SampleRecord* record() const { return record_ ? &*record_ : nullptr; }
     [[nodiscard]] const analysis::SampleRouting* routing() const { return routing_.get(); }
     [[nodiscard]] bool isOwn() const;
+    /// The sample's routing is not read of the run but computed anew at each checkpoint: an own picture, or a sample that no probe holds.
+    [[nodiscard]] bool runsAgain() const { return shown_.sample && ranSample(*shown_.sample); }
     [[nodiscard]] const std::vector<OwnSample>& ownSamples() const { return own_.of(shown_.run); }
 
     /// Router that the layer's tokens of a modality go through; null without one.
@@ -57,7 +59,7 @@ public:
     [[nodiscard]] const store::RouterInfo* currentRouter() const { return contents_.router(shown_.router); }
     /// Probed (or run) step that is on screen; -1 when none.
     [[nodiscard]] std::int64_t step() const;
-    /// Steps that the scrubber offers: probes; for own samples the checkpoints that are still there.
+    /// Steps that the scrubber offers: probes; for samples that run again the checkpoints that are still there.
     [[nodiscard]] std::vector<std::int64_t> steps() const;
 
     [[nodiscard]] const OverlayChoices& overlayChoices() const { return choices_; }
@@ -103,6 +105,8 @@ private:
     void loadContents();
     void fillShown();
     void loadSample();
+    [[nodiscard]] const OwnSample* ranSample(std::uint64_t hash) const;
+    void runAgain(session::SampleRequest request, const store::SampleRecord* stored, const std::pair<std::uint64_t, std::int64_t>& wanted);
     void loadHistory();
     void loadCurves();
     void runAt(const session::SampleRequest& request, const QString& slot, std::function<void(Result<session::SampleResult>)> done);
@@ -121,6 +125,7 @@ private:
     Error run_error_, sample_error_;
     RunContents contents_;
     OwnSamples own_;
+    OwnSamples again_;  ///< samples of the run that no probe holds, as they were run through checkpoints
     std::optional<store::SampleRecord> record_;
     std::shared_ptr<const analysis::SampleRouting> routing_;
     std::optional<std::pair<std::uint64_t, std::int64_t>> wanted_;  ///< sample and step on screen or being loaded

@@ -10,7 +10,7 @@ std::string routerText(const store::RouterInfo& router) { return std::to_string(
 
 std::optional<analysis::PanelQuery> query(const InspectModel& model, const char* kind, bool needs_sample) {
     if (model.shown().run.isEmpty() || !model.currentRouter()) return {};
-    if (needs_sample && (model.isOwn() || !model.routing() || !model.shown().sample)) return {};
+    if (needs_sample && (model.runsAgain() || !model.routing() || !model.shown().sample)) return {};
     analysis::PanelQuery made;
     made.kind = kind;
     made.runs = {model.shown().run.toStdString()};

@@ -239,7 +239,7 @@ void RoutingPanel::refreshOverlay() {
     QStringList notes;
     for (const auto& note : panel_.notes) notes << QString::fromStdString(note);
     setNotes(notes);
-    setPanelQuery(overlayQuery(*model_), model_->isOwn() ? tr("An own picture is not part of the run, so a figure could not draw it again") : tr("This sample has no routing"));
+    setPanelQuery(overlayQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it") : tr("This sample has no routing"));
     if (routed_) showReady();
     else showPartial(QString::fromStdString(model_->sampleError().what.empty() ? std::string("This run has no routers") : model_->sampleError().message()));
     followChoice();

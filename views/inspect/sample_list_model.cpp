@@ -42,7 +42,7 @@ void SampleListModel::setSamples(const RunContents& contents, const std::vector<
         if (const auto loss = contents.losses.find(sample.hash); loss != contents.losses.end()) parts << tr("loss %1").arg(numberText(loss->second));
         if (!sample.category.empty()) parts << QString::fromStdString(sample.category);
         if (parts.size() < 2 && sample.split != Split::kNone) parts << QString::fromLatin1(toString(sample.split).data());
-        if (contents.probed > 0 && i >= contents.probed) parts << tr("traced only");
+        if (contents.probed > 0 && i >= contents.probed) parts << tr("not probed");
         add(sample, parts.join(QStringLiteral(" · ")), false);
         if (!rows.back().category.isEmpty()) ++counts[rows.back().category];
     }

@@ -68,7 +68,7 @@ void ScrubberPanel::refresh() {
     const auto steps = model_->steps();
     if (steps.empty())
         return showEmpty(tr("No checkpoint to scrub through"),
-                         model_->isOwn() ? tr("The run's checkpoints are gone, so your picture cannot be run through them.")
+                         model_->runsAgain() ? tr("The run's checkpoints are gone, so this sample cannot be run through them.")
                          : model_->contents().routers.empty() ? tr("A dense run has no routing to follow.")
                          : model_->training()                 ? tr("The first probe comes with the first checkpoint.")
                                                               : tr("This run was recorded without probes (record.probe_samples = 0)."),
@@ -88,7 +88,8 @@ void ScrubberPanel::refresh() {
     setDisabledReason(forward_, many ? (view_->value() < view_->maximum() ? QString() : tr("This is the last checkpoint")) : why);
     step_->setText(tr("step %1").arg(stepText(steps[static_cast<std::size_t>(view_->value())])));
     QStringList notes;
-    if (model_->isOwn()) notes << tr("own picture: runs again through each checkpoint you go to");
+    if (model_->runsAgain())
+        notes << (model_->isOwn() ? tr("own picture: runs again through each checkpoint you go to") : tr("not probed: runs again through each checkpoint you go to"));
     const std::int64_t wanted = shown.step;
     if (wanted >= 0 && model_->step() >= 0 && wanted != model_->step()) notes << tr("step %1 has no probe; the one before is shown").arg(stepText(wanted));
     setNotes(notes);

@@ -87,7 +87,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
 void TokenPanel::refresh() {
     const Selection& shown = model_->shown();
     distribution_ = {};
-    setPanelQuery(distributionQuery(*model_), model_->isOwn() ? tr("An own picture is not part of the run, so a figure could not draw it again") : tr("Select a patch or a word"));
+    setPanelQuery(distributionQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it") : tr("Select a patch or a word"));
     if (model_->runPart() == InspectModel::Part::kFailed) return showFailed(model_->runError());
     if (model_->runPart() == InspectModel::Part::kReady && model_->contents().routers.empty()) {
         setTitle(tr("Patch or word"));
