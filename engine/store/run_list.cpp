@@ -18,7 +18,6 @@ namespace es::store {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uint8_t kSeriesType = 3, kScalarType = 4, kLoadType = 5, kEventType = 6, kHeaderType = 1;
 constexpr std::string_view kValidationLoss = "eval/loss/total";
 constexpr int kDepth = 3;            ///< levels of folders below the one asked for
 constexpr std::size_t kMostRuns = 10000;
@@ -114,12 +113,16 @@ public:
         }
         digest.read(folder);
         const RunDescription& description = digest.description;
-        if (!description.config.run.name.empty() && fs::exists(folder / kConfigFile, error)) summary.name = description.config.run.name;
+        if (!description.config.run.name.empty() && description.configured) summary.name = description.config.run.name;
         summary.uuid = description.provenance.run_uuid;
         summary.group_hash = description.provenance.group_hash;
-        summary.ffn = description.config.model.ffn;
-        summary.seed = description.config.run.seed;
-        summary.steps = description.config.train.steps;
+        summary.seed = -1;
+        if (description.configured) {
+            summary.ffn = description.config.model.ffn;
+            summary.seed = description.config.run.seed;
+            summary.steps = description.config.train.steps;
+        }
+        if (!description.warnings.empty()) summary.warning = description.warnings.front();
         summary.created_s = description.provenance.created_s > 0 ? description.provenance.created_s : digest.contents.startedSeconds();
         summary.step = digest.contents.newestStep();
         summary.state = stateOf(digest.contents, folder, FileLock::isHeld(folder / kLockFile));

@@ -116,6 +116,7 @@ struct RunSummary {
     double validation_loss = 0;  ///< newest; NaN when none
     double created_s = 0;
     std::string problem;  ///< why it cannot be opened; empty when it can
+    std::string warning;  ///< what of it cannot be read, as a missing run.toml: then ffn is empty, seed -1 and steps 0
 };
 /// The runs below a folder (itself included when it is one), newest first. Unreadable ones are listed with their problem.
 [[nodiscard]] Result<std::vector<RunSummary>> listRuns(const std::filesystem::path& folder);

@@ -30,6 +30,7 @@ Result<RunDescription> describeRun(const fs::path& folder) {
         const auto text = readFile(folder / kConfigFile, 16u << 20);
         auto config = text ? config::parseToml(*text, (folder / kConfigFile).string()) : tl::unexpected(text.error());
         // A configuration that this version cannot read leaves the records readable: the rest of the run opens.
+        description.configured = config.has_value();
         if (config) description.config = std::move(*config);
         else description.warnings.push_back("The configuration cannot be read. " + config.error().message());
     } else {

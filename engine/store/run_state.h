@@ -15,7 +15,8 @@
 namespace es::store {
 
 struct RunDescription {
-    config::RunConfig config;
+    config::RunConfig config;  ///< defaults when run.toml is missing or unreadable
+    bool configured = false;   ///< run.toml was read
     Provenance provenance;
     std::vector<std::string> warnings;  ///< files that are missing or unreadable
 };

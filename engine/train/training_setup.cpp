@@ -115,6 +115,7 @@ Status TrainingRun::restoreCheckpoint() {
     }
     start_ = step_ = state.step;
     checkpointed_ = start_;
+    validation_loss_ = state.validation_loss;
     for (const Error& damaged : newest->damaged) {
         const std::string message = damaged.message() + " The checkpoint of step " + std::to_string(start_) + " is used instead.";
         context_.log(message);
@@ -136,7 +137,9 @@ Status TrainingRun::openRecords() {
     for (store::Event& early : early_events_)
         if (Status done = writer_->event(std::move(early)); !done) return done;
     early_events_.clear();
-    return {};
+    if (!checkpointed_) return {};
+    // A run killed between writing the checkpoint and flushing its notice has the one without the other.
+    return writer_->checkpoint({start_, writer_->attempt(), validation_loss_, CheckpointStore::folderName(start_), true});
 }
 
 }  // namespace es::engine

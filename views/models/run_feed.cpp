@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "views/models/file_paths.h"
+
 namespace es::views {
 namespace {
 
@@ -21,10 +23,8 @@ QString canonical(const QString& folder) { return QDir::cleanPath(QDir::current(
 bool same(const store::RunSummary& a, const store::RunSummary& b) {
     const bool loss = a.validation_loss == b.validation_loss || (std::isnan(a.validation_loss) && std::isnan(b.validation_loss));
     return loss && a.folder == b.folder && a.name == b.name && a.uuid == b.uuid && a.group_hash == b.group_hash && a.ffn == b.ffn && a.seed == b.seed &&
-           a.step == b.step && a.steps == b.steps && a.state == b.state && a.problem == b.problem;
+           a.step == b.step && a.steps == b.steps && a.state == b.state && a.problem == b.problem && a.warning == b.warning;
 }
-
-std::filesystem::path toPath(const QString& text) { return std::filesystem::path(text.toStdString()); }
 
 struct Refreshed {
     store::RunChange change;

@@ -84,22 +84,22 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
         case Qt::DisplayRole:
             switch (index.column()) {
                 case kName: return QString::fromStdString(r.name.empty() ? r.folder.filename().string() : r.name);
-                case kSeed: return broken ? QString() : QString::number(r.seed);
+                case kSeed: return broken || r.seed < 0 ? QString() : QString::number(r.seed);
                 case kState: return broken ? tr("unreadable") : stateWord(r.state);
                 case kLoss: return std::isfinite(r.validation_loss) && !broken ? QString::number(r.validation_loss, 'f', 3) : QStringLiteral("—");
             }
             return {};
         case Qt::ToolTipRole: {
             if (broken) return QString::fromStdString(r.problem);
-            QString tip = folderOf(r) + tr("\nstep %1 of %2").arg(r.step).arg(r.steps);
+            QString tip = folderOf(r) + (r.steps > 0 ? tr("\nstep %1 of %2").arg(r.step).arg(r.steps) : tr("\nstep %1").arg(r.step));
             if (!r.ffn.empty()) tip += QStringLiteral(" · ") + QString::fromStdString(r.ffn);
+            if (!r.warning.empty()) tip += QLatin1Char('\n') + QString::fromStdString(r.warning);
             return tip;
         }
         case Qt::TextAlignmentRole: return QVariant::fromValue((index.column() == kLoss || index.column() == kSeed ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
         case kFolderRole: return folderOf(r);
         case kColorGroupRole: return colors_[static_cast<std::size_t>(index.row())];
         case kStateRole: return broken ? -1 : static_cast<int>(r.state);
-        case kProblemRole: return QString::fromStdString(r.problem);
         case kSortRole:
             switch (index.column()) {
                 case kSeed: return static_cast<qlonglong>(r.seed);

@@ -16,7 +16,7 @@ class RunTableModel : public QAbstractTableModel {
 public:
     enum Column { kName, kSeed, kState, kLoss, kColumns };
     /// Qt::UserRole and up: what the delegate and the sorter ask for.
-    enum Role { kFolderRole = Qt::UserRole, kColorGroupRole, kStateRole, kSortRole, kProblemRole };
+    enum Role { kFolderRole = Qt::UserRole, kColorGroupRole, kStateRole, kSortRole };
 
     explicit RunTableModel(QObject* parent = nullptr);
     /// Follows the hub; it must outlive the model.

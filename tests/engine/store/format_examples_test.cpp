@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs the Python examples of FORMAT.md on a real run and compares what they print with what the reader says.
-#include <sys/wait.h>
-
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -10,6 +7,7 @@
 
 #include "engine/base/files.h"
 #include "store_fixture.h"
+#include "support/python.h"
 #include "support/synthetic_run.h"
 
 namespace es::store {
@@ -17,22 +15,6 @@ namespace {
 
 using test::must;
 namespace fs = std::filesystem;
-
-/// EXPERTSCOPE_PYTHON, else the environment that ./run test --python makes, else the system's.
-std::string python() {
-    if (const char* named = std::getenv("EXPERTSCOPE_PYTHON"); named && *named) return named;
-    const fs::path environment = fs::path(ES_SOURCE_DIR) / ".venv" / "bin" / "python";
-    return fs::exists(environment) ? environment.string() : "/usr/bin/python3";  // set-up installs its h5py
-}
-
-std::pair<int, std::string> run(const std::string& command) {
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    for (std::size_t got = 0; pipe && (got = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) output.append(buffer, got);
-    const int status = pipe ? pclose(pipe) : -1;
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
-}
 
 /// The fenced Python blocks, by the first words of their first line.
 std::map<std::string, std::string> examples() {
@@ -66,14 +48,13 @@ protected:
             ADD_FAILURE() << "FORMAT.md has no example that starts with '" << name << "'";
             return {};
         }
-        std::ofstream(scratch_ / "example.py") << block->second;
-        const auto [code, output] = run("'" + python() + "' '" + (scratch_ / "example.py").string() + "' '" + folder.string() + "'");
+        const auto [code, output] = test::runPython(scratch_.path(), block->second, "'" + folder.string() + "'");
         EXPECT_EQ(code, 0) << output;
         const auto json = nlohmann::json::parse(output, nullptr, false);
         EXPECT_FALSE(json.is_discarded()) << output;
         return json;
     }
-    static bool have(const std::string& module) { return run("'" + python() + "' -c 'import " + module + "'").first == 0; }
+    static bool have(const std::string& module) { return test::runShell(test::python() + " -c 'import " + module + "'").first == 0; }
 
     /// Two attempts, all layouts, a finished segment and one that is open.
     std::unique_ptr<RunWriter> makeRun() {
@@ -106,7 +87,7 @@ protected:
 };
 
 TEST_F(FormatExamples, JournalInPlainPython) {
-    if (!have("json")) GTEST_SKIP() << "no Python at " << python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
+    if (!have("json")) GTEST_SKIP() << "no Python at " << test::python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
     const auto writer = makeRun();
     const auto json = result("A journal", folder_);
     const auto reader = must(RunReader::open(folder_));
@@ -121,7 +102,7 @@ TEST_F(FormatExamples, JournalInPlainPython) {
 }
 
 TEST_F(FormatExamples, RoutingSamplesAndEvaluationsWithH5py) {
-    if (!have("h5py")) GTEST_SKIP() << "no h5py at " << python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
+    if (!have("h5py")) GTEST_SKIP() << "no h5py at " << test::python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
     const auto writer = makeRun();  // still open: the newest segment and the samples are in SWMR mode
     const auto reader = must(RunReader::open(folder_));
     const auto routing = result("Routing with", folder_);
@@ -167,7 +148,7 @@ TEST_F(FormatExamples, RoutingSamplesAndEvaluationsWithH5py) {
 }
 
 TEST_F(FormatExamples, IndexWithSqlite) {
-    if (!have("sqlite3")) GTEST_SKIP() << "no Python with sqlite3 at " << python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
+    if (!have("sqlite3")) GTEST_SKIP() << "no Python with sqlite3 at " << test::python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
     must(test::writeSyntheticRun(folder_));
     const auto reader = must(RunReader::open(folder_));  // keeps the index open meanwhile
     const auto json = result("A curve", folder_);
