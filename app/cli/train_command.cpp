@@ -10,6 +10,7 @@
 #include "app/cli/interrupt_watch.h"
 #include "app/cli/output.h"
 #include "engine/base/logging.h"
+#include "engine/base/priority.h"
 #include "engine/config/config_io.h"
 #include "engine/session/control_link.h"
 #include "engine/session/engine_library.h"
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 struct TrainArguments {
     std::string config, out, control;
     std::vector<std::string> overrides;
-    bool resume = false;
+    bool resume = false, background = false;
 };
 
 std::string snapshotText(const session::SessionSnapshot& s) {
@@ -32,6 +33,7 @@ std::string snapshotText(const session::SessionSnapshot& s) {
 }
 
 int train(const TrainArguments& arguments) {
+    if (arguments.background) giveWayToInteractiveWork();  // before there are threads: they inherit it
     InterruptWatch interrupt;
     auto config = config::loadConfig(arguments.config, arguments.overrides);
     if (!config) return report(config.error());
@@ -74,6 +76,7 @@ void addTrainCommand(CLI::App& program, Action& action) {
     command->add_option("--set", arguments->overrides, "Change one key: section.key=value; may be repeated")->allow_extra_args(false);
     command->add_option("--out", arguments->out, "Run directory; runs/NAME unless given");
     command->add_flag("--resume", arguments->resume, "Go on from the newest complete checkpoint");
+    command->add_flag("--background", arguments->background, "Give way to other programs, so that a window on the same machine stays smooth");
     command->add_option("--control", arguments->control, "Local socket of a window that steers this training")->group("");
     command->callback([arguments, &action] { action = [arguments] { return train(*arguments); }; });
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/base/logging.h"
+#include "engine/base/priority.h"
 
 namespace es::app {
 namespace {
@@ -26,7 +27,6 @@ struct JobController::Shared {
 
 JobController::JobController(QObject* parent) : JobRunner(parent) {
     pool_.setMaxThreadCount(std::max(2, QThread::idealThreadCount()));
-    pool_.setThreadPriority(QThread::LowPriority);
     tick_.setInterval(kTickMs);
     connect(&tick_, &QTimer::timeout, this, &JobController::visibleJobsChanged);
 }
@@ -54,6 +54,8 @@ void JobController::start(QObject* owner, const QString& slot, const QString& la
     job.age.start();
     tick_.start();
     pool_.start([this, id, stop = job.stop.get_token(), shared = job.shared, work = std::move(work)] {
+        thread_local const bool gaveWay = (giveWayToInteractiveWork(), true);
+        (void)gaveWay;
         std::optional<Error> failure;
         JobContext context;
         context.stop = stop;

@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kPollMs = 100;
+constexpr int kEnginePollMs = 100;
 constexpr int kWordsKept = 12;
 constexpr int kStoppedExitCode = 130;
 
@@ -90,7 +90,7 @@ public:
         if (Status written = writeFileAtomically(config, config::toToml(request.config)); !written) return written;
         auto listening = listenAt(socket);
         if (!listening) return tl::unexpected(listening.error());
-        std::vector<std::string> arguments{"train", config.string(), "--out", request.out.string(), "--control", socket.string()};
+        std::vector<std::string> arguments{"train", config.string(), "--out", request.out.string(), "--control", socket.string(), "--background"};
         if (request.resume) arguments.emplace_back("--resume");
         auto child = ChildProcess::start(program_, arguments);
         if (!child) return tl::unexpected(child.error());
@@ -166,7 +166,7 @@ private:
         while (!stop.stop_requested()) {
             // Asked before reading: what a child sends before it ends is read after.
             status = child.ended();
-            readOrAccept(listening, kPollMs);
+            readOrAccept(listening, kEnginePollMs);
             if (!status) continue;
             drain(listening);
             conclude(child, *status);

@@ -17,7 +17,7 @@
 namespace es::session {
 namespace {
 
-constexpr int kPollMs = 200;
+constexpr int kLinkPollMs = 200;
 
 class SocketControlLink final : public ControlLink {
 public:
@@ -59,7 +59,7 @@ private:
         std::vector<std::string> lines;
         while (!stop.stop_requested()) {
             lines.clear();
-            const bool connected = socket_.read(lines, kPollMs);
+            const bool connected = socket_.read(lines, kLinkPollMs);
             for (const std::string& line : lines)
                 if (const auto message = decode(line)) detached = take(*message) || detached;
             if (connected) continue;

@@ -80,7 +80,7 @@ std::vector<double> stepTimes(const fs::path& run) {
 /// Trains the demo for some steps, with or without the real window (offscreen) open on it; returns the median step in ms.
 double trainOnce(const fs::path& folder, bool window, std::string* watchdog) {
     fs::remove_all(folder);
-    test::Program training({"train", (fs::path(ES_SOURCE_DIR) / "resources/experiments/demo-sparse.toml").string(), "--out", folder.string(), "--set", fmt::format("train.steps={}", kSteps), "--set",
+    test::Program training({"train", (fs::path(ES_SOURCE_DIR) / "resources/experiments/demo-sparse.toml").string(), "--background", "--out", folder.string(), "--set", fmt::format("train.steps={}", kSteps), "--set",
                             "data.cache=" + (fs::path(ES_BINARY_DIR) / "test-data").string()},
                            folder.parent_path());
     if (window) {
