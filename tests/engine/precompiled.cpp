@@ -1,2 +1,0 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
-// Nothing but the owner of the precompiled header that the engine's test programs share.
