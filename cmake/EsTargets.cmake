@@ -13,16 +13,28 @@ function(es_add_library name)
     set(kind SHARED)
   endif()
   add_library(${name} ${kind} ${sources})
-  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  # Several files in one compiler call: their headers are read once.
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX UNITY_BUILD ${EXPERTSCOPE_UNITY} UNITY_BUILD_BATCH_SIZE 6)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# es_add_tests(FOLDER [LABEL unit|gui|gpu|slow] LIBS lib...)
+# es_add_test_headers(NAME LIBS lib... HEADERS header...): headers compiled once for all test programs of es_add_tests(... HEADERS NAME).
+function(es_add_test_headers name)
+  cmake_parse_arguments(ARG "" "" "LIBS;HEADERS" ${ARGN})
+  add_library(${name} OBJECT ${CMAKE_SOURCE_DIR}/tests/precompiled.cpp)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIE -O0)  # as the programs are compiled
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main GTest::gmock)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS} <gtest/gtest.h> <gmock/gmock.h>)
+endfunction()
+
+# es_add_tests(FOLDER [LABEL unit|gui|gpu|slow] [TIMEOUT s] HEADERS precompiled LIBS lib...)
 # Every tests/FOLDER/*_test.cpp becomes a program of its own and a CTest case named FOLDER/<file>, e.g. engine/store/journal_test.
 # Other .cpp files of the folder are shared by its tests. A test runs in tests/ scratch space of its own, 60 s at most (slow: 600 s).
 function(es_add_tests folder)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;HEADERS" "LIBS;EXCLUDE" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
@@ -44,6 +56,8 @@ function(es_add_tests folder)
     target_compile_definitions(${target} PRIVATE ES_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ES_BINARY_DIR="${CMAKE_BINARY_DIR}")
     target_link_libraries(${target} PRIVATE ${ARG_LIBS} GTest::gtest_main GTest::gmock)
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_compile_options(${target} PRIVATE -O0)  # what is tested is optimised; the tests themselves are mostly compiled, hardly run
+    target_precompile_headers(${target} REUSE_FROM ${ARG_HEADERS})
     add_test(NAME ${folder}/${stem} COMMAND ${target})
     set_tests_properties(${folder}/${stem} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
       ENVIRONMENT "QT_QPA_PLATFORM=offscreen;OMP_WAIT_POLICY=passive;ES_BINARY_DIR=${CMAKE_BINARY_DIR}")

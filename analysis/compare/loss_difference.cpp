@@ -15,7 +15,7 @@
 namespace es::analysis {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> valuesOf(const std::map<std::int64_t, double>& by_seed) {
     std::vector<double> values;
@@ -91,7 +91,7 @@ SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const 
     }
     result.samples = static_cast<std::int64_t>(complete.size());
     if (complete.empty()) {
-        result.baseline = result.candidate = result.mean = result.low = result.high = result.p = result.standard_error = kNaN;
+        result.baseline = result.candidate = result.mean = result.low = result.high = result.p = result.standard_error = kNoValue;
         return result;
     }
     const double n = static_cast<double>(complete.size());

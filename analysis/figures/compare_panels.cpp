@@ -21,10 +21,15 @@ std::string lossWords(std::string loss) {
     return loss;
 }
 
-std::string withUnit(double value, const std::string& unit) {
+std::string costText(double value) {
     if (!std::isfinite(value)) return "not recorded";
-    const std::string text = std::abs(value) >= 10000 ? abbreviated(value) : number(value, 4);
-    return unit.empty() ? text : text + (text.find(' ') == std::string::npos || unit != "FLOPs" ? " " + unit : unit);
+    return std::abs(value) >= 10000 ? abbreviated(value) : number(value, 4);
+}
+
+/// The unit goes with the name, so that columns of values stay narrow; a name that says it needs none.
+std::string costName(const CostRow& row) {
+    const bool said = row.unit.empty() || row.unit == "1/s" || row.name.find(row.unit) != std::string::npos;
+    return said ? row.name : row.name + " (" + row.unit + ")";
 }
 
 void addNotes(const Comparison& comparison, Panel& panel) {
@@ -101,7 +106,7 @@ Panel computeToReach(const Comparison& comparison) {
             break;
         }
     panel.title = "Compute to reach the same loss";
-    panel.context = "above 1 the candidate is cheaper";
+    panel.context = fmt::format("above 1: {} is cheaper", comparison.candidate_name);
     addNotes(comparison, panel);
     panel.content = std::move(lines);
     return panel;
@@ -145,7 +150,7 @@ Panel costTable(const Comparison& comparison) {
     table.columns = {"", comparison.baseline_name, comparison.candidate_name, "ratio"};
     table.right_aligned = {0, 1, 1, 1};
     for (const CostRow& row : comparison.cost)
-        table.rows.push_back({row.name, withUnit(row.baseline, row.unit), withUnit(row.candidate, row.unit), row.baseline != 0 ? number(row.candidate / row.baseline) : "–"});
+        table.rows.push_back({costName(row), costText(row.baseline), costText(row.candidate), row.baseline != 0 ? number(row.candidate / row.baseline) : "–"});
     panel.title = "Cost";
     panel.context = "means over runs";
     panel.notes.push_back("step time and samples per second: medians after the first tenth of the run; time is training steps only");

@@ -196,6 +196,9 @@ Result<Panel> entropyAndDrops(const store::RunReader& run, RouterId only, double
         if (sum.routers > 1) panel.notes.push_back(fmt::format("{}: mean over {} routers", toString(modality), sum.routers));
     }
     for (const std::int32_t e : experts) lines.lines.push_back({std::log(static_cast<double>(e)), fmt::format("uniform: ln {}", e)});
+    // Room for the word above the line: entropy cannot exceed it.
+    const std::int32_t most = *std::max_element(experts.begin(), experts.end());
+    if (!any_dropped && most > 1) lines.y.max = 1.15 * std::log(static_cast<double>(most));
     lines.y.title = any_dropped ? "entropy (nats) · dropped (%)" : "entropy (nats)";
     if (!any_dropped) panel.notes.push_back("no assignment was dropped");
     panel.title = "Router entropy and dropped tokens";

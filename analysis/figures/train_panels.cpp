@@ -195,6 +195,7 @@ Result<Panel> gradientNorms(const store::RunReader& run, double smoothing, std::
     LinePanel lines;
     lines.x.title = "step";
     lines.y.title = "gradient norm";
+    lines.y.scale = Scale::kLog;  // a spike is many times the usual norm, which would be flat beside it
     const AxisMap steps;
     std::vector<std::string> names;
     for (const std::string& name : run.scalarNames())

@@ -25,7 +25,7 @@ struct FigureArguments {
     double dpi = 600;
 };
 
-int list() {
+int listFigures() {
     fmt::print("panels\n");
     for (const analysis::PanelKind& kind : analysis::panelKinds()) {
         fmt::print("  {:<22} {}\n", kind.name, kind.help);
@@ -82,7 +82,7 @@ void addFigureCommand(CLI::App& program, Action& action, int& argc, char** argv)
     rendering->add_option("--out", arguments->out, "Folder for the files")->required();
     rendering->add_option("--format", arguments->formats, "Formats, separated by commas")->delimiter(',')->check(CLI::IsMember(page::renderFormats()));
     rendering->add_option("--dpi", arguments->dpi, "Resolution of PNG")->check(CLI::Range(30.0, 2400.0));
-    listing->callback([&action] { action = list; });
+    listing->callback([&action] { action = listFigures; });
     making->callback([arguments, &action] { action = [arguments] { return make(*arguments); }; });
     rendering->callback([arguments, &action, &argc, argv] { action = [arguments, &argc, argv] { return render(*arguments, argc, argv); }; });
 }

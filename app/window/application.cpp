@@ -6,9 +6,29 @@
 #include <chrono>
 #include <exception>
 
-namespace es::app {
+#include "engine/base/logging.h"
 
-Application::Application(int& argc, char** argv) : QApplication(argc, argv), watchdog_(std::make_unique<EventLoopWatchdog>()) {
+namespace es::app {
+namespace {
+
+/// Qt's own words go into the program's log. That a machine without a desktop session has no runtime directory is no news to anybody.
+void logQt(QtMsgType type, const QMessageLogContext&, const QString& message) {
+    const std::string words = message.toStdString();
+    if (type == QtDebugMsg || message.contains(QLatin1String("XDG_RUNTIME_DIR"))) return spdlog::debug("{}", words);
+    if (type == QtInfoMsg) return spdlog::info("{}", words);
+    if (type == QtWarningMsg) return spdlog::warn("{}", words);
+    spdlog::error("{}", words);
+}
+
+/// Runs before Qt's own set-up, which already has something to say.
+int& withLog(int& argc) {
+    qInstallMessageHandler(logQt);
+    return argc;
+}
+
+}  // namespace
+
+Application::Application(int& argc, char** argv) : QApplication(withLog(argc), argv), watchdog_(std::make_unique<EventLoopWatchdog>()) {
     setApplicationName(QStringLiteral("ExpertScope"));
     setOrganizationName(QStringLiteral("ExpertScope"));
     setApplicationVersion(QStringLiteral(ES_VERSION));

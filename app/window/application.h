@@ -8,7 +8,7 @@
 
 namespace es::app {
 
-/// The Qt application; catches what handlers throw (the job fails, the window lives) and times them for the watchdog.
+/// The Qt application; sends Qt's words to the log, catches what handlers throw (the job fails, the window lives) and times them for the watchdog.
 class Application : public QApplication {
     Q_OBJECT
 public:

@@ -244,7 +244,7 @@ void MainWindow::updateChips() {
     std::vector<TopBar::Chip> chips;
     if (now.workspace == QLatin1String("compare")) {
         if (!now.baseline.isEmpty()) chips.push_back(chip(QStringLiteral("baseline: "), now.baseline.first()));
-        if (!now.candidate.isEmpty()) chips.push_back(chip(QStringLiteral("candidate: "), now.candidate.first()));
+        if (!now.candidate.isEmpty()) chips.push_back(chip(QStringLiteral("comparison: "), now.candidate.first()));
     } else if (now.workspace != QLatin1String("figures") && !now.run.isEmpty()) {
         chips.push_back(chip({}, now.run));
     }

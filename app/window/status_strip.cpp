@@ -14,7 +14,7 @@
 namespace es::app {
 namespace {
 
-constexpr int kHeight = 28;
+constexpr int kStripHeight = 28;
 constexpr int kBarWidth = 160;
 constexpr int kBarScale = 1000;
 constexpr int kSentenceMs = 8000;
@@ -34,7 +34,7 @@ StatusStrip::StatusStrip(views::Theme* theme, JobController* jobs, QWidget* pare
     : QWidget(parent), theme_(theme), jobs_(jobs), training_(new QLabel(this)), message_(new QLabel(this)), jobText_(new QLabel(this)), right_(new QLabel(this)),
       trainingBar_(makeBar(this, QStringLiteral("Training progress"))), jobBar_(makeBar(this, QStringLiteral("Progress of the work"))), dismiss_(new QToolButton(this)),
       cancel_(new QToolButton(this)), fade_(new QTimer(this)) {
-    setFixedHeight(kHeight);
+    setFixedHeight(kStripHeight);
     message_->setObjectName(QStringLiteral("statusMessage"));
     message_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     message_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);

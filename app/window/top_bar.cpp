@@ -13,7 +13,7 @@
 namespace es::app {
 namespace {
 
-constexpr int kHeight = 44;
+constexpr int kBarHeight = 44;
 constexpr int kSearchWidth = 300;
 
 /// Elides in the middle when the bar is narrow: both ends of a run's name tell it apart.
@@ -53,7 +53,7 @@ private:
 TopBar::TopBar(views::Theme* theme, QWidget* parent)
     : QWidget(parent), theme_(theme), name_(new QLabel(this)), tabs_(new QHBoxLayout), chips_(new QHBoxLayout), group_(new QButtonGroup(this)),
       search_(new QPushButton(this)), searchKeys_(new QLabel(QStringLiteral("Ctrl K"), search_)), menu_(new QToolButton(this)) {
-    setFixedHeight(kHeight);
+    setFixedHeight(kBarHeight);
     group_->setExclusive(true);
     tabs_->setSpacing(theme->metrics().space1);
     chips_->setSpacing(theme->metrics().space2);
@@ -82,7 +82,6 @@ TopBar::TopBar(views::Theme* theme, QWidget* parent)
     layout->addLayout(tabs_);
     layout->addSpacing(4);
     layout->addLayout(chips_, 1);
-    layout->addStretch(1);
     layout->addWidget(search_);
     layout->addWidget(menu_);
     connect(theme, &views::Theme::changed, this, &TopBar::restyle);
@@ -111,6 +110,7 @@ void TopBar::setChips(const std::vector<Chip>& chips) {
         delete item;
     }
     for (const Chip& chip : chips) chips_->addWidget(new ChipLabel(chip, theme_, this));
+    chips_->addStretch(1);
 }
 
 void TopBar::restyle() {

@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto kSaveInterval = std::chrono::seconds(30);
-constexpr std::uint8_t kSeriesType = 3, kScalarType = 4, kLoadType = 5;  // places in Record, plus one
 
 constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT);"

@@ -9,12 +9,12 @@
 #include <algorithm>
 
 #include "views/export/recipe_renderer.h"
+#include "views/models/file_paths.h"
 
 namespace es::views {
 
 namespace {
 constexpr int kRescanMs = 4000;
-std::filesystem::path pathOf(const QString& file) { return std::filesystem::path(file.toStdString()); }
 
 /// In memory, runs are named by whole paths: a recipe can then be copied between folders.
 void makeAbsolute(analysis::FigureRecipe& recipe, const std::filesystem::path& base) {
@@ -104,10 +104,10 @@ void FigureLibrary::rescan() {
             for (const QString& folder : folders)
                 for (const QFileInfo& info : QDir(folder).entryInfoList({QStringLiteral("*.json")}, QDir::Files, QDir::Name)) {
                     Figure figure{info.absoluteFilePath(), {}, {}};
-                    auto recipe = analysis::loadRecipe(pathOf(figure.file));
+                    auto recipe = analysis::loadRecipe(toPath(figure.file));
                     if (recipe) {
                         figure.recipe = std::move(*recipe);
-                        makeAbsolute(figure.recipe, pathOf(figure.file).parent_path());
+                        makeAbsolute(figure.recipe, toPath(figure.file).parent_path());
                     } else {
                         figure.problem = recipe.error();
                     }
@@ -252,7 +252,7 @@ void FigureLibrary::save(const Change& change) {
             std::uint64_t& newest = (*written)[change.file];
             if (newest > number) return 0;
             newest = number;
-            const auto path = pathOf(change.file);
+            const auto path = toPath(change.file);
             if (!change.recipe) {
                 std::error_code failure;
                 std::filesystem::remove(path, failure);

@@ -13,6 +13,7 @@
 
 #include "views/export/page_writers.h"
 #include "views/export/recipe_renderer.h"
+#include "views/models/file_paths.h"
 #include "views/models/panel_json.h"
 #include "views/plots/plot_panel.h"
 
@@ -23,7 +24,6 @@ namespace {
 constexpr int kRerunMs = 3000;  // a run in training changes four times a second; a page need not
 constexpr int kMergeTitleBase = 20;
 
-std::filesystem::path pathOf(const QString& file) { return std::filesystem::path(file.toStdString()); }
 
 QJsonArray sizesOf(const QSplitter* splitter) {
     QJsonArray sizes;
@@ -320,7 +320,7 @@ void FiguresWorkspace::ask(bool force) {
     panel_->setExportDisabled(tr("The page is being drawn"));
     using Answer = std::shared_ptr<const page::Page>;
     const analysis::FigureRecipe recipe = now->recipe;
-    const auto base = pathOf(now->file).parent_path();
+    const auto base = toPath(now->file).parent_path();
     const QString file = now->file;
     job<Answer>(
         QStringLiteral("ask"), tr("Drawing %1").arg(QString::fromStdString(recipe.name)),
@@ -405,7 +405,7 @@ void FiguresWorkspace::exportFigure() {
     using Files = std::vector<std::filesystem::path>;
     job<Files>(
         QStringLiteral("export"), tr("Writing %1").arg(QString::fromStdString(now->recipe.name)),
-        [page = page_, recipe = now->recipe, out = pathOf(panel_->outFolder()), options](JobContext& context) { return page::writePage(*page, recipe, out, options, context); },
+        [page = page_, recipe = now->recipe, out = toPath(panel_->outFolder()), options](JobContext& context) { return page::writePage(*page, recipe, out, options, context); },
         [this](Result<Files> files) {
             if (!files) return context_->sayError(files.error());
             written_.clear();

@@ -9,7 +9,7 @@
 namespace es::views {
 namespace {
 
-constexpr double kTickRow = 18, kTitleRow = 16, kForestRow = 22;
+constexpr double kForestRow = 22;
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 

@@ -8,7 +8,7 @@
 namespace es::views {
 namespace {
 
-constexpr int kBarWidth = 10, kBarGap = 10, kBarText = 34, kBarTitle = 16, kTitleRow = 16, kTickRow = 18, kGroupGap = 4;
+constexpr int kBarWidth = 10, kBarGap = 10, kBarText = 34, kBarTitle = 16, kGroupGap = 4;
 
 QColor colorOf(double value, const analysis::HeatmapPanel& panel) {
     const double span = panel.value_max - panel.value_min;

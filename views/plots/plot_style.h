@@ -7,6 +7,9 @@
 
 namespace es::views {
 
+/// Room that an axis takes beside its plot for its title and its tick labels, in logical pixels.
+inline constexpr int kTitleRow = 16, kTickRow = 18;
+
 /// What plots are drawn with. Lengths are in the painter's units; `unit` is one logical pixel in them.
 struct PlotStyle {
     ThemeColors colors;
