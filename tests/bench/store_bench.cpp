@@ -126,7 +126,7 @@ void writeGzip(const fs::path& path, const std::vector<RoutingTable>& tables) {
 }
 
 void recordingAgainstGzip(int repeats, std::int32_t experts, std::int32_t k, int routers, bool extras) {
-    constexpr std::int64_t kUnits = 96, kTokens = 4800;
+    constexpr std::int64_t kUnits = 768, kTokens = 4800;  // a segment of tens of MB, as they are closed in use
     const std::int64_t steps = kUnits / routers;
     std::vector<RouterInfo> infos;
     for (int id = 0; id < routers; ++id) infos.push_back({RouterId(id), LayerIndex(id), Branch::kAll, "softmax_topk", experts, k, RoutingLayout::kFixedK});
@@ -258,10 +258,10 @@ int main(int argc, char** argv) {
     int repeats = 30;
     for (int i = 1; i + 1 < argc; i += 2)
         if (std::string(argv[i]) == "--repeats") repeats = std::max(std::atoi(argv[i + 1]), 1);
-    recordingAgainstGzip(repeats, 8, 1, 4, true);
-    recordingAgainstGzip(repeats, 8, 1, 4, false);
-    recordingAgainstGzip(repeats, 64, 2, 12, false);
-    recordingAgainstGzip(repeats, 64, 2, 12, true);
+    recordingAgainstGzip(std::max(repeats / 3, 1), 8, 1, 4, true);
+    recordingAgainstGzip(std::max(repeats / 3, 1), 8, 1, 4, false);
+    recordingAgainstGzip(std::max(repeats / 3, 1), 64, 2, 12, false);
+    recordingAgainstGzip(std::max(repeats / 3, 1), 64, 2, 12, true);
     scalarCost(repeats);
     openAssignments(repeats);
     openScalars(std::min(repeats, 10));
