@@ -61,7 +61,7 @@ Panel comparisonCurves(const Comparison& comparison) {
     add(comparison.candidate_curve);
     for (const ReachRatio& reach : comparison.reach)
         if (reach.axis == comparison.axis && std::isfinite(reach.target_loss))
-            lines.lines.push_back({reach.target_loss, fmt::format("{} ended here: {}", comparison.baseline_name, reach.ratio ? reach.words : "not reached")});
+            lines.lines.push_back({reach.target_loss, reach.ratio ? reach.words : comparison.baseline_name + "'s end: not reached"});
     const std::size_t seeds_a = comparison.baseline_curve.runs.size(), seeds_b = comparison.candidate_curve.runs.size();
     if (std::max(seeds_a, seeds_b) < 2) panel.notes.push_back("1 seed a side: no band");
     else panel.notes.push_back(fmt::format("{} against {} seeds; band: {}", seeds_a, seeds_b, std::min(seeds_a, seeds_b) >= 3 ? "mean and one sd" : "smallest and largest"));
@@ -106,7 +106,7 @@ Panel computeToReach(const Comparison& comparison) {
             break;
         }
     panel.title = "Compute to reach the same loss";
-    panel.context = fmt::format("above 1: {} is cheaper", comparison.candidate_name);
+    panel.context = "above 1: cheaper";
     addNotes(comparison, panel);
     panel.content = std::move(lines);
     return panel;

@@ -198,7 +198,7 @@ Result<Panel> entropyAndDrops(const store::RunReader& run, RouterId only, double
     for (const std::int32_t e : experts) lines.lines.push_back({std::log(static_cast<double>(e)), fmt::format("uniform: ln {}", e)});
     // Room for the word above the line: entropy cannot exceed it.
     const std::int32_t most = *std::max_element(experts.begin(), experts.end());
-    if (!any_dropped && most > 1) lines.y.max = 1.15 * std::log(static_cast<double>(most));
+    if (!any_dropped && most > 1) lines.y.max = 1.25 * std::log(static_cast<double>(most));
     lines.y.title = any_dropped ? "entropy (nats) · dropped (%)" : "entropy (nats)";
     if (!any_dropped) panel.notes.push_back("no assignment was dropped");
     panel.title = "Router entropy and dropped tokens";

@@ -87,8 +87,9 @@ Result<Comparison> comparisonOf(Runs runs, QueryArguments& arguments, const JobC
     options.confidence = arguments.real("confidence", 0.95, 0.5, 0.999);
     options.by_category = by_category;
     if (arguments.problem()) return tl::unexpected(*arguments.problem());
-    RunGroup a{arguments.text("baseline_name"), {runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(baseline)}, 0};
-    RunGroup b{arguments.text("candidate_name"), {runs.begin() + static_cast<std::ptrdiff_t>(baseline), runs.end()}, 1};
+    // The comparison's colour is the first one, as in the window, where what is studied mostly is the older run.
+    RunGroup a{arguments.text("baseline_name"), {runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(baseline)}, 1};
+    RunGroup b{arguments.text("candidate_name"), {runs.begin() + static_cast<std::ptrdiff_t>(baseline), runs.end()}, 0};
     return compareGroups(Baseline<RunGroup>(std::move(a)), Candidate<RunGroup>(std::move(b)), options, context);
 }
 

@@ -163,7 +163,7 @@ void CompareWorkspace::buildPanels() {
     columns_->setStretchFactor(0, 3);
     columns_->setStretchFactor(1, 3);
     columns_->setStretchFactor(2, 1);
-    columns_->setSizes({440, 440, 390});
+    columns_->setSizes({425, 425, 420});
 }
 
 const RunChoice* CompareWorkspace::side(const QStringList& runs) const {

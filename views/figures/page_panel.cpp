@@ -67,13 +67,13 @@ PagePanel::PagePanel(const WorkspaceContext& context, QWidget* parent) : PanelFr
         label->setProperty("role", QStringLiteral("muted"));
         form->addRow(label, field);
     };
-    const auto pair = [&](QWidget* a, QWidget* b) {
+    const auto pair = [&](QWidget* a, QWidget* b, int first = 1, int second = 1) {
         auto* both = new QWidget;
         auto* line = new QHBoxLayout(both);
         line->setContentsMargins(0, 0, 0, 0);
         line->setSpacing(5);
-        line->addWidget(a, 1);
-        line->addWidget(b, 1);
+        line->addWidget(a, first);
+        line->addWidget(b, second);
         return both;
     };
     preset_ = new QComboBox;
@@ -91,7 +91,7 @@ PagePanel::PagePanel(const WorkspaceContext& context, QWidget* parent) : PanelFr
     font_->setMinimumContentsLength(8);
     for (const QString& family : page::pageFontFamilies()) font_->addItem(family, family);
     font_pt_ = number(4, 40, 0.5, tr(" pt"), tr("Size of the font"));
-    row(tr("font"), pair(font_, font_pt_));
+    row(tr("font"), pair(font_, font_pt_, 2, 1));
     columns_ = new QSpinBox;
     columns_->setRange(1, 6);
     columns_->setAccessibleName(tr("Panels beside each other"));

@@ -27,7 +27,34 @@ QPen namePen(const Curve& curve, const PlotStyle& style) {
     return pen;
 }
 
+/// Pixels of the box's width in which the segment runs through it.
+double coveredWidth(const QPointF& a, const QPointF& b, const QRectF& box) {
+    const double left = std::max(std::min(a.x(), b.x()), box.left()), right = std::min(std::max(a.x(), b.x()), box.right());
+    if (!(right >= left)) return 0;
+    const auto at = [&](double x) { return b.x() == a.x() ? a.y() : a.y() + (b.y() - a.y()) * (x - a.x()) / (b.x() - a.x()); };
+    const auto [top, bottom] = std::minmax({at(left), at(right)});
+    return bottom >= box.top() && top <= box.bottom() ? right - left + 1 : 0;
+}
+
 }  // namespace
+
+QRectF LinePlot::Overlay::lineNameBox(double y, double width) const {
+    const QRectF area = plot_->dataArea();
+    const double right = area.right() - 2 - width, above = y - 16, below = y + 2;
+    QRectF best;
+    double least = INFINITY;
+    for (const QPointF& corner : {QPointF(right, above), QPointF(right, below), QPointF(area.left() + 4, above), QPointF(area.left() + 4, below)}) {
+        const QRectF box(corner, QSizeF(width, 14));
+        if (box.top() < area.top() || box.bottom() > area.bottom()) continue;
+        double covered = 0;
+        for (const Curve& curve : plot_->panel_->curves)
+            for (std::size_t i = 1; i < curve.x.size() && i < curve.y.size(); ++i)
+                if (std::isfinite(curve.y[i - 1]) && std::isfinite(curve.y[i]))
+                    covered += coveredWidth(plot_->toPixel(curve.x[i - 1], curve.y[i - 1]), plot_->toPixel(curve.x[i], curve.y[i]), box);
+        if (covered < least) least = covered, best = box;
+    }
+    return best.isNull() ? QRectF(right, below, width, 14) : best;
+}
 
 void LinePlot::planLabels() {
     names_.clear();
@@ -116,9 +143,10 @@ void LinePlot::Overlay::paintLines(QPainter& painter) const {
         painter.setPen(pen);
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
         painter.setFont(plot_->style_.axis_font);
-        const QString label = QString::fromStdString(line.label);
-        const double wide = QFontMetrics(plot_->style_.axis_font).horizontalAdvance(label) + 6;
-        const QRectF box(area.right() - 2 - wide, y > area.top() + 16 ? y - 16 : y + 2, wide, 14);
+        const QFontMetrics metrics(plot_->style_.axis_font);
+        const QString label = metrics.elidedText(QString::fromStdString(line.label), Qt::ElideRight, static_cast<int>(area.width()) - 12);
+        const double wide = metrics.horizontalAdvance(label) + 6;
+        const QRectF box = lineNameBox(y, wide);
         QColor veil = c.panel;
         veil.setAlphaF(0.8f);
         painter.fillRect(box, veil);  // curves behind the words stay visible, the words readable

@@ -17,6 +17,8 @@ protected:
 
 private:
     void paintLines(QPainter& painter) const;
+    /// Where the name of a reference line at height y covers the least of the curves.
+    [[nodiscard]] QRectF lineNameBox(double y, double width) const;
     void paintMarkers(QPainter& painter) const;
     void paintDirectNames(QPainter& painter) const;
     void paintPointNames(QPainter& painter) const;

@@ -218,7 +218,9 @@ page::AxisRange LinePlot::wholeX() const {
                 if (x > 0 && (!(low > 0) || x < low)) low = x;
     const bool scatter = std::any_of(drawn_.begin(), drawn_.end(), [](const auto& d) { return !d->graphable; }) ||
                          (!drawn_.empty() && std::all_of(drawn_.begin(), drawn_.end(), [](const auto& d) { return d->curve->points; }));
-    return axisRange(panel_->x, low, high, scatter);
+    // A point on the edge would be cut in half.
+    const double room = scatter && panel_->x.scale == Scale::kLinear && high > low ? 0.05 * (high - low) : 0;
+    return axisRange(panel_->x, low - room, high + room, scatter);
 }
 
 std::pair<double, double> LinePlot::visibleY(double low, double high) const {

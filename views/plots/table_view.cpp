@@ -3,8 +3,14 @@
 
 #include <QHeaderView>
 #include <QScrollBar>
+#include <algorithm>
 
 namespace es::views {
+namespace {
+
+constexpr int kColumnRoom = 18;  ///< padding of a cell on both sides, and a little air
+
+}  // namespace
 
 void TablePanelModel::setPanel(std::shared_ptr<const analysis::TablePanel> panel) {
     beginResetModel();
@@ -67,9 +73,18 @@ void TableView::setPanel(std::shared_ptr<const analysis::TablePanel> panel) {
     const int scroll = verticalScrollBar() ? verticalScrollBar()->value() : 0;
     model_->setPanel(std::move(panel));
     const int columns = model_->columnCount();
-    for (int column = 0; column < columns; ++column)
-        horizontalHeader()->setSectionResizeMode(column, column == 0 ? QHeaderView::Stretch : QHeaderView::ResizeToContents);
+    for (int column = 0; column < columns; ++column) {
+        horizontalHeader()->setSectionResizeMode(column, column == 0 ? QHeaderView::Stretch : QHeaderView::Fixed);
+        if (column > 0) horizontalHeader()->resizeSection(column, widthOf(column));
+    }
     if (verticalScrollBar()) verticalScrollBar()->setValue(scroll);
+}
+
+int TableView::widthOf(int column) const {
+    // Qt's own answer leaves room for a sort arrow that these tables do not have, at the cost of the names in the first column.
+    int widest = QFontMetrics(horizontalHeader()->font()).horizontalAdvance(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
+    for (int row = 0; row < model_->rowCount(); ++row) widest = std::max(widest, fontMetrics().horizontalAdvance(model_->index(row, column).data().toString()));
+    return widest + kColumnRoom;
 }
 
 }  // namespace es::views

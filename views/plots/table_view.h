@@ -35,6 +35,9 @@ public:
     [[nodiscard]] const analysis::TablePanel* panel() const { return model_->panel(); }
 
 private:
+    /// Room for the header and the values of a column.
+    [[nodiscard]] int widthOf(int column) const;
+
     TablePanelModel* model_;
 };
 

@@ -90,9 +90,9 @@ RunPanel::RunPanel(const WorkspaceContext& context, QWidget* parent) : PanelFram
     table_->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
     table_->horizontalHeader()->setSectionResizeMode(RunTableModel::kName, QHeaderView::Stretch);
     for (const int fixed : {RunTableModel::kSeed, RunTableModel::kState, RunTableModel::kLoss}) table_->horizontalHeader()->setSectionResizeMode(fixed, QHeaderView::Fixed);
-    table_->horizontalHeader()->resizeSection(RunTableModel::kSeed, 44);
+    table_->horizontalHeader()->resizeSection(RunTableModel::kSeed, 50);
     table_->horizontalHeader()->resizeSection(RunTableModel::kState, 78);
-    table_->horizontalHeader()->resizeSection(RunTableModel::kLoss, 62);
+    table_->horizontalHeader()->resizeSection(RunTableModel::kLoss, 66);
     table_->setAccessibleName(tr("Runs"));
     table_->setMinimumHeight(26 * 3);
     column->addWidget(table_, 3);

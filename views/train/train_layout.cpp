@@ -177,7 +177,7 @@ void TrainWorkspace::buildLayout() {
     outer_->setStretchFactor(0, 0);
     outer_->setStretchFactor(1, 1);
     outer_->setStretchFactor(2, 1);
-    outer_->setSizes({330, 480, 480});
+    outer_->setSizes({352, 470, 470});
     left_->setMinimumWidth(292);
     auto* all = new QVBoxLayout(this);
     const int gutter = context_->theme->metrics().gutter;
