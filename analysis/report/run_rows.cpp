@@ -78,6 +78,7 @@ Status addLosses(const AnalyzeInput& input, AnalyzeResult& result) {
             const SampleDifference fall = sampleDifference(Baseline<SampleLosses>(start), Candidate<SampleLosses>(model), weights, kConfidence);
             MetricRow begin = row;
             begin.step = first->step;
+            begin.note = fmt::format("at step {}", first->step);
             addRow(result, std::move(begin), "loss" + unit, fall.baseline, fall.samples);
             addDifference(result, row, "loss_minus_start" + unit, fall);
         }

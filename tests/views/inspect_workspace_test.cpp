@@ -6,10 +6,12 @@
 
 #include <QAction>
 #include <QClipboard>
+#include <QListView>
 #include <QMenu>
 #include <QTest>
 #include <QToolButton>
 
+#include "engine/store/run_writer.h"
 #include "tests/views/inspect_fixture.h"
 
 namespace es::views {
@@ -245,6 +247,40 @@ TEST(Inspect, AnOwnPictureRunsIsKeptAndFollowsTheScrubber) {
     bench.settle();
     EXPECT_EQ(bench.data("overlay").value(QStringLiteral("caption")).toString(), QStringLiteral("red circle , fruit"));
     EXPECT_EQ(bench.data("samples").value(QStringLiteral("rows")).toArray().size(), 25) << "the own sample stays in the list";
+}
+
+TEST(Inspect, ASampleWithoutProbeRunsThroughTheCheckpoint) {
+    auto options = smallRun();
+    options.name = "unprobed";
+    const auto run = madeRun("unprobed", options);
+    auto evaluated = es::test::syntheticSample(5, options);
+    evaluated.hash = 0xE7A1;
+    evaluated.caption = "evaluated, not probed";
+    {
+        auto writer = store::RunWriter::resume(run, 601, {});
+        ASSERT_TRUE(writer) << writer.error().message();
+        ASSERT_TRUE((*writer)->samples({evaluated}));
+        ASSERT_TRUE((*writer)->finish(true, ""));
+    }
+    InspectBench bench(run);
+    auto* list = bench.find<QListView>("sampleList");
+    list->setFocus();
+    bench.key(list, Qt::Key_End);
+    EXPECT_EQ(bench.engine_calls, 1);
+    EXPECT_EQ(bench.panel("overlay").value(QStringLiteral("state")).toString(), QStringLiteral("ready"));
+    const auto overlay = bench.data("overlay");
+    EXPECT_EQ(overlay.value(QStringLiteral("caption")).toString(), QStringLiteral("evaluated, not probed")) << "the stored record, not the engine's";
+    EXPECT_EQ(overlay.value(QStringLiteral("step")).toInt(), 600);
+    auto* scrubber = bench.find<ScrubberView>();
+    EXPECT_EQ(scrubber->steps(), (std::vector<std::int64_t>{400, 500, 600})) << "the checkpoints that are still there";
+    scrubber->setFocus();
+    bench.key(scrubber, Qt::Key_Home);
+    EXPECT_EQ(bench.engine_calls, 2);
+    EXPECT_EQ(bench.data("overlay").value(QStringLiteral("step")).toInt(), 400);
+    // With an engine that cannot, the sample is still shown and the reason told.
+    bench.engine_error = Error{ErrorKind::kJobFailed, "Cannot run the sample", "no engine", "Build it", {}};
+    bench.key(scrubber, Qt::Key_Right);
+    EXPECT_EQ(bench.panel("overlay").value(QStringLiteral("state")).toString(), QStringLiteral("partial"));
 }
 
 TEST(Inspect, AnEngineErrorIsToldBesideThePicture) {
