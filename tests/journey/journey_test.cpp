@@ -5,7 +5,9 @@
 
 #include <QAction>
 #include <QApplication>
+#include <QClipboard>
 #include <QDialog>
+#include <QImage>
 #include <QJsonArray>
 #include <QLineEdit>
 #include <QMenu>
@@ -16,6 +18,7 @@
 
 #include "app/window/main_window.h"
 #include "support/scratch_folder.h"
+#include "views/inspect/own_picture_bar.h"
 #include "views/overlay/overlay_widget.h"
 #include "views/overlay/token_chips.h"
 #include "views/train/new_run_dialog.h"
@@ -103,6 +106,12 @@ protected:
         }
         return -1;
     }
+    /// What a panel of Inspect shows.
+    static QJsonObject inspectPanel(MainWindow& window, const QString& name) {
+        for (const QJsonValue& panel : window.workspace(QStringLiteral("inspect"))->dump().value(QStringLiteral("panels")).toArray())
+            if (panel.toObject().value(QStringLiteral("name")).toString() == name) return panel.toObject().value(QStringLiteral("data")).toObject();
+        return {};
+    }
     static bool waitSettled(MainWindow& window) {
         return QTest::qWaitFor([&] { return window.settled(); }, kLong);
     }
@@ -163,6 +172,27 @@ TEST_F(Journey, FromAnEmptyFolderToAnExportedFigureAndBack) {
         // Wait for the end of training, then send the overlay to Figures through its panel's menu.
         ASSERT_TRUE(QTest::qWaitFor([&] { return window.allRunsEnded(); }, kLong));
         ASSERT_TRUE(waitSettled(window));
+
+        // A picture of one's own through the engine in this process; undo goes back to the probed sample.
+        const views::Selection probed = window.selection().current();
+        QImage own(64, 64, QImage::Format_RGBA8888);
+        own.fill(Qt::red);
+        QApplication::clipboard()->setImage(own);
+        QTest::keySequence(overlay, QKeySequence::Paste);
+        auto* bar = window.findChild<views::OwnPictureBar*>();
+        ASSERT_NE(bar, nullptr);
+        ASSERT_TRUE(QTest::qWaitFor([&] { return bar->isVisible(); }, 3000));
+        QTest::keyClicks(bar->captionField(), QStringLiteral("red heart"));
+        QTest::keyClick(bar->captionField(), Qt::Key_Return);
+        ASSERT_TRUE(QTest::qWaitFor([&] { return window.selection().current().sample != probed.sample; }, kLong)) << "the engine did not answer";
+        ASSERT_TRUE(waitSettled(window));
+        const QJsonObject shown = inspectPanel(window, QStringLiteral("overlay"));
+        EXPECT_EQ(shown.value(QStringLiteral("caption")).toString(), QStringLiteral("red heart"));
+        EXPECT_EQ(shown.value(QStringLiteral("step")).toInt(), 60);
+        press(window, Qt::Key_Z);
+        ASSERT_TRUE(waitSettled(window));
+        EXPECT_EQ(window.selection().current().sample, probed.sample);
+
         views::PanelFrame* frame = nullptr;
         for (QWidget* up = overlay; up && !frame; up = up->parentWidget()) frame = qobject_cast<views::PanelFrame*>(up);
         ASSERT_NE(frame, nullptr);

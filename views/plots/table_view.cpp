@@ -8,7 +8,7 @@
 namespace es::views {
 namespace {
 
-constexpr int kColumnRoom = 18;  ///< padding of a cell on both sides, and a little air
+constexpr int kColumnRoom = 26;  ///< padding of a cell on both sides, and a little air
 
 }  // namespace
 
