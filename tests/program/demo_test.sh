@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What a newcomer's first command does on a machine without a display, with few steps: three runs, sixteen pictures, a figure; then again,
-# which must reuse them. Arguments: source folder, build folder.
+# which must reuse them; then with a window. Arguments: source folder, build folder.
 set -euo pipefail
 source=$1
 scratch=$(mktemp -d)
@@ -30,3 +30,8 @@ for kind in pdf svg png; do [[ -s $scratch/demo/expert-routing.$kind ]] || fail 
 
 "$source/run" demo "${few[@]}" >"$scratch/second.log" 2>&1 || fail "the second call ended with $?"
 [[ $(grep -c "is trained already" "$scratch/second.log") == 3 ]] || fail "the second call did not reuse the runs"
+
+# With a display the window opens at once, on a folder that is still empty, and training goes on beside it.
+export EXPERTSCOPE_DEMO_RUNS=$scratch/beside EXPERTSCOPE_DEMO_WINDOW=--close-when-finished
+DISPLAY=:none QT_QPA_PLATFORM=offscreen "$source/run" demo "${few[@]}" >"$scratch/third.log" 2>&1 || fail "the call with a display ended with $?"
+for run in sparse dense scaled-dense; do [[ -s $scratch/beside/demo-$run/run.toml ]] || fail "no run demo-$run beside the window"; done
