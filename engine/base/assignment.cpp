@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "analysis/stats/assignment.h"
+#include "engine/base/assignment.h"
 
 #include <cmath>
 #include <limits>
 
-namespace es::analysis {
+namespace es {
 
 std::vector<std::int32_t> bestAssignment(std::span<const double> scores, std::int32_t n) {
     const auto size = static_cast<std::size_t>(n > 0 ? n : 0);
@@ -55,4 +55,4 @@ std::vector<std::int32_t> bestAssignment(std::span<const double> scores, std::in
     return column_of;
 }
 
-}  // namespace es::analysis
+}  // namespace es
