@@ -12,19 +12,20 @@ import tempfile
 
 # Longest prefix wins. A target may include itself and what is listed.
 TARGETS = {
-    "engine/base": "es_base", "engine/config": "es_config", "engine/store": "es_store", "engine/session": "es_session",
+    "engine/base": "es_base", "engine/config": "es_config", "engine/store": "es_store", "engine/session": "es_session", "engine/reference": "es_reference",
     "engine": "es_engine", "datasets": "es_datasets", "analysis": "es_analysis", "views": "es_views", "app": "es_app",
 }
 MAY = {
     "es_base": set(),
     "es_config": {"es_base"},
     "es_store": {"es_base", "es_config"},
-    "es_session": {"es_base", "es_config", "es_store"},
+    "es_reference": {"es_base"},
+    "es_session": {"es_base", "es_config", "es_store", "es_reference"},
     "es_datasets": {"es_base", "es_config"},
-    "es_analysis": {"es_base", "es_config", "es_store"},
-    "es_engine": {"es_base", "es_config", "es_store", "es_session", "es_datasets"},
+    "es_analysis": {"es_base", "es_config", "es_store", "es_reference"},
+    "es_engine": {"es_base", "es_config", "es_store", "es_session", "es_reference", "es_datasets"},
     "es_views": {"es_base", "es_config", "es_store", "es_session", "es_analysis"},
-    "es_app": {"es_base", "es_config", "es_store", "es_session", "es_analysis", "es_views"},
+    "es_app": {"es_base", "es_config", "es_store", "es_session", "es_reference", "es_analysis", "es_views"},
 }
 EXTERNAL = {  # library -> pattern of its headers, targets that may use it
     "Torch": (re.compile(r"^(torch|ATen|c10)/"), {"es_engine"}),

@@ -2,7 +2,7 @@
 set(door_headers
   engine/base/result.h engine/base/strong_ids.h engine/base/job_context.h engine/config/run_config.h engine/config/config_io.h
   engine/store/records.h engine/store/routing_view.h engine/store/run_reader.h engine/store/run_writer.h
-  engine/session/engine_session.h engine/session/engine_library.h datasets/dataset.h
+  engine/reference/compare.h engine/session/engine_session.h engine/session/engine_library.h datasets/dataset.h
   analysis/figures/panel_data.h analysis/figures/figure_recipe.h analysis/compare/comparison.h analysis/report/analyze.h)
 set(leak_checks "")
 foreach(header IN LISTS door_headers)
