@@ -60,6 +60,8 @@ struct ModelOptions {
     std::int64_t heads = 4;
     std::int64_t patch = 8;
     std::int64_t ffn_width = 256;
+    std::string activation = "gelu";
+    bool ffn_biases = true;
     std::vector<std::int64_t> moe_layers = {1, 2};
     std::vector<std::string> moe_branches = {"v", "t"};
     std::int64_t vl_layers = 1;
@@ -77,6 +79,10 @@ struct ModelOptions {
         visit("heads", heads, OptionInfo{.help = "Attention heads; must divide width", .min = 1, .max = 512});
         visit("patch", patch, OptionInfo{.help = "Side of an image patch; must divide data.image_size", .unit = "pixels", .min = 1, .max = 256});
         visit("ffn_width", ffn_width, OptionInfo{.help = "Hidden width of the dense feed-forward networks", .min = 1, .max = 262144});
+        visit("activation", activation,
+              OptionInfo{.help = "Of the dense feed-forward networks. gelu: w2 gelu(w1 x + b1) + b2; swiglu: w2 (silu(w1 x) * (w3 x)), a third matrix and no biases",
+                         .choices = {"gelu", "swiglu"}});
+        visit("ffn_biases", ffn_biases, OptionInfo{.help = "Whether the dense networks have biases; swiglu has none"});
         visit("moe_layers", moe_layers, OptionInfo{.help = "Layers (from 0) whose feed-forward networks are mixtures of experts", .min = 0});
         visit("moe_branches", moe_branches, OptionInfo{.help = "Branches that get experts in those layers", .choices = {"v", "t"}});
         visit("vl_layers", vl_layers, OptionInfo{.help = "Top layers in which image-text pairs use a vision-language FFN of their own", .unit = "layers", .min = 0});
@@ -91,22 +97,44 @@ struct MoeOptions {
     std::int64_t experts = 8;
     std::int64_t k = 1;
     std::int64_t expert_width = 256;
+    std::string activation = "gelu";
+    bool biases = true;
+    std::int64_t shared_experts = 0;
+    bool shared_gate = false;
     std::string router = "softmax_topk";
     bool renormalize = false;
     double router_init_std = 0.02;
     std::string dispatch = "dropless";
     double capacity_factor = 1.25;
+    double capacity_factor_eval = 2.0;
+    std::string capacity_policy = "position";
+    std::int64_t group_size = 0;
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("experts", experts, OptionInfo{.help = "Experts per router", .unit = "experts", .min = 1, .max = 65535});
+        visit("experts", experts, OptionInfo{.help = "Experts per router. Fine-grained experts (DeepSeekMoE): m times as many, each 1/m as wide, m times k", .unit = "experts", .min = 1, .max = 65535});
         visit("k", k, OptionInfo{.help = "Experts that process each token", .unit = "experts", .min = 1, .max = 64});
         visit("expert_width", expert_width, OptionInfo{.help = "Hidden width of an expert", .min = 1, .max = 262144});
+        visit("activation", activation,
+              OptionInfo{.help = "Of the experts and of their dense twin. gelu: w2 gelu(w1 x + b1) + b2; swiglu: w2 (silu(w1 x) * (w3 x)), a third matrix and no biases (Mixtral, Qwen)",
+                         .choices = {"gelu", "swiglu"}});
+        visit("biases", biases, OptionInfo{.help = "Whether the experts have biases; swiglu has none"});
+        visit("shared_experts", shared_experts,
+              OptionInfo{.help = "Experts that every token goes through besides its chosen ones, built as one network that many times expert_width wide (DeepSeekMoE)", .unit = "experts", .min = 0, .max = 64});
+        visit("shared_gate", shared_gate, OptionInfo{.help = "Whether the output of the shared experts is scaled by a learned sigmoid gate of the token (Qwen)"});
         visit("router", router, OptionInfo{.help = "How tokens choose experts", .choices = {"softmax_topk"}});
         visit("renormalize", renormalize, OptionInfo{.help = "Whether the gates of the chosen experts are divided by their sum"});
         visit("router_init_std", router_init_std, OptionInfo{.help = "Deviation of the router's initial weights", .min = 0, .max = 10});
-        visit("dispatch", dispatch, OptionInfo{.help = "dropless: every token reaches its experts", .choices = {"dropless"}});
-        visit("capacity_factor", capacity_factor, OptionInfo{.help = "Slots per expert relative to an even share; no effect on dropless dispatch", .min = 0.01, .max = 1000});
+        visit("dispatch", dispatch,
+              OptionInfo{.help = "dropless: every choice reaches its expert; capacity: an expert takes only so many tokens, a choice that finds it full adds nothing", .choices = {"dropless", "capacity"}});
+        visit("capacity_factor", capacity_factor,
+              OptionInfo{.help = "Slots per expert relative to an even share, in training: ceil(factor k tokens / experts), at least 1; no effect on dropless dispatch", .min = 0.01, .max = 1000});
+        visit("capacity_factor_eval", capacity_factor_eval, OptionInfo{.help = "The same in evaluation and inference", .min = 0.01, .max = 1000});
+        visit("capacity_policy", capacity_policy,
+              OptionInfo{.help = "Who gets the slots, all first choices before second ones. position: tokens in order; batch_priority: tokens of largest probability first (V-MoE)",
+                         .choices = {"position", "batch_priority"}});
+        visit("group_size", group_size,
+              OptionInfo{.help = "Tokens, in order, that compete for slots among themselves alone; the last group may be smaller; 0 all tokens of a router", .unit = "tokens", .min = 0, .max = 1e9});
     }
 };
 

@@ -43,6 +43,7 @@ Finding findModelProblem(const RunConfig& c) {
 
 Finding findMoeProblem(const RunConfig& c) {
     if (c.model.ffn == "moe" && c.moe.k > c.moe.experts) return {fmt::format("moe.k {} is more than moe.experts {}", c.moe.k, c.moe.experts), "Lower k, or add experts"};
+    if (c.moe.shared_gate && c.moe.shared_experts == 0) return {"moe.shared_gate is true, but moe.shared_experts is 0", "Add shared experts, or drop the gate"};
     return {};
 }
 

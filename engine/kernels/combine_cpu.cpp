@@ -25,8 +25,9 @@ void combineForward(const CombineShape& shape, const T* y_SD, const T* weights_T
             for (std::int64_t j = 0; j < k; ++j) {
                 const std::int64_t slot = shape.slot_of_TK[t * k + j];
                 if (slot < 0) continue;
-                if (written) addScaled(out, y_SD + slot * d, weights_TK[t * k + j], d);
-                else scaleTo(out, y_SD + slot * d, weights_TK[t * k + j], d);
+                const T weight = weights_TK ? weights_TK[t * k + j] : T(1);
+                if (written) addScaled(out, y_SD + slot * d, weight, d);
+                else scaleTo(out, y_SD + slot * d, weight, d);
                 written = true;
             }
             if (!written) std::fill_n(out, d, T(0));

@@ -11,7 +11,7 @@ struct CombineShape {
     const std::int64_t* slot_of_TK = nullptr;  ///< slot of each choice; -1: dropped, adds nothing
 };
 
-/// out[t] = Σ_j weight[t, j] · y[slot_of[t, j]], summed in order of j.
+/// out[t] = Σ_j weight[t, j] · y[slot_of[t, j]], summed in order of j. `weights_TK` null: all 1.
 template <class T>
 void combineForward(const CombineShape& shape, const T* y_SD, const T* weights_TK, T* out_TD);
 

@@ -9,25 +9,40 @@
 
 namespace es::engine::kernels {
 
-/// Weights of all experts, contiguous: w1 E x H x D, b1 E x H, w2 E x D x H, b2 E x D.
+enum class Activation {
+    kGelu,    ///< w2 · gelu(w1 · x + b1) + b2, exact GELU; either bias may be missing
+    kSwiglu,  ///< w2 · (silu(w1 · x) * (w3 · x)) without biases (arXiv:2002.05202 eq. 6)
+};
+
+/// Weights of all experts, contiguous: w1 E x H x D, b1 E x H, w2 E x D x H, b2 E x D, w3 E x H x D. Biases may be null; w3 is for SwiGLU
+/// alone.
 template <class T>
 struct FfnWeights {
-    T *w1 = nullptr, *b1 = nullptr, *w2 = nullptr, *b2 = nullptr;
+    T *w1 = nullptr, *b1 = nullptr, *w2 = nullptr, *b2 = nullptr, *w3 = nullptr;
 };
 
 struct FfnShape {
     std::int64_t width = 0, hidden = 0;
     std::span<const std::int64_t> offsets;  ///< E + 1: expert e has the rows [offsets[e], offsets[e + 1])
+    Activation activation = Activation::kGelu;
 };
 
-/// y = w2 · gelu(w1 · x + b1) + b2 for each row with its expert's weights. `activation_SH` and `slope_SH` keep what backward needs;
-/// slope may be null when there will be no backward. T is float or double.
+/// What the forward pass leaves for the backward pass, S x H each. With a = the input of w2, u = w1 · x + b1 and v = w3 · x:
 template <class T>
-void groupedFfnForward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, T* activation_SH, T* slope_SH, T* y_SD);
+struct FfnKept {
+    T* activation = nullptr;  ///< a
+    T* slope = nullptr;       ///< da/du; null when there will be no backward
+    T* gate = nullptr;        ///< da/dv = silu(u) of SwiGLU, which needs the memory even without backward; null for GELU
+};
 
-/// Gradients of x (null: not wanted) and of the weights, all overwritten; experts without rows get zeros. `scratch_SH` is overwritten.
+/// y for each row with its expert's weights. T is float or double.
 template <class T>
-void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const T* activation_SH, const T* slope_SH,
-                        const T* dy_SD, T* scratch_SH, T* dx_SD, const FfnWeights<T>& gradients);
+void groupedFfnForward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const FfnKept<T>& kept, T* y_SD);
+
+/// Gradients of x (null: not wanted) and of the weights that are there, all overwritten; experts without rows get zeros. `scratch_SH` and,
+/// for SwiGLU, `gate_scratch_SH` are overwritten.
+template <class T>
+void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const FfnKept<const T>& kept, const T* dy_SD,
+                        T* scratch_SH, T* gate_scratch_SH, T* dx_SD, const FfnWeights<T>& gradients);
 
 }  // namespace es::engine::kernels

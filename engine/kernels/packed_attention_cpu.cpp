@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "engine/kernels/gemm.h"
@@ -40,6 +41,17 @@ double operationsOf(const AttentionShape& shape) {
     return 2 * pairs * static_cast<double>(shape.width);
 }
 
+/// Scores (length x length) of keys that nobody attends to become -inf: probability 0, and no gradient through them.
+template <class T>
+void hideKeys(const AttentionShape& shape, const SequenceRows& rows, T* scores) {
+    if (!shape.attended) return;
+    const std::int64_t length = rows.size();
+    forEachRow(rows, [&](std::int64_t position, std::int64_t row) {
+        if (shape.attended[row]) return;
+        for (std::int64_t i = 0; i < length; ++i) scores[i * length + position] = -std::numeric_limits<T>::infinity();
+    });
+}
+
 /// Memory of a thread that grows to the longest sequence it has seen.
 template <class T>
 T* scratch(std::int64_t elements) {
@@ -64,6 +76,7 @@ void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* ou
         gather(rows, qkv_N3D + d + head * c, 3 * d, c, k);
         gather(rows, qkv_N3D + 2 * d + head * c, 3 * d, c, v);
         multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
+        hideKeys(shape, rows, p);
         softmaxRows(p, scale, length, length, log_sums);
         multiplyNN<T>(length, c, length, {p, length}, {v, c}, T(0), {o, c});
         scatter(rows, o, c, out_ND + head * c, d);
@@ -91,6 +104,7 @@ void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, cons
         gather(rows, log_sums_NA + head, heads, 1, log_sums);
         for (std::int64_t i = 0; i < length; ++i) dots[i] = dot(o + i * c, dout + i * c, c);
         multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
+        hideKeys(shape, rows, p);
         softmaxFromLogSums(p, scale, length, length, log_sums);
         multiplyTN<T>(length, c, length, {p, length}, {dout, c}, T(0), {dv, c});
         multiplyNT<T>(length, length, c, {dout, c}, {v, c}, T(0), {dp, length});

@@ -16,6 +16,9 @@ struct SequenceRows {
 struct AttentionShape {
     std::int64_t width = 0, heads = 0;
     std::span<const SequenceRows> sequences;
+    /// One a row: 0 where no query attends to it, which then still asks itself. Null: all are attended to. At least one in a sequence that is
+    /// not empty, else its outputs are NaN.
+    const bool* attended = nullptr;
 };
 
 /// out = softmax(q kᵀ / sqrt(width / heads)) v within each sequence and head (heads are contiguous columns).

@@ -47,6 +47,34 @@ namespace {
     slope = phi + x * 0.3989422804f * e;
 }
 
+/// One row of GELU of h + bias. Loops of their own, so that each vectorises.
+template <bool kWithBias>
+[[gnu::always_inline]] inline void geluRow(float* row, const float* bias, float* slopes, std::int64_t columns) {
+    if (slopes) {
+        for (std::int64_t c = 0; c < columns; ++c) {
+            float value, derivative;
+            geluOne(kWithBias ? row[c] + bias[c] : row[c], value, derivative);
+            row[c] = value;
+            slopes[c] = derivative;
+        }
+    } else {
+        for (std::int64_t c = 0; c < columns; ++c) {
+            float value, derivative;
+            geluOne(kWithBias ? row[c] + bias[c] : row[c], value, derivative);
+            row[c] = value;
+        }
+    }
+}
+
+/// silu(x) = x · σ(x) and its derivative σ + x · σ · (1 - σ). e^-|x| cannot overflow, and 1 - σ keeps its digits where σ is near 1.
+[[gnu::always_inline]] inline void siluOne(float x, float& value, float& slope) {
+    const float e = fastExp(-std::fabs(x));
+    const float larger = 1.0f / (1.0f + e), smaller = e * larger;  // σ(|x|), σ(-|x|)
+    const float sigma = x < 0 ? smaller : larger, rest = x < 0 ? larger : smaller;
+    value = x * sigma;
+    slope = sigma * (1.0f + x * rest);
+}
+
 template <class T>
 [[gnu::always_inline]] inline void sumRowsBody(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, T* sum) {
     for (std::int64_t c = 0; c < columns; ++c) sum[c] = 0;
@@ -73,33 +101,48 @@ constexpr int kLanes = 16;
 
 ES_CLONES void biasGelu(float* h, const float* bias, float* slope, std::int64_t rows, std::int64_t columns) {
     for (std::int64_t r = 0; r < rows; ++r) {
-        float* row = h + r * columns;
-        if (slope) {
-            float* slopes = slope + r * columns;
-            for (std::int64_t c = 0; c < columns; ++c) {
-                float value, derivative;
-                geluOne(row[c] + bias[c], value, derivative);
-                row[c] = value;
-                slopes[c] = derivative;
-            }
-        } else {
-            for (std::int64_t c = 0; c < columns; ++c) {
-                float value, derivative;
-                geluOne(row[c] + bias[c], value, derivative);
-                row[c] = value;
-            }
-        }
+        float* slopes = slope ? slope + r * columns : nullptr;
+        if (bias) geluRow<true>(h + r * columns, bias, slopes, columns);
+        else geluRow<false>(h + r * columns, bias, slopes, columns);
     }
 }
 
 void biasGelu(double* h, const double* bias, double* slope, std::int64_t rows, std::int64_t columns) {
     for (std::int64_t r = 0; r < rows; ++r) {
         for (std::int64_t c = 0; c < columns; ++c) {
-            const double x = h[r * columns + c] + bias[c];
+            const double x = h[r * columns + c] + (bias ? bias[c] : 0.0);
             const double phi = 0.5 * std::erfc(-x * std::numbers::sqrt2 / 2);
             h[r * columns + c] = x * phi;
             if (slope) slope[r * columns + c] = phi + x * std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
         }
+    }
+}
+
+ES_CLONES void swiglu(float* __restrict u, float* __restrict v, float* __restrict slope, std::int64_t n) {
+    if (slope) {
+        for (std::int64_t i = 0; i < n; ++i) {
+            float silu, derivative;
+            siluOne(u[i], silu, derivative);
+            slope[i] = derivative * v[i];
+            u[i] = silu * v[i];
+            v[i] = silu;
+        }
+    } else {
+        for (std::int64_t i = 0; i < n; ++i) {
+            float silu, derivative;
+            siluOne(u[i], silu, derivative);
+            u[i] = silu * v[i];
+        }
+    }
+}
+
+void swiglu(double* u, double* v, double* slope, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) {
+        const double x = u[i], sigma = 1 / (1 + std::exp(-x)), silu = x * sigma;
+        u[i] = silu * v[i];
+        if (!slope) continue;
+        slope[i] = sigma * (1 + x * (1 - sigma)) * v[i];
+        v[i] = silu;
     }
 }
 
@@ -108,6 +151,13 @@ ES_CLONES void multiplyInPlace(float* __restrict y, const float* __restrict x, s
 }
 void multiplyInPlace(double* y, const double* x, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) y[i] *= x[i];
+}
+
+ES_CLONES void multiplyTo(float* __restrict y, const float* __restrict a, const float* __restrict b, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = a[i] * b[i];
+}
+void multiplyTo(double* y, const double* a, const double* b, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = a[i] * b[i];
 }
 
 ES_CLONES void addBias(float* __restrict y, const float* __restrict bias, std::int64_t rows, std::int64_t columns) {

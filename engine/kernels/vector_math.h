@@ -6,14 +6,23 @@
 
 namespace es::engine::kernels {
 
-/// Exact GELU of h + bias, x·Φ(x), in place; `slope` receives its derivative Φ(x) + x·φ(x) (null: not wanted).
+/// Exact GELU of h + bias (null: none), x·Φ(x), in place; `slope` receives its derivative Φ(x) + x·φ(x) (null: not wanted).
 /// fp32: Φ by Abramowitz and Stegun 7.1.26, absolute error below 2e-7; fp64: erfc.
 void biasGelu(float* h, const float* bias, float* slope, std::int64_t rows, std::int64_t columns);
 void biasGelu(double* h, const double* bias, double* slope, std::int64_t rows, std::int64_t columns);
 
+/// SwiGLU of u and v, silu(u) · v with silu(u) = u / (1 + exp(-u)), into u. With `slope` it receives the derivative by u and v the one by
+/// itself, silu(u); without (null) v is left alone.
+void swiglu(float* u, float* v, float* slope, std::int64_t n);
+void swiglu(double* u, double* v, double* slope, std::int64_t n);
+
 /// y[i] *= x[i].
 void multiplyInPlace(float* y, const float* x, std::int64_t n);
 void multiplyInPlace(double* y, const double* x, std::int64_t n);
+
+/// y[i] = a[i] · b[i].
+void multiplyTo(float* y, const float* a, const float* b, std::int64_t n);
+void multiplyTo(double* y, const double* a, const double* b, std::int64_t n);
 
 /// y[r, :] += bias for each row.
 void addBias(float* y, const float* bias, std::int64_t rows, std::int64_t columns);

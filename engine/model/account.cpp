@@ -27,27 +27,44 @@ struct Tokens {
     [[nodiscard]] double all() const { return vision() + text(); }
 };
 
-std::int64_t ffnParameters(std::int64_t width, std::int64_t hidden) { return 2 * width * hidden + hidden + width; }
-double ffnFlops(double tokens, std::int64_t width, std::int64_t hidden) { return 4 * tokens * static_cast<double>(width * hidden); }
+/// One feed-forward network: gelu two matrices and perhaps biases, swiglu three and none.
+struct Network {
+    std::int64_t width = 0, hidden = 0;
+    bool gated = false, biases = true;
+    [[nodiscard]] std::int64_t matrices() const { return (gated ? 3 : 2) * width * hidden; }
+    [[nodiscard]] std::int64_t parameters() const { return matrices() + (biases && !gated ? hidden + width : 0); }
+    [[nodiscard]] double flops(double tokens) const { return 2 * tokens * static_cast<double>(matrices()); }
+};
 
-void addBranch(Ledger& ledger, const config::RunConfig& config, bool experts_here, double tokens) {
-    const std::int64_t width = config.model.width;
-    const bool sparse = experts_here && config.model.ffn == "moe";
+void addDense(Ledger& ledger, const Network& network, double tokens) {
+    ledger.parameters(2 * network.width);  // norm
+    ledger.parameters(network.parameters());
+    ledger.flops(network.flops(tokens));
+}
+
+void addMixture(Ledger& ledger, const config::MoeOptions& moe, std::int64_t width, double tokens) {
+    const Network one{width, moe.expert_width, moe.activation == "swiglu", moe.biases};
+    const double tokens_per_choice = moe.dispatch == "capacity" ? std::min(1.0, moe.capacity_factor) * tokens : tokens;
     ledger.parameters(2 * width);  // norm
-    if (!sparse) {
-        const std::int64_t hidden = experts_here ? config.moe.k * config.moe.expert_width : config.model.ffn_width;
-        ledger.parameters(ffnParameters(width, hidden));
-        ledger.flops(ffnFlops(tokens, width, hidden));
-        return;
-    }
-    const std::int64_t one = ffnParameters(width, config.moe.expert_width);
-    ledger.parameters(width * config.moe.experts);
-    ledger.flops(2 * tokens * static_cast<double>(width * config.moe.experts));
-    ledger.account.parameters_total += config.moe.experts * one;
-    ledger.account.parameters_active += config.moe.k * one;
-    const double flops = 3 * ffnFlops(tokens, width, config.moe.expert_width);
-    ledger.account.flops_per_step_active += flops * static_cast<double>(config.moe.k);
-    ledger.account.flops_per_step_total += flops * static_cast<double>(config.moe.experts);
+    ledger.parameters(width * moe.experts);
+    ledger.flops(2 * tokens * static_cast<double>(width * moe.experts));
+    ledger.account.parameters_total += moe.experts * one.parameters();
+    ledger.account.parameters_active += moe.k * one.parameters();
+    ledger.account.flops_per_step_active += 3 * static_cast<double>(moe.k) * one.flops(tokens_per_choice);
+    ledger.account.flops_per_step_total += 3 * static_cast<double>(moe.experts) * one.flops(tokens);
+    if (moe.shared_experts == 0) return;
+    const Network shared{width, moe.shared_experts * moe.expert_width, one.gated, moe.biases};
+    ledger.parameters(shared.parameters() + (moe.shared_gate ? width : 0));
+    ledger.flops(shared.flops(tokens) + (moe.shared_gate ? 2 * tokens * static_cast<double>(width) : 0.0));
+}
+
+/// A branch of a layer: dense, experts, or the dense twin of experts.
+void addBranch(Ledger& ledger, const config::RunConfig& config, bool experts_here, double tokens) {
+    const config::ModelOptions& model = config.model;
+    const config::MoeOptions& moe = config.moe;
+    if (!experts_here) return addDense(ledger, {model.width, model.ffn_width, model.activation == "swiglu", model.ffn_biases}, tokens);
+    if (model.ffn == "moe") return addMixture(ledger, moe, model.width, tokens);
+    addDense(ledger, {model.width, (moe.k + moe.shared_experts) * moe.expert_width, moe.activation == "swiglu", moe.biases}, tokens);
 }
 
 }  // namespace

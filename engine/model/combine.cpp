@@ -40,15 +40,31 @@ public:
     }
 };
 
+/// The slots' rows of each token (T x K x D), zeros where a choice has none. For devices without a kernel.
+at::Tensor rowsOfChoices(const at::Tensor& y_SD, const at::Tensor& slot_of_TK) {
+    const std::int64_t tokens = slot_of_TK.size(0), choices = slot_of_TK.size(1);
+    if (y_SD.size(0) == 0) return at::zeros({tokens, choices, y_SD.size(1)}, y_SD.options());
+    const at::Tensor y_TKD = y_SD.index_select(0, slot_of_TK.clamp_min(0).reshape({-1})).view({tokens, choices, -1});
+    return y_TKD.masked_fill(slot_of_TK.lt(0).unsqueeze(2), 0);
+}
+
+bool hasKernel(const at::Tensor& y_SD) { return y_SD.is_cpu() && (y_SD.scalar_type() == at::kFloat || y_SD.scalar_type() == at::kDouble); }
+
 }  // namespace
 
+at::Tensor sumSlots(const at::Tensor& y_SD_in, const at::Tensor& slot_of_TK) {
+    if (!hasKernel(y_SD_in)) return rowsOfChoices(y_SD_in, slot_of_TK).sum(1);
+    const at::Tensor y_SD = y_SD_in.contiguous();
+    at::Tensor out_TD = at::empty({slot_of_TK.size(0), y_SD.size(1)}, y_SD.options());
+    AT_DISPATCH_FLOATING_TYPES(y_SD.scalar_type(), "sum_slots", [&] {
+        kernels::combineForward<scalar_t>(shapeOf(y_SD, slot_of_TK), y_SD.const_data_ptr<scalar_t>(), nullptr, out_TD.mutable_data_ptr<scalar_t>());
+    });
+    return out_TD;
+}
+
 at::Tensor WeightedSumCombiner::combine(const at::Tensor& y_SD, const at::Tensor& weights_TK, const DispatchPlan& plan) const {
-    const bool same_type = y_SD.scalar_type() == weights_TK.scalar_type();
-    if (y_SD.is_cpu() && same_type && (y_SD.scalar_type() == at::kFloat || y_SD.scalar_type() == at::kDouble))
-        return WeightedSumFunction::apply(y_SD, weights_TK, plan.slot_of_TK);
-    const std::int64_t tokens = plan.slot_of_TK.size(0), choices = plan.slot_of_TK.size(1);
-    const at::Tensor y_TKD = y_SD.index_select(0, plan.slot_of_TK.reshape({-1})).view({tokens, choices, -1});
-    return (y_TKD * weights_TK.unsqueeze(2)).sum(1).to(y_SD.scalar_type());
+    if (hasKernel(y_SD) && y_SD.scalar_type() == weights_TK.scalar_type()) return WeightedSumFunction::apply(y_SD, weights_TK, plan.slot_of_TK);
+    return (rowsOfChoices(y_SD, plan.slot_of_TK) * weights_TK.unsqueeze(2)).sum(1).to(y_SD.scalar_type());
 }
 
 std::unique_ptr<Combiner> makeCombiner(std::string_view kind) {

@@ -24,6 +24,9 @@ public:
     [[nodiscard]] at::Tensor combine(const at::Tensor& y_SD, const at::Tensor& weights_TK, const DispatchPlan& plan) const override;
 };
 
+/// Sum of each token's slots (S x D to T x D), in order of choice: the weighted sum with all weights 1. -1 in `slot_of_TK` adds nothing.
+[[nodiscard]] at::Tensor sumSlots(const at::Tensor& y_SD, const at::Tensor& slot_of_TK);
+
 /// The combiner of that name ("weighted_sum").
 [[nodiscard]] std::unique_ptr<Combiner> makeCombiner(std::string_view kind);
 

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/feed_forward.h"
 
-#include "engine/model/grouped_experts.h"
-
 namespace es::engine {
 
-DenseFeedForward::DenseFeedForward(std::int64_t width, std::int64_t hidden, double scale) : scale_(scale) {
+DenseFeedForward::DenseFeedForward(const DenseOptions& options) : activation_(options.activation), scale_(options.scale) {
+    const std::int64_t width = options.width, hidden = options.hidden;
+    const bool gated = activation_ == Activation::kSwiglu, biases = options.biases && !gated;
     norm_ = register_module("norm", std::make_shared<LayerNorm>(width));
     auto ffn = register_module("ffn", std::make_shared<torch::nn::Module>());
     w1_HD_ = ffn->register_parameter("w1", at::zeros({hidden, width}));
-    b1_H_ = ffn->register_parameter("b1", at::zeros({hidden}));
+    if (biases) b1_H_ = ffn->register_parameter("b1", at::zeros({hidden}));
     w2_DH_ = ffn->register_parameter("w2", at::zeros({width, hidden}));
-    b2_D_ = ffn->register_parameter("b2", at::zeros({width}));
+    if (biases) b2_D_ = ffn->register_parameter("b2", at::zeros({width}));
+    if (gated) w3_HD_ = ffn->register_parameter("w3", at::zeros({hidden, width}));
 }
 
 at::Tensor DenseFeedForward::forward(const BranchTokens& tokens, ForwardContext& /*context*/) const {
-    const at::Tensor y_TD = groupedFfn(norm_->forward(tokens.x_TD), w1_HD_.unsqueeze(0), b1_H_.unsqueeze(0), w2_DH_.unsqueeze(0),
-                                       b2_D_.unsqueeze(0), {0, tokens.x_TD.size(0)});
+    const auto asOneExpert = [](const at::Tensor& tensor) { return tensor.defined() ? tensor.unsqueeze(0) : tensor; };
+    const ExpertWeights weights{asOneExpert(w1_HD_), asOneExpert(b1_H_), asOneExpert(w2_DH_), asOneExpert(b2_D_), asOneExpert(w3_HD_)};
+    const at::Tensor y_TD = groupedFfn(norm_->forward(tokens.x_TD), weights, activation_, {0, tokens.x_TD.size(0)});
     return scale_ == 1.0 ? y_TD : y_TD * scale_;
 }
 
@@ -26,7 +28,7 @@ SparseFeedForward::SparseFeedForward(std::int64_t width, const MoeOptions& optio
 }
 
 at::Tensor SparseFeedForward::forward(const BranchTokens& tokens, ForwardContext& context) const {
-    return moe_->forward({norm_->forward(tokens.x_TD), tokens.blocks, tokens.rows_T}, context);
+    return moe_->forward({norm_->forward(tokens.x_TD), tokens.blocks, tokens.rows_T, tokens.names}, context);
 }
 
 }  // namespace es::engine

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "engine/model/forward_context.h"
+#include "engine/model/grouped_experts.h"
 #include "engine/model/linear.h"
 #include "engine/model/moe_layer.h"
 
@@ -20,15 +21,23 @@ public:
     [[nodiscard]] virtual at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const = 0;
 };
 
-/// w2 · gelu(w1 · x + b1) + b2, times a frozen factor (1 for a plain dense model): the scaled dense twin of a sparse one.
+struct DenseOptions {
+    std::int64_t width = 0, hidden = 0;
+    Activation activation = Activation::kGelu;
+    bool biases = true;  ///< of GELU; SwiGLU has none
+    double scale = 1.0;  ///< frozen factor on the output: the scaled dense twin of a sparse model; 1 for a plain dense one
+};
+
+/// The network of one expert (groupedFfn), times a frozen factor.
 class DenseFeedForward : public FeedForward {
 public:
-    DenseFeedForward(std::int64_t width, std::int64_t hidden, double scale = 1.0);
+    explicit DenseFeedForward(const DenseOptions& options);
     [[nodiscard]] at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const override;
 
 private:
     std::shared_ptr<LayerNorm> norm_;
-    at::Tensor w1_HD_, b1_H_, w2_DH_, b2_D_;
+    at::Tensor w1_HD_, b1_H_, w2_DH_, b2_D_, w3_HD_;  ///< undefined: the activation has none
+    Activation activation_;
     double scale_;
 };
 

@@ -6,29 +6,51 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
+
+#include "engine/kernels/grouped_ffn.h"
 
 namespace es::engine {
 
-/// Feed-forward networks w2 · gelu(w1 · x + b1) + b2 (exact GELU) of many experts over sorted rows, with gradient. `offsets` has E + 1
-/// entries and spans all rows of x; experts may have none. On the CPU in fp32 and fp64 one fused pass over (expert, block of rows);
-/// otherwise a loop over the experts.
-[[nodiscard]] at::Tensor groupedFfn(const at::Tensor& x_SD, const at::Tensor& w1_EHD, const at::Tensor& b1_EH, const at::Tensor& w2_EDH,
-                                    const at::Tensor& b2_ED, const std::vector<std::int64_t>& offsets);
+using kernels::Activation;
+
+/// The activation of that name ("gelu", "swiglu"); throws c10::Error for an unknown one, which the configuration's check excludes.
+[[nodiscard]] Activation activationNamed(std::string_view name);
+
+/// GELU: w1, w2 and biases that may be undefined, no w3. SwiGLU: w1, w2, w3 and no biases.
+struct ExpertWeights {
+    at::Tensor w1_EHD, b1_EH, w2_EDH, b2_ED, w3_EHD;
+};
+
+/// Feed-forward networks of many experts over sorted rows, with gradient: w2 · gelu(w1 · x + b1) + b2 (exact GELU), or
+/// w2 · (silu(w1 · x) * (w3 · x)) (SwiGLU, arXiv:2002.05202; Mixtral's and Qwen's experts). `offsets` has E + 1 entries and spans all rows
+/// of x; experts may have none. On the CPU in fp32 and fp64 one fused pass over (expert, block of rows); otherwise a loop over the experts.
+/// Weights that do not fit the activation get a c10::Error.
+[[nodiscard]] at::Tensor groupedFfn(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation,
+                                    const std::vector<std::int64_t>& offsets);
 
 /// The same from ATen operations, a loop over the experts: any device and precision, and what the fused pass is checked against.
-[[nodiscard]] at::Tensor groupedFfnReference(const at::Tensor& x_SD, const at::Tensor& w1_EHD, const at::Tensor& b1_EH, const at::Tensor& w2_EDH,
-                                             const at::Tensor& b2_ED, const std::vector<std::int64_t>& offsets);
+[[nodiscard]] at::Tensor groupedFfnReference(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation,
+                                             const std::vector<std::int64_t>& offsets);
 
+struct ExpertOptions {
+    std::int64_t experts = 1, width = 0, hidden = 0;
+    Activation activation = Activation::kGelu;
+    bool biases = true;  ///< of GELU; SwiGLU has none
+};
+
+/// Parameters w1, b1, w2, b2 and w3, as far as the activation has them.
 class GroupedExperts : public torch::nn::Module {
 public:
-    GroupedExperts(std::int64_t experts, std::int64_t width, std::int64_t hidden);
+    explicit GroupedExperts(const ExpertOptions& options);
     [[nodiscard]] at::Tensor forward(const at::Tensor& x_SD, const std::vector<std::int64_t>& offsets) const;
-    /// Parameters of one expert.
-    [[nodiscard]] std::int64_t parametersOfOne() const;
+    [[nodiscard]] const ExpertWeights& weights() const { return weights_; }
+    [[nodiscard]] Activation activation() const { return activation_; }
 
 private:
-    at::Tensor w1_EHD_, b1_EH_, w2_EDH_, b2_ED_;
+    ExpertWeights weights_;
+    Activation activation_;
 };
 
 }  // namespace es::engine

@@ -5,10 +5,31 @@
 
 namespace es::engine {
 
+at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& weights_TK, const DispatchPlan& plan, const ExpertWeights& experts,
+                            Activation activation, const Combiner& combiner) {
+    return combiner.combine(groupedFfn(gatherSlots(x_TD, plan), experts, activation, plan.offsets), weights_TK, plan);
+}
+
+at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& indices_TK, const at::Tensor& weights_TK, const at::Tensor& kept_TK,
+                            const ExpertWeights& experts, Activation activation) {
+    TORCH_CHECK(experts.w1_EHD.defined(), "a mixture needs experts");
+    return mixtureOfExperts(x_TD, weights_TK, planSlots(indices_TK, kept_TK, experts.w1_EHD.size(0)), experts, activation, WeightedSumCombiner());
+}
+
 MoeLayer::MoeLayer(std::int64_t width, const MoeOptions& options, const RouterPlace& place)
     : place_(place), dispatcher_(makeDispatcher(options.dispatch)), combiner_(makeCombiner(options.combine)) {
     router_ = register_module("router", makeRouter(options.router, {width, options.experts, options.k, options.renormalize}));
-    experts_ = register_module("experts", std::make_shared<GroupedExperts>(options.experts, width, options.expert_width));
+    const ExpertOptions routed{options.experts, width, options.expert_width, options.activation, options.biases};
+    experts_ = register_module("experts", std::make_shared<GroupedExperts>(routed));
+    if (options.shared_experts == 0) return;
+    const ExpertOptions shared{1, width, options.shared_experts * options.expert_width, options.activation, options.biases};
+    shared_ = register_module("shared", std::make_shared<GroupedExperts>(shared));
+    if (options.shared_gate) shared_gate_1D_ = register_parameter("shared_gate", at::zeros({1, width}));
+}
+
+at::Tensor MoeLayer::sharedOutput(const at::Tensor& x_TD) const {
+    const at::Tensor y_TD = shared_->forward(x_TD, {0, x_TD.size(0)});
+    return shared_gate_1D_.defined() ? y_TD * at::linear(x_TD, shared_gate_1D_).sigmoid() : y_TD;
 }
 
 at::Tensor MoeLayer::forward(const BranchTokens& tokens, ForwardContext& context) const {
@@ -16,12 +37,12 @@ at::Tensor MoeLayer::forward(const BranchTokens& tokens, ForwardContext& context
     const ForwardOptions& options = context.options;
     const auto replaced = options.router_weight_override.find(place_.id.value);
     const RouterOutput routing = router_->forward(tokens.x_TD, replaced == options.router_weight_override.end() ? at::Tensor() : replaced->second);
-    const DispatchPlan plan = dispatcher_->plan(routing.indices_TK, routing.probs_TE, router_->options().experts);
-    const at::Tensor y_SD = experts_->forward(gatherSlots(tokens.x_TD, plan), plan.offsets);
+    const DispatchPlan plan = dispatcher_->plan(routing.indices_TK, routing.probs_TE, router_->options().experts, options.training);
+    const at::Tensor y_TD = mixtureOfExperts(tokens.x_TD, routing.weights_TK, plan, experts_->weights(), experts_->activation(), *combiner_);
     context.router_losses.push_back(
         {place_.id, balanceLoss(routing.probs_TE, plan.counts_E, router_->options().k), zLoss(routing.logits_TE)});
     if (options.observer && options.observer->wants(place_.layer, options.step)) tell(*options.observer, routing, plan, tokens);
-    return combiner_->combine(y_SD, routing.weights_TK, plan);
+    return shared_ ? y_TD + sharedOutput(tokens.x_TD) : y_TD;
 }
 
 void MoeLayer::tell(RoutingObserver& observer, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Router -> dispatcher -> experts -> combine, each a part chosen by name. T tokens, D width.
+// Router -> dispatcher -> experts -> combine, each a part chosen by name. T tokens, K choices, E experts, D width.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,10 +17,25 @@
 
 namespace es::engine {
 
+/// y (T x D) = Σ_j w_tj · expert_{i_tj}(x_t) over the choices that have a slot in `plan`: the slots' rows through the experts and back.
+/// Gradient flows to x, the gates `weights_TK` (fp32 or fp64) and the experts' weights.
+[[nodiscard]] at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& weights_TK, const DispatchPlan& plan,
+                                          const ExpertWeights& experts, Activation activation, const Combiner& combiner);
+
+/// The same from the routing itself, on given weights: `indices_TK` int64 (-1: no choice), `kept_TK` bool or uint8 (undefined: all kept),
+/// weighted sum. What a MoeLayer computes, without a router and without shared experts. Gates are not renormalised after a drop.
+[[nodiscard]] at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& indices_TK, const at::Tensor& weights_TK,
+                                          const at::Tensor& kept_TK, const ExpertWeights& experts, Activation activation);
+
 struct MoeOptions {
     std::int64_t experts = 8, k = 1, expert_width = 256;
-    std::string router = "softmax_topk", dispatch = "dropless", combine = "weighted_sum";
+    std::string router = "softmax_topk", combine = "weighted_sum";
+    DispatchOptions dispatch = {};
     bool renormalize = false;
+    Activation activation = Activation::kGelu;
+    bool biases = true;               ///< of GELU experts
+    std::int64_t shared_experts = 0;  ///< experts that see every token, besides the routed ones; together one network that many times as wide
+    bool shared_gate = false;         ///< times sigmoid(g · x), as Qwen's; without, they are simply added (DeepSeekMoE, arXiv:2401.06066 eq. 9)
 };
 
 /// Where a router sits in the model.
@@ -39,11 +54,13 @@ public:
 
 private:
     void tell(RoutingObserver& observer, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const;
+    [[nodiscard]] at::Tensor sharedOutput(const at::Tensor& x_TD) const;
 
     RouterPlace place_;
     std::shared_ptr<Router> router_;
     std::unique_ptr<TokenDispatcher> dispatcher_;
-    std::shared_ptr<GroupedExperts> experts_;
+    std::shared_ptr<GroupedExperts> experts_, shared_;  ///< shared_ null: there are none
+    at::Tensor shared_gate_1D_;                         ///< undefined: no gate
     std::unique_ptr<Combiner> combiner_;
 };
 

@@ -22,7 +22,30 @@ bool contains(const std::vector<T>& list, const T& value) {
 }
 
 MoeOptions moeOptions(const config::MoeOptions& options) {
-    return {options.experts, options.k, options.expert_width, options.router, options.dispatch, "weighted_sum", options.renormalize};
+    MoeOptions made;
+    made.experts = options.experts;
+    made.k = options.k;
+    made.expert_width = options.expert_width;
+    made.router = options.router;
+    made.dispatch = {options.dispatch,
+                     {options.capacity_factor, options.capacity_factor_eval, capacityPolicyNamed(options.capacity_policy), options.group_size}};
+    made.renormalize = options.renormalize;
+    made.activation = activationNamed(options.activation);
+    made.biases = options.biases;
+    made.shared_experts = options.shared_experts;
+    made.shared_gate = options.shared_gate;
+    return made;
+}
+
+/// A dense network of the model's own width, as every layer without experts has.
+DenseOptions denseOptions(const config::ModelOptions& model) {
+    return {model.width, model.ffn_width, activationNamed(model.activation), model.ffn_biases};
+}
+
+/// The dense network of equal active compute that stands where experts would be: as wide as those that a token goes through, together.
+DenseOptions twinOptions(const config::RunConfig& config, double scale) {
+    return {config.model.width, (config.moe.k + config.moe.shared_experts) * config.moe.expert_width, activationNamed(config.moe.activation),
+            config.moe.biases, scale};
 }
 
 std::array<double, kObjectiveCount> objectiveWeights(const config::LossOptions& loss) {
@@ -64,9 +87,8 @@ double VlMoe::Impl::scaleOf(std::int64_t layer, const std::string& branch) const
 std::shared_ptr<FeedForward> VlMoe::Impl::makeBranch(std::int64_t layer, Branch branch) {
     const std::string name(toString(branch));
     const bool experts_here = contains(settings.model.moe_layers, layer) && contains(settings.model.moe_branches, name);
-    if (!experts_here) return std::make_shared<DenseFeedForward>(settings.model.width, settings.model.ffn_width);
-    if (settings.model.ffn != "moe")
-        return std::make_shared<DenseFeedForward>(settings.model.width, settings.moe.k * settings.moe.expert_width, scaleOf(layer, name));
+    if (!experts_here) return std::make_shared<DenseFeedForward>(denseOptions(settings.model));
+    if (settings.model.ffn != "moe") return std::make_shared<DenseFeedForward>(twinOptions(settings, scaleOf(layer, name)));
     const RouterPlace place{RouterId(static_cast<std::int32_t>(routers.size())), LayerIndex(static_cast<std::int32_t>(layer)), branch};
     store::RouterInfo info;
     info.id = place.id;
@@ -92,7 +114,7 @@ VlMoe::VlMoe(const config::RunConfig& config, const DataShape& shape, std::uint6
         Branches branches;
         branches.vision = impl_->makeBranch(layer, Branch::kVision);
         branches.text = impl_->makeBranch(layer, Branch::kText);
-        if (layer >= model.layers - model.vl_layers) branches.pair = std::make_shared<DenseFeedForward>(model.width, model.ffn_width);
+        if (layer >= model.layers - model.vl_layers) branches.pair = std::make_shared<DenseFeedForward>(denseOptions(model));
         auto block = std::make_shared<MultiwayBlock>(model.width, model.heads, model.attention, std::move(branches));
         impl_->blocks.push_back(layers->register_module(std::to_string(layer), std::move(block)));
     }
@@ -150,6 +172,7 @@ std::string VlMoe::gradientGroup(const std::string& name) {
     if (name.starts_with("head.")) return "head";
     if (name.find(".router.") != std::string::npos) return "router";
     if (name.find(".experts.") != std::string::npos) return "expert";
+    if (name.find(".moe.shared") != std::string::npos) return "shared";
     return name.find(".attention.") != std::string::npos ? "attention" : "ffn";
 }
 

@@ -74,7 +74,8 @@ public:
     /// The weight (E x D) of a router, for baselines: a fresh draw from its initial distribution.
     [[nodiscard]] at::Tensor drawRouterWeight(RouterId router, std::uint64_t seed, std::uint32_t draw) const;
     [[nodiscard]] ModelAccount account() const;
-    /// The group a parameter's gradient norm is logged under: "attention", "router", "expert", "ffn", "embedding", "head", "norm".
+    /// The group a parameter's gradient norm is logged under: "attention", "router", "expert", "shared" (experts
+    /// and their gate), "ffn", "embedding", "head", "norm".
     [[nodiscard]] static std::string gradientGroup(const std::string& parameter_name);
     /// Whether weight decay applies (matrices, not embeddings, biases or norms).
     [[nodiscard]] static bool decays(const std::string& parameter_name, const at::Tensor& parameter);

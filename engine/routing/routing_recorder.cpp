@@ -111,10 +111,11 @@ RouterStatistics summarise(const Outputs& outputs, const store::RouterInfo& rout
     RouterStatistics out;
     out.router = router.id;
     std::vector<double> counts(static_cast<std::size_t>(router.experts), 0);
-    double tokens = 0, entropy = 0;
+    double tokens = 0, entropy = 0, dropped = 0;
     for (const auto& record : load) {
         for (std::size_t e = 0; e < counts.size(); ++e) counts[e] += record.counts_E[e];
         tokens += static_cast<double>(record.tokens);
+        dropped += record.dropped;
         if (record.tokens > 0) entropy += record.entropy_nats * static_cast<double>(record.tokens);
     }
     double gates = 0;
@@ -123,6 +124,7 @@ RouterStatistics summarise(const Outputs& outputs, const store::RouterInfo& rout
     out.max_vio = *std::max_element(counts.begin(), counts.end()) * static_cast<double>(router.experts) / assignments - 1;
     out.entropy_nats = entropy / tokens;
     out.mean_gate = gates / assignments;
+    out.dropped_share = dropped / assignments;
     out.dead_experts = static_cast<double>(std::count(counts.begin(), counts.end(), 0.0));
     return out;
 }

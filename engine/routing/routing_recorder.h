@@ -26,6 +26,7 @@ struct RouterStatistics {
     double entropy_nats = 0;
     double mean_gate = 0;     ///< mean combine weight of the chosen experts
     double dead_experts = 0;  ///< experts that no token chose
+    double dropped_share = 0; ///< choices that found no slot, over all choices
 };
 
 /// One forward's routing, ready for the store.

@@ -46,7 +46,7 @@ std::vector<store::Scalar> scalarsOf(const DeviceNumbers::Values& values, const 
                                      const std::vector<store::RouterInfo>& routers, const std::vector<RouterStatistics>& statistics,
                                      const StepTiming& timing) {
     std::vector<store::Scalar> out;
-    out.reserve(24 + 6 * routers.size());
+    out.reserve(24 + 7 * routers.size());
     out.push_back({"train/loss", values.loss});
     for (std::size_t o = 0; o < kObjectiveCount; ++o)
         if (values.objective[o]) out.push_back({"train/loss/" + std::string(toString(static_cast<Objective>(o))), *values.objective[o]});
@@ -68,6 +68,7 @@ std::vector<store::Scalar> scalarsOf(const DeviceNumbers::Values& values, const 
         out.push_back({name + "entropy_nats", router.entropy_nats});
         out.push_back({name + "mean_gate", router.mean_gate});
         out.push_back({name + "dead_experts", router.dead_experts});
+        out.push_back({name + "dropped_share", router.dropped_share});
     }
     return out;
 }

@@ -50,7 +50,8 @@ struct StepTiming {
 
 /// The scalars of a step. Names are part of the format: train/loss, train/loss/<objective>, train/balance/<router>, train/z/<router>,
 /// grad_norm/all, grad_norm/<group>, learning_rate, time/step_ms, throughput/samples_per_s, throughput/tokens_per_s,
-/// memory/resident_mb, router/<router>/max_vio | entropy_nats | mean_gate | dead_experts.
+/// memory/resident_mb, router/<router>/max_vio | entropy_nats | mean_gate | dead_experts |
+/// dropped_share.
 [[nodiscard]] std::vector<store::Scalar> scalarsOf(const DeviceNumbers::Values& values, const std::vector<std::string>& groups,
                                                    const std::vector<store::RouterInfo>& routers, const std::vector<RouterStatistics>& statistics,
                                                    const StepTiming& timing);

@@ -82,45 +82,49 @@ struct Side {
 };
 
 /// Experts against one dense network of equal active FLOPs: the same rows, k = 1, spread evenly.
-void compareExperts(std::int64_t width, std::int64_t hidden, std::int64_t experts, std::int64_t rows_each, int turns) {
+void compareExperts(Activation activation, std::int64_t width, std::int64_t hidden, std::int64_t experts, std::int64_t rows_each, int turns) {
     const std::int64_t rows = experts * rows_each;
+    const bool gated = activation == Activation::kSwiglu;
+    const auto leaf = [](at::IntArrayRef sizes, double scale) { return at::randn(sizes).mul_(scale).set_requires_grad(true); };
     const auto weights = [&](std::int64_t count) {
-        std::vector<at::Tensor> made{at::randn({count, hidden, width}).mul_(0.05), at::zeros({count, hidden}),
-                                     at::randn({count, width, hidden}).mul_(0.05), at::zeros({count, width})};
-        for (at::Tensor& tensor : made) tensor.set_requires_grad(true);
+        ExpertWeights made;
+        made.w1_EHD = leaf({count, hidden, width}, 0.05);
+        made.w2_EDH = leaf({count, width, hidden}, 0.05);
+        if (gated) made.w3_EHD = leaf({count, hidden, width}, 0.05);
+        else made.b1_EH = leaf({count, hidden}, 0), made.b2_ED = leaf({count, width}, 0);
         return made;
     };
-    const std::vector<at::Tensor> sparse = weights(experts), dense = weights(1);
+    const ExpertWeights sparse = weights(experts), dense = weights(1);
     std::vector<std::int64_t> offsets;
     for (std::int64_t e = 0; e <= experts; ++e) offsets.push_back(e * rows_each);
-    const at::Tensor x = at::randn({rows, width}).set_requires_grad(true), seed = at::randn({rows, width});
-    const auto run = [&](const std::vector<at::Tensor>& w, const std::vector<std::int64_t>& spans) {
+    const at::Tensor x = leaf({rows, width}, 1), seed = at::randn({rows, width});
+    const auto timed = [&](const ExpertWeights& w, const auto& forward) {
         const auto start = nowMs();
-        groupedFfn(x, w[0], w[1], w[2], w[3], spans).backward(seed);
+        forward().backward(seed);
         const double time = millisecondsSince(start);
-        for (const at::Tensor& tensor : w) tensor.mutable_grad().reset();
+        for (const at::Tensor& tensor : {w.w1_EHD, w.b1_EH, w.w2_EDH, w.b2_ED, w.w3_EHD})
+            if (tensor.defined()) tensor.mutable_grad().reset();
         x.mutable_grad().reset();
         return time;
     };
-    const auto runLinear = [&] {
-        const auto start = nowMs();
-        at::linear(at::gelu(at::linear(x, dense[0][0], dense[1][0])), dense[2][0], dense[3][0]).backward(seed);
-        const double time = millisecondsSince(start);
-        for (const at::Tensor& tensor : dense) tensor.mutable_grad().reset();
-        x.mutable_grad().reset();
-        return time;
+    const auto linear = [&] {
+        if (gated) return at::linear(at::silu(at::linear(x, dense.w1_EHD[0])) * at::linear(x, dense.w3_EHD[0]), dense.w2_EDH[0]);
+        return at::linear(at::gelu(at::linear(x, dense.w1_EHD[0], dense.b1_EH[0])), dense.w2_EDH[0], dense.b2_ED[0]);
     };
     std::vector<double> a, b, c, over_dense, over_linear;
     for (int turn = 0; turn < turns + 3; ++turn) {
-        const double sparse_ms = run(sparse, offsets), dense_ms = run(dense, {0, rows}), linear_ms = runLinear();
+        const double sparse_ms = timed(sparse, [&] { return groupedFfn(x, sparse, activation, offsets); });
+        const double dense_ms = timed(dense, [&] { return groupedFfn(x, dense, activation, {0, rows}); });
+        const double linear_ms = timed(dense, linear);
         if (turn < 3) continue;
         a.push_back(sparse_ms), b.push_back(dense_ms), c.push_back(linear_ms);
         over_dense.push_back(dense_ms / sparse_ms), over_linear.push_back(linear_ms / sparse_ms);
     }
-    const double flops = 12.0 * static_cast<double>(rows * width * hidden);
-    std::printf("experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %s, linear/experts %s, %.0f GFLOP/s\n",
-                static_cast<long long>(experts), static_cast<long long>(rows_each), static_cast<long long>(width), static_cast<long long>(hidden),
-                median(a), median(b), median(c), spread(over_dense, "%.2f").c_str(), spread(over_linear, "%.2f").c_str(), flops / median(a) / 1e6);
+    const double flops = (gated ? 18.0 : 12.0) * static_cast<double>(rows * width * hidden);
+    std::printf("%s experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %s, linear/experts %s, %.0f GFLOP/s\n",
+                gated ? "swiglu" : "gelu", static_cast<long long>(experts), static_cast<long long>(rows_each), static_cast<long long>(width),
+                static_cast<long long>(hidden), median(a), median(b), median(c), spread(over_dense, "%.2f").c_str(), spread(over_linear, "%.2f").c_str(),
+                flops / median(a) / 1e6);
 }
 
 }  // namespace
@@ -156,8 +160,10 @@ int main(int argc, char** argv) {
     std::vector<double> ratios;
     for (std::size_t i = 0; i < sparse.step_ms.size(); ++i) ratios.push_back(sparse.step_ms[i] / dense.step_ms[i]);
     std::printf("sparse / dense step time: %s\n", spread(ratios, "%.3f").c_str());
-    compareExperts(128, 256, 8, 144, steps);
-    compareExperts(192, 768, 8, 256, steps);
-    compareExperts(384, 1536, 8, 256, steps / 3 + 1);
+    for (const Activation activation : {Activation::kGelu, Activation::kSwiglu}) {
+        compareExperts(activation, 128, 256, 8, 144, steps);
+        compareExperts(activation, 192, 768, 8, 256, steps);
+        compareExperts(activation, 384, 1536, 8, 256, steps / 3 + 1);
+    }
     return 0;
 }

@@ -62,6 +62,10 @@ INSTANTIATE_TEST_SUITE_P(All, ConfigIoBad,
                                            BadCase{"[model]\nffn = \"scaled_dense\"", "ffn_scales"}, BadCase{"[model\n", "bad.toml:1"},
                                            BadCase{"schema_version = 99", "newer"}, BadCase{"train = 3", "must be a section"},
                                            BadCase{"[run]\nname = \"a/b\"", "folder"},
+                                           BadCase{"[moe]\nactivation = \"relu\"", "one of gelu, swiglu"}, BadCase{"[model]\nactivation = \"tanh\"", "one of gelu, swiglu"},
+                                           BadCase{"[moe]\nshared_gate = true", "moe.shared_experts is 0"}, BadCase{"[moe]\ndispatch = \"lossy\"", "one of dropless, capacity"},
+                                           BadCase{"[moe]\ncapacity_factor_eval = 0", "capacity_factor_eval must be 0.01 to"},
+                                           BadCase{"[moe]\ncapacity_policy = \"random\"", "one of position, batch_priority"}, BadCase{"[moe]\ngroup_size = -1", "group_size"},
                                            BadCase{"[train]\nbatch_images = 0\nbatch_texts = 0\nbatch_pairs = 0", "nothing to learn"}));
 
 TEST(ConfigIo, OverridesReadNumbersListsAndBareWords) {

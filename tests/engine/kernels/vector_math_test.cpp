@@ -38,6 +38,47 @@ TEST(BiasGelu, KeepsExtremesAndNaN) {
     EXPECT_NEAR(slope[3], 0.5, 1e-6);
 }
 
+TEST(BiasGelu, WithoutBiasIsBiasZero) {
+    std::vector<float> a{-3, -0.5f, 0, 0.25f, 7}, b = a, slope_a(5), slope_b(5), zero(5, 0);
+    biasGelu(a.data(), nullptr, slope_a.data(), 1, 5);
+    biasGelu(b.data(), zero.data(), slope_b.data(), 1, 5);
+    EXPECT_EQ(a, b);
+    EXPECT_EQ(slope_a, slope_b);
+    std::vector<double> c{-3, 2}, d = c, zeros(2, 0);
+    biasGelu(c.data(), nullptr, nullptr, 1, 2);
+    biasGelu(d.data(), zeros.data(), nullptr, 1, 2);
+    EXPECT_EQ(c, d);
+}
+
+TEST(Swiglu, AgreesWithDoubleEverywhere) {
+    std::vector<float> u, v;
+    for (int i = 0; i <= 4002; ++i) u.push_back(static_cast<float>(-120 + 0.06 * i)), v.push_back(static_cast<float>(std::sin(i)));
+    std::vector<float> a = u, gate = v, slope(u.size());
+    swiglu(a.data(), gate.data(), slope.data(), static_cast<std::int64_t>(u.size()));
+    for (std::size_t i = 0; i < u.size(); ++i) {
+        const double x = u[i], sigma = 1 / (1 + std::exp(-x)), silu = x * sigma;
+        EXPECT_NEAR(a[i], silu * v[i], 4e-7 * (1 + std::fabs(silu))) << x;
+        EXPECT_NEAR(gate[i], silu, 4e-7 * (1 + std::fabs(silu))) << x;
+        EXPECT_NEAR(slope[i], sigma * (1 + x * (1 - sigma)) * v[i], 1e-6) << x;
+    }
+    std::vector<float> b = u, untouched = v;
+    swiglu(b.data(), untouched.data(), nullptr, static_cast<std::int64_t>(u.size()));
+    EXPECT_EQ(a, b);
+    EXPECT_EQ(untouched, v);
+}
+
+TEST(Swiglu, KeepsExtremesAndNaN) {
+    std::vector<float> u{1e4f, -1e4f, std::numeric_limits<float>::quiet_NaN(), 0}, v{2, 2, 2, 3}, slope(4);
+    swiglu(u.data(), v.data(), slope.data(), 4);
+    EXPECT_EQ(u[0], 2e4f);
+    EXPECT_EQ(u[1], 0);
+    EXPECT_TRUE(std::isnan(u[2]));
+    EXPECT_EQ(u[3], 0);
+    EXPECT_EQ(slope[0], 2);
+    EXPECT_EQ(slope[1], 0);
+    EXPECT_FLOAT_EQ(slope[3], 1.5f);
+}
+
 TEST(SoftmaxRows, AgreesWithDoubleAlsoForLargeScores) {
     const std::int64_t rows = 3, columns = 37;
     std::vector<float> s(rows * columns);

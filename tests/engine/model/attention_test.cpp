@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "tests/engine/model/tiny_model.h"
@@ -18,9 +20,9 @@ const std::vector<SequenceRows> kSequences{{0, 9, 18, 4}, {9, 9, 22, 1}, {0, 0, 
 
 template <class Function>
 std::pair<at::Tensor, at::Tensor> outputAndGradient(const Function& function, const at::Tensor& qkv, std::int64_t heads, const at::Tensor& seed,
-                                                    const std::vector<SequenceRows>& sequences = kSequences) {
+                                                    const std::vector<SequenceRows>& sequences = kSequences, const at::Tensor& attended = {}) {
     const at::Tensor leaf = qkv.detach().clone().set_requires_grad(true);
-    const at::Tensor out = function(leaf, sequences, heads);
+    const at::Tensor out = function(leaf, sequences, heads, attended);
     out.backward(seed);
     return {out.detach(), leaf.grad()};
 }
@@ -36,6 +38,66 @@ TEST(PackedAttention, EqualsPaddedScaledDotProductAttention) {
             EXPECT_LE((gradient - expected_gradient).abs().max().item<double>(), tolerance * 100 * scale) << type;
         }
     }
+}
+
+TEST(PackedAttention, RowsThatNobodyAttendsToStillAsk) {
+    at::manual_seed(15);
+    at::Tensor attended = at::ones({30}, at::kBool);
+    for (const std::int64_t row : {0, 3, 4, 19, 23, 25, 29}) attended[row].fill_(false);  // row 0 is what padding reads in the reference
+    for (const auto& [type, tolerance] : {std::pair{at::kFloat, 2e-6}, std::pair{at::kDouble, 1e-12}}) {
+        const at::Tensor qkv = at::randn({30, 3 * 24}, type), seed = at::randn({30, 24}, type);
+        const auto [out, gradient] = outputAndGradient(packedAttention, qkv, 3, seed, kSequences, attended);
+        const auto [expected, expected_gradient] = outputAndGradient(packedAttentionReference, qkv, 3, seed, kSequences, attended);
+        EXPECT_LE((out - expected).abs().max().item<double>(), tolerance * 20) << type;
+        EXPECT_LE((gradient - expected_gradient).abs().max().item<double>(), tolerance * 100) << type;
+        // Keys and values of a hidden row change nothing and get no gradient; its query has an output of its own.
+        EXPECT_EQ(gradient[3].narrow(0, 24, 48).abs().max().item<double>(), 0);
+        EXPECT_GT(gradient[3].narrow(0, 0, 24).abs().max().item<double>(), 0);
+        at::Tensor other = qkv.clone();
+        other[3].narrow(0, 24, 48).fill_(50);
+        EXPECT_TRUE(at::equal(packedAttention(other, kSequences, 3, attended), out));
+        const at::Tensor all = at::ones({30}, at::kBool);
+        EXPECT_TRUE(at::equal(packedAttention(qkv, kSequences, 3, all), packedAttention(qkv, kSequences, 3)));
+    }
+}
+
+at::Tensor perSample(const at::Tensor& x_TD, const at::Tensor& mask_T, const AttentionWeights& w, std::int64_t heads) {
+    const auto split = [&](const at::Tensor& weight, const at::Tensor& bias) {
+        return at::linear(x_TD, weight, bias).view({x_TD.size(0), heads, -1}).transpose(0, 1);
+    };
+    const at::Tensor q = split(w.wq_DD, w.bq_D), k = split(w.wk_DD, w.bk_D), v = split(w.wv_DD, w.bv_D);
+    const at::Tensor scores = q.matmul(k.transpose(1, 2)) / std::sqrt(static_cast<double>(q.size(2)));
+    const at::Tensor p = scores.masked_fill(mask_T.logical_not(), -std::numeric_limits<double>::infinity()).softmax(2);
+    return at::linear(p.matmul(v).transpose(0, 1).reshape(x_TD.sizes()), w.wo_DD, w.bo_D);
+}
+
+TEST(MaskedSelfAttention, EqualsAttentionOfEachSample) {
+    at::manual_seed(16);
+    const auto random = [](at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble).set_requires_grad(true); };
+    AttentionWeights weights{random({6, 6}), random({6, 6}), random({6, 6}), random({6, 6}), random({6}), random({6}), random({6}), random({6})};
+    const at::Tensor x = random({3, 5, 6}), seed = at::randn({3, 5, 6}, at::kDouble);
+    const at::Tensor mask = at::tensor({1, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 0}, at::kByte).view({3, 5});
+    const std::vector<at::Tensor> inputs{x, weights.wq_DD, weights.wk_DD, weights.wv_DD, weights.wo_DD, weights.bq_D, weights.bk_D, weights.bv_D, weights.bo_D};
+    const auto gradients = [&](const at::Tensor& y) {
+        for (const at::Tensor& input : inputs) input.mutable_grad().reset();
+        y.backward(seed);
+        std::vector<at::Tensor> made;
+        for (const at::Tensor& input : inputs) made.push_back(input.grad().clone());
+        return made;
+    };
+    const at::Tensor y = maskedSelfAttention(x, mask, weights, 3);
+    std::vector<at::Tensor> samples;
+    for (std::int64_t b = 0; b < 3; ++b) samples.push_back(perSample(x[b], mask[b], weights, 3));
+    const at::Tensor expected = at::stack(samples);
+    EXPECT_LE((y - expected).abs().max().item<double>(), 1e-12);
+    const auto got = gradients(y), wanted = gradients(expected);
+    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_LE((got[i] - wanted[i]).abs().max().item<double>(), 1e-11) << i;
+    weights.bq_D = weights.bo_D = at::Tensor();  // as if zero
+    const at::Tensor without = maskedSelfAttention(x, mask, weights, 3);
+    weights.bq_D = weights.bo_D = at::zeros({6}, at::kDouble);
+    EXPECT_TRUE(at::equal(without, maskedSelfAttention(x, mask, weights, 3)));
+    EXPECT_THROW((void)maskedSelfAttention(x, mask.narrow(1, 0, 4), weights, 3), c10::Error);
+    EXPECT_THROW((void)maskedSelfAttention(x, mask, weights, 4), c10::Error);
 }
 
 TEST(PackedAttention, SequencesDoNotSeeEachOther) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/model/selection.h"
 #include "tests/engine/model/gradient_check.h"
 #include "tests/engine/model/tiny_model.h"
 
@@ -164,26 +165,289 @@ TEST(MoeLayer, TellsTheObserverWhatItAskedFor) {
     EXPECT_EQ(event.blocks.size(), 1u);
 }
 
-TEST(Dispatch, SlotsAreSortedByExpertAndKeepTokenOrder) {
-    at::manual_seed(7);
-    const at::Tensor indices = at::randint(0, 7, {50, 3}, at::kLong);
-    const DispatchPlan plan = makeDispatcher("dropless")->plan(indices, {}, 8), reference = droplessPlanReference(indices, 8);
+/// Kept choices sit within their expert's slots, in token order; the others have none.
+void expectSound(const DispatchPlan& plan, const at::Tensor& indices_TK) {
+    std::vector<std::int64_t> taken(static_cast<std::size_t>(plan.offsets.back()), 0);
+    for (std::int64_t t = 0; t < indices_TK.size(0); ++t) {
+        for (std::int64_t j = 0; j < indices_TK.size(1); ++j) {
+            const std::int64_t slot = plan.slot_of_TK[t][j].item<std::int64_t>(), expert = indices_TK[t][j].item<std::int64_t>();
+            const bool kept = expert >= 0 && (!plan.kept_TK.defined() || plan.kept_TK[t][j].item<bool>());
+            ASSERT_EQ(slot >= 0, kept);
+            if (!kept) continue;
+            const auto e = static_cast<std::size_t>(expert);
+            EXPECT_TRUE(slot >= plan.offsets[e] && slot < plan.offsets[e + 1]);
+            EXPECT_EQ(plan.token_of_slot_S[slot].item<std::int64_t>(), t);
+            ++taken[static_cast<std::size_t>(slot)];
+            if (slot > plan.offsets[e]) {
+                EXPECT_LE(plan.token_of_slot_S[slot - 1].item<std::int64_t>(), t);
+            }
+        }
+    }
+    EXPECT_EQ(taken, std::vector<std::int64_t>(taken.size(), 1));
+}
+
+void expectEqualPlans(const DispatchPlan& plan, const DispatchPlan& reference) {
     EXPECT_EQ(plan.offsets, reference.offsets);
-    EXPECT_EQ(plan.offsets[8], 150);
-    EXPECT_EQ(plan.offsets[7], 150);  // expert 7 is idle
     EXPECT_TRUE(at::equal(plan.token_of_slot_S, reference.token_of_slot_S));
     EXPECT_TRUE(at::equal(plan.slot_of_TK, reference.slot_of_TK));
     EXPECT_TRUE(at::equal(plan.counts_E, reference.counts_E));
-    for (std::int64_t t = 0; t < 50; ++t) {
-        for (std::int64_t j = 0; j < 3; ++j) {
-            const std::int64_t slot = plan.slot_of_TK[t][j].item<std::int64_t>();
-            const auto expert = static_cast<std::size_t>(indices[t][j].item<std::int64_t>());
-            EXPECT_TRUE(slot >= plan.offsets[expert] && slot < plan.offsets[expert + 1]);
-            EXPECT_EQ(plan.token_of_slot_S[slot].item<std::int64_t>(), t);
+}
+
+TEST(Dispatch, SlotsAreSortedByExpertAndKeepTokenOrder) {
+    at::manual_seed(7);
+    const at::Tensor indices = at::randint(0, 7, {50, 3}, at::kLong);
+    const auto dropless = makeDispatcher({.kind = "dropless"});
+    const DispatchPlan plan = dropless->plan(indices, {}, 8, true);
+    EXPECT_EQ(plan.offsets[8], 150);
+    EXPECT_EQ(plan.offsets[7], 150);  // expert 7 is idle
+    EXPECT_FALSE(plan.kept_TK.defined());
+    expectSound(plan, indices);
+    expectEqualPlans(plan, planSlotsReference(indices, {}, 8));
+    EXPECT_THROW((void)dropless->plan(indices, {}, 5, true), c10::Error);
+    EXPECT_THROW((void)planSlotsReference(indices, {}, 5), c10::Error);
+    EXPECT_THROW((void)makeDispatcher({.kind = "lossy"}), c10::Error);
+}
+
+TEST(Dispatch, ChoicesThatAreDroppedOrMissingHaveNoSlot) {
+    at::manual_seed(8);
+    const at::Tensor indices = at::randint(-1, 6, {40, 3}, at::kLong), kept = at::rand({40, 3}).lt(0.6);
+    const DispatchPlan plan = planSlots(indices, kept, 6);
+    expectSound(plan, indices);
+    expectEqualPlans(plan, planSlotsReference(indices, kept, 6));
+    EXPECT_EQ(plan.offsets.back(), kept.logical_and(indices.ge(0)).sum().item<std::int64_t>());
+    EXPECT_TRUE(at::equal(plan.counts_E, at::bincount(indices.masked_select(indices.ge(0)), {}, 6)));  // dropped ones count too
+    const DispatchPlan none = planSlots(indices, at::zeros({40, 3}, at::kByte), 6);
+    EXPECT_EQ(none.offsets.back(), 0);
+    expectEqualPlans(none, planSlotsReference(indices, at::zeros({40, 3}, at::kByte), 6));
+}
+
+TEST(Dispatch, CapacityIsRoundedUpAndBounded) {
+    EXPECT_EQ(capacityOf(1.0, 1, 64, 8), 8);
+    EXPECT_EQ(capacityOf(1.25, 1, 64, 8), 10);
+    EXPECT_EQ(capacityOf(1.0, 2, 65, 8), 17);  // 16.25
+    EXPECT_EQ(capacityOf(1.1, 1, 100, 10), 11);  // 1.1 · 10 is a crumb above 11 in binary
+    EXPECT_EQ(capacityOf(0.01, 1, 10, 8), 1);
+    EXPECT_EQ(capacityOf(1000, 2, 10, 8), 10);
+}
+
+DispatchOptions capacity(double train, double eval, CapacityPolicy policy, std::int64_t group = 0) {
+    return {.kind = "capacity", .capacity = {train, eval, policy, group}};
+}
+
+TEST(Dispatch, CapacityKeepsByPolicyAndPhase) {
+    at::manual_seed(9);
+    const at::Tensor probs = at::rand({30, 4}, at::kDouble).softmax(1), indices = selectTopK(probs, 2);
+    for (const CapacityPolicy policy : {CapacityPolicy::kPosition, CapacityPolicy::kBatchPriority}) {
+        const auto dispatcher = makeDispatcher(capacity(0.5, 1.0, policy));
+        for (const bool training : {true, false}) {
+            const DispatchPlan plan = dispatcher->plan(indices, probs, 4, training);
+            const std::int64_t places = training ? 8 : 15;  // ceil(0.5 · 2 · 30 / 4) = 7.5 up
+            EXPECT_TRUE(at::equal(plan.kept_TK, keptWithinCapacity(indices, probs, 4, places, policy).to(at::kBool)));
+            EXPECT_EQ(plan.kept_TK.scalar_type(), at::kBool);
+            for (std::size_t e = 0; e < 4; ++e) {
+                const std::int64_t chosen = plan.counts_E[static_cast<std::int64_t>(e)].item<std::int64_t>();
+                EXPECT_EQ(plan.offsets[e + 1] - plan.offsets[e], std::min(chosen, places));
+            }
+            expectSound(plan, indices);
         }
     }
-    EXPECT_THROW((void)makeDispatcher("dropless")->plan(indices, {}, 5), c10::Error);
-    EXPECT_THROW((void)makeDispatcher("lossy"), c10::Error);
+}
+
+TEST(Dispatch, GroupsCompeteAmongThemselves) {
+    at::manual_seed(10);
+    const at::Tensor probs = at::rand({25, 3}).softmax(1), indices = selectTopK(probs, 1);
+    const DispatchPlan plan = makeDispatcher(capacity(0.8, 0.8, CapacityPolicy::kBatchPriority, 10))->plan(indices, probs, 3, true);
+    std::vector<at::Tensor> kept;
+    for (const auto& [begin, count] : {std::pair<std::int64_t, std::int64_t>{0, 10}, {10, 10}, {20, 5}}) {
+        const DispatchPlan alone =
+            makeDispatcher(capacity(0.8, 0.8, CapacityPolicy::kBatchPriority))->plan(indices.narrow(0, begin, count), probs.narrow(0, begin, count), 3, true);
+        kept.push_back(alone.kept_TK);
+    }
+    EXPECT_TRUE(at::equal(plan.kept_TK, at::cat(kept)));
+    // A group larger than the batch is one group.
+    const DispatchPlan large = makeDispatcher(capacity(0.8, 0.8, CapacityPolicy::kPosition, 99))->plan(indices, probs, 3, true);
+    EXPECT_TRUE(at::equal(large.kept_TK, makeDispatcher(capacity(0.8, 0.8, CapacityPolicy::kPosition))->plan(indices, probs, 3, true).kept_TK));
+}
+
+TEST(GatherSlots, GradientsOfDroppedChoicesAreZero) {
+    at::manual_seed(11);
+    const at::Tensor indices = at::tensor({0, 1, 1, 0, 1, -1}, at::kLong).view({3, 2}), kept = at::tensor({1, 0, 0, 0, 1, 1}, at::kByte).view({3, 2});
+    const DispatchPlan plan = planSlots(indices, kept, 2);
+    for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+        const at::Tensor x = at::randn({3, 4}, type).set_requires_grad(true);
+        const at::Tensor slots = gatherSlots(x, plan);
+        EXPECT_TRUE(at::equal(slots, at::stack({x[0], x[2]})));
+        slots.backward(at::ones({2, 4}, type));
+        EXPECT_TRUE(at::equal(x.grad(), at::tensor({1, 0, 1}).to(type).unsqueeze(1).expand({3, 4})));  // token 1 lost both choices
+    }
+}
+
+/// Random experts, routing and inputs in fp64, all leaves.
+struct Mixture {
+    explicit Mixture(Activation activation_in, std::int64_t tokens = 9, std::int64_t experts_in = 4, std::int64_t k = 2) : activation(activation_in) {
+        const auto random = [](at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble).set_requires_grad(true); };
+        x = random({tokens, kWidth});
+        weights = random({tokens, k});
+        experts.w1_EHD = random({experts_in, 5, kWidth});
+        experts.w2_EDH = random({experts_in, kWidth, 5});
+        if (activation == Activation::kSwiglu) experts.w3_EHD = random({experts_in, 5, kWidth});
+        else experts.b1_EH = random({experts_in, 5}), experts.b2_ED = random({experts_in, kWidth});
+        indices = selectTopK(at::randn({tokens, experts_in}), k);
+        kept = at::rand({tokens, k}).lt(0.6);
+        kept[1].fill_(false);
+    }
+    [[nodiscard]] std::vector<at::Tensor> leaves() const {
+        std::vector<at::Tensor> made{x, weights, experts.w1_EHD, experts.w2_EDH};
+        for (const at::Tensor& tensor : {experts.b1_EH, experts.b2_ED, experts.w3_EHD})
+            if (tensor.defined()) made.push_back(tensor);
+        return made;
+    }
+    /// Every expert on every token, then a sum with the gates of the kept choices.
+    [[nodiscard]] at::Tensor direct() const {
+        at::Tensor y = at::zeros_like(x);
+        for (std::int64_t t = 0; t < x.size(0); ++t) {
+            for (std::int64_t j = 0; j < indices.size(1); ++j) {
+                if (!kept[t][j].item<bool>()) continue;
+                const std::int64_t e = indices[t][j].item<std::int64_t>();
+                const auto of = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor[e] : at::Tensor(); };
+                const at::Tensor u = at::linear(x[t], experts.w1_EHD[e], of(experts.b1_EH));
+                const at::Tensor hidden = activation == Activation::kSwiglu ? at::silu(u) * at::linear(x[t], experts.w3_EHD[e]) : at::gelu(u);
+                y = y.index_add(0, at::full({1}, t, at::kLong), (weights[t][j] * at::linear(hidden, experts.w2_EDH[e], of(experts.b2_ED))).unsqueeze(0));
+            }
+        }
+        return y;
+    }
+    Activation activation;
+    at::Tensor x, weights, indices, kept;
+    ExpertWeights experts;
+};
+
+TEST(MixtureOfExperts, IsTheSumOverKeptChoicesWithItsGradients) {
+    at::manual_seed(12);
+    for (const Activation activation : {Activation::kGelu, Activation::kSwiglu}) {
+        const Mixture m(activation);
+        const at::Tensor seed = at::randn_like(m.x);
+        const auto gradients = [&](const at::Tensor& y) {
+            for (const at::Tensor& leaf : m.leaves()) leaf.mutable_grad().reset();
+            y.backward(seed);
+            std::vector<at::Tensor> made;
+            for (const at::Tensor& leaf : m.leaves()) made.push_back(leaf.grad().defined() ? leaf.grad().clone() : at::zeros_like(leaf));
+            return made;
+        };
+        const at::Tensor y = mixtureOfExperts(m.x, m.indices, m.weights, m.kept, m.experts, activation), expected = m.direct();
+        EXPECT_LE((y - expected).abs().max().item<double>(), 1e-12);
+        EXPECT_EQ(y[1].abs().max().item<double>(), 0);  // both choices of token 1 were dropped
+        const auto got = gradients(y), wanted = gradients(expected);
+        for (std::size_t i = 0; i < got.size(); ++i) EXPECT_LE((got[i] - wanted[i]).abs().max().item<double>(), 1e-11) << i;
+        EXPECT_EQ(got[0][1].abs().max().item<double>(), 0);
+        EXPECT_EQ(got[1].masked_select(m.kept.logical_not()).abs().max().item<double>(), 0);
+    }
+}
+
+TEST(MixtureOfExperts, ADroppedChoiceAddsNothing) {
+    at::manual_seed(13);
+    for (const Activation activation : {Activation::kGelu, Activation::kSwiglu}) {
+        const Mixture m(activation, 30);
+        const at::NoGradGuard no_grad;
+        const at::Tensor dropped = mixtureOfExperts(m.x, m.indices, m.weights, m.kept, m.experts, activation);
+        // The same with gate 0, with no choice at all, and whatever gate a dropped choice has.
+        EXPECT_LE((dropped - mixtureOfExperts(m.x, m.indices, m.weights * m.kept, {}, m.experts, activation)).abs().max().item<double>(), 1e-13);
+        EXPECT_TRUE(at::equal(dropped, mixtureOfExperts(m.x, m.indices.masked_fill(m.kept.logical_not(), -1), m.weights, {}, m.experts, activation)));
+        EXPECT_TRUE(at::equal(dropped, mixtureOfExperts(m.x, m.indices, m.weights.masked_fill(m.kept.logical_not(), 1e9), m.kept, m.experts, activation)));
+        const at::Tensor nothing = mixtureOfExperts(m.x, m.indices, m.weights, at::zeros_like(m.kept), m.experts, activation);
+        EXPECT_EQ(nothing.abs().max().item<double>(), 0);
+        EXPECT_TRUE(at::equal(mixtureOfExperts(m.x, m.indices, m.weights, at::ones_like(m.kept), m.experts, activation),
+                              mixtureOfExperts(m.x, m.indices, m.weights, {}, m.experts, activation)));
+    }
+}
+
+TEST(MoeLayer, CapacityDropsAreSeenAndRenormaliseNothing) {
+    at::manual_seed(14);
+    MoeOptions made = options(4, 2, true);
+    made.dispatch = capacity(0.5, 2.0, CapacityPolicy::kBatchPriority);
+    Fixture f(made, at::kDouble);
+    MoeOptions all = made;
+    all.dispatch = {};
+    Fixture whole(all, at::kDouble);
+    const at::NoGradGuard no_grad;
+    whole.x = f.x;
+    for (const auto& item : f.layer.named_parameters()) whole.parameter(item.key()).copy_(item.value());
+    Listener listener;
+    f.forward.observer = whole.forward.observer = &listener;
+    const at::Tensor y = f.run(f.x), undropped = whole.run(f.x);
+    ASSERT_EQ(listener.events.size(), 2u);
+    const RoutingEvent event = listener.events[0], other = listener.events[1];
+    ASSERT_TRUE(event.kept_TK.defined());
+    EXPECT_TRUE(at::equal(event.counts_E, other.counts_E));
+    EXPECT_TRUE(at::equal(event.weights_TK, other.weights_TK));
+    const std::int64_t places = capacityOf(0.5, 2, kTokens, 4);
+    EXPECT_EQ(event.kept_TK.sum().item<std::int64_t>(), event.counts_E.clamp_max(places).sum().item<std::int64_t>());
+    for (std::int64_t t = 0; t < kTokens; ++t) {
+        const std::int64_t kept = event.kept_TK[t].sum().item<std::int64_t>();
+        if (kept == 2) {
+            EXPECT_LE((y[t] - undropped[t]).abs().max().item<double>(), 1e-12);
+        }
+        if (kept == 0) {
+            EXPECT_EQ(y[t].abs().max().item<double>(), 0);
+        }
+    }
+    // The losses see the router's wish, not what became of it.
+    EXPECT_TRUE(at::equal(f.losses[0].balance, whole.losses[0].balance));
+    f.forward.training = false;  // twice an even share
+    (void)f.run(f.x);
+    EXPECT_EQ(listener.events[2].kept_TK.sum().item<std::int64_t>(), event.counts_E.clamp_max(capacityOf(2, 2, kTokens, 4)).sum().item<std::int64_t>());
+}
+
+TEST(MoeLayer, SharedExpertsAreAddedForEveryToken) {
+    for (const bool gated : {false, true}) {
+        for (const Activation activation : {Activation::kGelu, Activation::kSwiglu}) {
+            at::manual_seed(15);
+            MoeOptions made = options(4, 2);
+            made.activation = activation;
+            made.shared_experts = 2;
+            made.shared_gate = gated;
+            Fixture f(made, at::kDouble);
+            const at::NoGradGuard no_grad;
+            const at::Tensor y = f.run(f.x);
+            const auto part = [&](const std::string& name) { return f.parameter("shared." + name)[0]; };
+            EXPECT_EQ(part("w1").sizes(), (at::IntArrayRef{18, kWidth}));
+            at::Tensor shared;
+            if (activation == Activation::kSwiglu) {
+                shared = at::linear(at::silu(at::linear(f.x, part("w1"))) * at::linear(f.x, part("w3")), part("w2"));
+            } else {
+                shared = at::linear(at::gelu(at::linear(f.x, part("w1"), part("b1"))), part("w2"), part("b2"));
+            }
+            if (gated) shared = shared * at::linear(f.x, f.parameter("shared_gate")).sigmoid();
+            f.parameter("shared.w2").zero_();
+            if (activation == Activation::kGelu) f.parameter("shared.b2").zero_();
+            EXPECT_LE((y - shared - f.run(f.x)).abs().max().item<double>(), 1e-12);
+            EXPECT_GT(shared.abs().max().item<double>(), 0.1);
+        }
+    }
+}
+
+TEST(MoeLayer, GradientsOfEveryKindAgreeWithDifferences) {
+    for (const Activation activation : {Activation::kGelu, Activation::kSwiglu}) {
+        at::manual_seed(16);
+        MoeOptions made = options(4, 2, true);
+        made.activation = activation;
+        made.biases = false;
+        made.shared_experts = 1;
+        made.shared_gate = true;
+        made.dispatch = capacity(0.7, 1, CapacityPolicy::kPosition, 8);
+        Fixture f(made, at::kDouble);
+        const at::Tensor seed = at::randn_like(f.x);
+        (f.run(f.x) * seed).sum().backward();
+        const auto value = [&] {
+            const at::NoGradGuard no_grad;
+            return (f.run(f.x) * seed).sum().item<double>();
+        };
+        for (const auto& item : f.layer.named_parameters()) {
+            at::Tensor parameter = item.value().detach();
+            parameter.mutable_grad() = item.value().grad();
+            test::expectGradient(item.key(), parameter, value, 30);
+        }
+    }
 }
 
 }  // namespace

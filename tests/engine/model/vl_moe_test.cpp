@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "engine/model/account.h"
 #include "tests/engine/model/gradient_check.h"
 #include "tests/engine/model/tiny_model.h"
 
@@ -23,6 +24,23 @@ struct OneThread {
     int before = at::get_num_threads();
 };
 
+/// Every parameter at `places` places, in fp64.
+void expectModelGradients(const config::RunConfig& config, std::int64_t places) {
+    VlMoe model(config, tinyShape(), 5);
+    model.to(at::kDouble);
+    const Batch batch = randomBatch(config, tinyShape(), 1);
+    model.forward(batch, {}).loss.backward();
+    const auto loss = [&] {
+        const at::NoGradGuard no_grad;
+        return model.forward(batch, {}).loss.item<double>();
+    };
+    for (const auto& item : model.named_parameters()) {
+        at::Tensor parameter = item.value().detach();
+        parameter.mutable_grad() = item.value().grad();
+        test::expectGradient(item.key(), parameter, loss, places);
+    }
+}
+
 TEST(VlMoe, GradientsOfTheWholeModelAgreeWithDifferences) {
     const OneThread one_thread;
     for (const char* attention : {"shared", "decoupled"}) {
@@ -30,20 +48,46 @@ TEST(VlMoe, GradientsOfTheWholeModelAgreeWithDifferences) {
         config.model.attention = attention;
         config.loss.balance = 0.5;
         config.loss.z = 0.1;
-        VlMoe model(config, tinyShape(), 5);
-        model.to(at::kDouble);
-        const Batch batch = randomBatch(config, tinyShape(), 1);
-        model.forward(batch, {}).loss.backward();
-        const auto loss = [&] {
-            const at::NoGradGuard no_grad;
-            return model.forward(batch, {}).loss.item<double>();
-        };
-        for (const auto& item : model.named_parameters()) {
-            at::Tensor parameter = item.value().detach();
-            parameter.mutable_grad() = item.value().grad();
-            test::expectGradient(item.key(), parameter, loss, config.model.attention == "shared" ? 2 : 1);
-        }
+        expectModelGradients(config, config.model.attention == "shared" ? 2 : 1);
     }
+}
+
+/// Mixtral's and Qwen's kind of feed-forward everywhere, with what else a mixture can have.
+config::RunConfig gatedConfig() {
+    config::RunConfig config = tinyConfig();
+    config.model.activation = config.moe.activation = "swiglu";
+    config.moe.shared_experts = 1;
+    config.moe.shared_gate = true;
+    return config;
+}
+
+TEST(VlMoe, GradientsOfGatedAndCapacityModelsAgreeWithDifferences) {
+    const OneThread one_thread;
+    config::RunConfig config = gatedConfig();
+    config.moe.renormalize = true;
+    config.loss.balance = 0.5;
+    expectModelGradients(config, 1);
+    config = tinyConfig();
+    config.moe.biases = config.model.ffn_biases = false;
+    config.moe.dispatch = "capacity";
+    config.moe.capacity_factor = 0.6;
+    config.moe.capacity_policy = "batch_priority";
+    config.moe.group_size = 20;
+    expectModelGradients(config, 1);
+}
+
+TEST(VlMoe, CapacityOfEvaluationIsItsOwn) {
+    config::RunConfig config = tinyConfig();
+    config.moe.dispatch = "capacity";
+    config.moe.capacity_factor = 0.3;
+    config.moe.capacity_factor_eval = 100;
+    VlMoe tight(config, tinyShape(), 5);
+    config.moe.dispatch = "dropless";
+    VlMoe dropless(config, tinyShape(), 5);
+    const Batch batch = randomBatch(config, tinyShape(), 4);
+    const auto loss = [&](VlMoe& model, bool training) { return model.forward(batch, {.training = training}).loss.item<double>(); };
+    EXPECT_EQ(loss(tight, false), loss(dropless, false));
+    EXPECT_NE(loss(tight, true), loss(dropless, true));
 }
 
 TEST(VlMoe, WeightsDependOnSeedAndNameAlone) {
@@ -213,26 +257,78 @@ TEST(VlMoe, DemoSettingHasTheExpectedSize) {
     EXPECT_EQ(model.routers().size(), 4u);
 }
 
+std::int64_t countedParameters(const config::RunConfig& config) {
+    std::int64_t all = 0;
+    for (const at::Tensor& parameter : VlMoe(config, tinyShape(), 1).parameters()) all += parameter.numel();
+    return all;
+}
+
 TEST(VlMoe, AccountCountsWhatIsThere) {
     for (const char* ffn : {"moe", "dense"}) {
-        for (const char* attention : {"shared", "decoupled"}) {
-            config::RunConfig config = tinyConfig();
-            config.model.ffn = ffn;
-            config.model.attention = attention;
-            VlMoe model(config, tinyShape(), 1);
-            std::int64_t all = 0;
-            for (const at::Tensor& parameter : model.parameters()) all += parameter.numel();
-            EXPECT_EQ(model.account().parameters_total, all) << ffn << attention;
+        for (const char* activation : {"gelu", "swiglu"}) {
+            for (const bool biases : {true, false}) {
+                config::RunConfig config = tinyConfig();
+                config.model.ffn = ffn;
+                config.model.attention = biases ? "shared" : "decoupled";
+                config.model.activation = activation;
+                config.moe.activation = biases ? activation : "gelu";
+                config.model.ffn_biases = config.moe.biases = biases;
+                config.moe.shared_experts = biases ? 0 : 2;
+                config.moe.shared_gate = !biases;
+                EXPECT_EQ(accountFor(config, tinyShape()).parameters_total, countedParameters(config)) << ffn << activation << biases;
+            }
         }
     }
-    // Equal active compute but for the routers: the dense twin is k experts wide.
-    config::RunConfig sparse = tinyConfig(), dense = tinyConfig();
-    dense.model.ffn = "dense";
-    const ModelAccount a = VlMoe(sparse, tinyShape(), 1).account(), b = VlMoe(dense, tinyShape(), 1).account();
-    EXPECT_GT(a.flops_per_step_active, b.flops_per_step_active);
-    EXPECT_LT(a.flops_per_step_active, 1.05 * b.flops_per_step_active);
-    EXPECT_GT(a.flops_per_step_total, 1.2 * a.flops_per_step_active);
-    EXPECT_EQ(b.flops_per_step_total, b.flops_per_step_active);
+    // Equal active compute but for the routers and the shared experts' gates: the dense twin is as wide as what a token goes through.
+    for (config::RunConfig sparse : {tinyConfig(), gatedConfig()}) {
+        config::RunConfig dense = sparse;
+        dense.model.ffn = "dense";
+        const ModelAccount a = accountFor(sparse, tinyShape()), b = accountFor(dense, tinyShape());
+        EXPECT_GT(a.flops_per_step_active, b.flops_per_step_active);
+        EXPECT_LT(a.flops_per_step_active, 1.05 * b.flops_per_step_active);
+        EXPECT_GT(a.flops_per_step_total, 1.2 * a.flops_per_step_active);
+        EXPECT_EQ(b.flops_per_step_total, b.flops_per_step_active);
+    }
+}
+
+TEST(VlMoe, AccountOfSwigluSharedExpertsAndCapacity) {
+    const ModelAccount plain = accountFor(tinyConfig(), tinyShape());
+    // Tokens of the four routers: each branch of layers 0 and 1 sees all tokens of its modality, pairs included.
+    config::RunConfig config = tinyConfig();
+    const double images = 9.0 * static_cast<double>(config.train.batch_images + config.train.batch_pairs);
+    const double words = 6.0 * static_cast<double>(config.train.batch_texts + config.train.batch_pairs);
+    const double one = 3 * 2 * 2 * (images + words) * 16 * 12;  // both layers: forward and backward of one matrix of one expert for each token
+    config.moe.activation = "swiglu";
+    EXPECT_NEAR(accountFor(config, tinyShape()).flops_per_step_active - plain.flops_per_step_active, 2 * one, 1);
+    EXPECT_NEAR(accountFor(config, tinyShape()).flops_per_step_total - plain.flops_per_step_total, 4 * one, 1);
+    config = tinyConfig();
+    config.moe.shared_experts = 3;
+    EXPECT_NEAR(accountFor(config, tinyShape()).flops_per_step_active - plain.flops_per_step_active, 3 * 2 * one, 1);
+    EXPECT_EQ(accountFor(config, tinyShape()).parameters_active - plain.parameters_active, 4 * (2 * 36 * 16 + 36 + 16));
+    config = tinyConfig();
+    config.moe.dispatch = "capacity";
+    config.moe.capacity_factor = 0.25;
+    EXPECT_NEAR(plain.flops_per_step_active - accountFor(config, tinyShape()).flops_per_step_active, 0.75 * 2 * 2 * one, 1);
+}
+
+TEST(VlMoe, GatedModelsTrainAndNameTheirParameters) {
+    VlMoe model(gatedConfig(), tinyShape(), 5);
+    std::set<std::string> groups;
+    for (const auto& item : model.named_parameters()) {
+        groups.insert(VlMoe::gradientGroup(item.key()));
+        EXPECT_FALSE(item.key().find(".experts.b") != std::string::npos || item.key().find(".ffn.b") != std::string::npos) << item.key();
+        if (item.key().ends_with(".w3")) {
+            EXPECT_GT(item.value().abs().max().item<double>(), 0) << item.key();  // drawn, not left at zero
+        }
+    }
+    EXPECT_TRUE(groups.contains("shared"));
+    EXPECT_EQ(VlMoe::gradientGroup("layers.0.v.moe.shared_gate"), "shared");
+    EXPECT_EQ(VlMoe::gradientGroup("layers.0.v.moe.shared.w1"), "shared");
+    EXPECT_TRUE(model.named_parameters().contains("layers.0.v.moe.experts.w3"));
+    EXPECT_TRUE(model.named_parameters().contains("layers.2.vl.ffn.w3"));
+    const ModelOutput output = model.forward(randomBatch(gatedConfig(), tinyShape(), 2), {});
+    output.loss.backward();
+    for (const auto& item : model.named_parameters()) EXPECT_TRUE(item.value().grad().defined()) << item.key();
 }
 
 TEST(VlMoe, ScaledDenseMultipliesTheOutputOfItsLayers) {

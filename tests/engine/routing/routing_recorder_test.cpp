@@ -63,6 +63,7 @@ TEST(RoutingRecorder, LoadEqualsTheClosedForm) {
     EXPECT_NEAR(got.statistics.front().max_vio, 1, 1e-9);
     EXPECT_NEAR(got.statistics.front().mean_gate, 2.0 / 3, 1e-6);
     EXPECT_EQ(got.statistics.front().dead_experts, 1);
+    EXPECT_EQ(got.statistics.front().dropped_share, 0);
     EXPECT_TRUE(got.tables.empty());
 }
 
@@ -83,6 +84,56 @@ TEST(RoutingRecorder, TablesNameEveryToken) {
     EXPECT_EQ(table.objective_T, std::vector<Objective>(5, Objective::kText));
     EXPECT_EQ(table.probs_TE.size(), 10u);
     EXPECT_NEAR(table.boundary_margin_T[0], 1.0 / 3, 1e-6);
+}
+
+TEST(RoutingRecorder, DroppedChoicesAreCountedAndKeptInTheTable) {
+    Planted planted;
+    planted.event.kept_TK = at::tensor({1, 0, 1, 1, 0}, at::kByte).to(at::kBool).view({5, 1});
+    RoutingRecorder recorder({router()}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    EXPECT_EQ(got.load.front().dropped, 2u);
+    EXPECT_EQ(got.load.front().counts_E, (std::vector<std::uint32_t>{5, 0}));  // counts are of choices, dropped ones too
+    EXPECT_NEAR(got.statistics.front().dropped_share, 0.4, 1e-12);
+    EXPECT_EQ(got.tables.front().kept, (std::vector<std::uint8_t>{1, 0, 1, 1, 0}));
+}
+
+TEST(RoutingRecorder, TokensWithFewerChoicesAreRagged) {
+    Planted planted;
+    planted.event.indices_TK = at::tensor({0, 1, 0, -1, 1, 0, 0, -1, 0, -1}, at::kLong).view({5, 2});
+    planted.event.weights_TK = at::tensor({0.75f, 0.25f, 0.75f, 0.0f, 0.5f, 0.5f, 0.75f, 0.0f, 0.75f, 0.0f}).view({5, 2});
+    store::RouterInfo info = router();
+    info.k = 2;
+    info.layout = store::RoutingLayout::kRagged;
+    RoutingRecorder recorder({info}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    EXPECT_EQ(got.load.front().counts_E, (std::vector<std::uint32_t>{5, 2}));
+    EXPECT_NEAR(got.statistics.front().max_vio, 5.0 * 2 / 7 - 1, 1e-9);
+    EXPECT_NEAR(got.statistics.front().mean_gate, (4 * 0.75 + 0.25 + 2 * 0.5) / 7, 1e-6);
+    const auto& table = got.tables.front();
+    EXPECT_EQ(table.offsets, (std::vector<std::int64_t>{0, 2, 3, 5, 6, 7}));
+    EXPECT_EQ(table.expert_ids, (std::vector<std::uint16_t>{0, 1, 0, 1, 0, 0, 0}));
+    EXPECT_EQ(table.gates, (std::vector<float>{0.75f, 0.25f, 0.75f, 0.5f, 0.5f, 0.75f, 0.75f}));
+    EXPECT_NEAR(table.boundary_margin_T[0], 1.0 / 3, 1e-6);  // both are chosen: the next is 0
+    EXPECT_NEAR(table.boundary_margin_T[1], 2.0 / 3 - 1.0 / 3, 1e-6);
+}
+
+TEST(RoutingRecorder, FiguresOfScoresThatAreNoSoftmaxFollowTheirDefinitions) {
+    Planted planted;
+    planted.event.softmax = false;
+    planted.event.logits_TE = at::zeros({5, 2});
+    planted.event.probs_TE = at::tensor({1.0f, 0.0f}).repeat({5, 1});  // a hash router's
+    RoutingRecorder recorder({router()}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    EXPECT_EQ(got.load.front().entropy_nats, 0);
+    EXPECT_NEAR(got.load.front().logsumexp, std::log(2.0), 1e-6);
+    EXPECT_EQ(got.load.front().top1, 1);
+    EXPECT_EQ(got.tables.front().entropy_nats_T[0], 0);
 }
 
 TEST(RoutingRecorder, RoutersWithoutTokensAndWithoutWishes) {

@@ -82,7 +82,7 @@ TEST_F(Trainer, RecordsWhatItShould) {
     const std::set<std::string> known(names.begin(), names.end());
     for (const char* name : {"train/loss/image", "train/loss/text", "train/loss/pair_image", "train/loss/pair_text", "train/balance/l1.v", "train/z/l1.t",
                              "grad_norm/all", "grad_norm/router", "grad_norm/expert", "learning_rate", "time/step_ms", "throughput/samples_per_s",
-                             "throughput/tokens_per_s", "memory/resident_mb", "router/l1.v/max_vio", "router/l1.t/entropy_nats", "router/l1.v/mean_gate",
+                             "throughput/tokens_per_s", "memory/resident_mb", "router/l1.v/max_vio", "router/l1.t/entropy_nats", "router/l1.v/mean_gate", "router/l1.v/dropped_share",
                              "eval/loss/total", "eval/loss/pair_text", "eval/trivial/pair_text", "eval/wrong_picture/pair_text"})
         EXPECT_TRUE(known.contains(name)) << name;
     ASSERT_EQ(run.routers().size(), 2u);
