@@ -42,7 +42,16 @@ Finding findModelProblem(const RunConfig& c) {
 }
 
 Finding findMoeProblem(const RunConfig& c) {
-    if (c.model.ffn == "moe" && c.moe.k > c.moe.experts) return {fmt::format("moe.k {} is more than moe.experts {}", c.moe.k, c.moe.experts), "Lower k, or add experts"};
+    const MoeOptions& m = c.moe;
+    if (c.model.ffn == "moe" && m.k > m.experts) return {fmt::format("moe.k {} is more than moe.experts {}", m.k, m.experts), "Lower k, or add experts"};
+    if (c.model.ffn == "moe" && m.router == "hash" && m.k != 1) return {fmt::format("moe.k is {}, but a hash router chooses one expert", m.k), "Set moe.k = 1, or another moe.router"};
+    if (c.model.ffn == "moe" && m.router == "group_limited") {
+        if (m.experts % m.groups != 0)
+            return {fmt::format("moe.experts {} is not divisible by moe.groups {}", m.experts, m.groups), "Choose groups that divide the experts"};
+        if (m.groups_kept > m.groups) return {fmt::format("moe.groups_kept {} is more than moe.groups {}", m.groups_kept, m.groups), "Keep at most all groups"};
+        const std::int64_t allowed = m.groups_kept * (m.experts / m.groups);
+        if (m.k > allowed) return {fmt::format("moe.k {} is more than the {} experts of moe.groups_kept {} groups", m.k, allowed, m.groups_kept), "Lower k, or keep more groups"};
+    }
     if (c.moe.shared_gate && c.moe.shared_experts == 0) return {"moe.shared_gate is true, but moe.shared_experts is 0", "Add shared experts, or drop the gate"};
     return {};
 }

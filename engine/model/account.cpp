@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/model/router.h"
+
 namespace es::engine {
 namespace {
 
@@ -42,12 +44,19 @@ void addDense(Ledger& ledger, const Network& network, double tokens) {
     ledger.flops(network.flops(tokens));
 }
 
+/// Choices that are computed, over k a token.
+double computedShare(const config::MoeOptions& moe) {
+    if (moe.router == "expert_choice") return moe.capacity_factor;
+    return moe.dispatch == "capacity" ? std::min(1.0, moe.capacity_factor) : 1.0;
+}
+
 void addMixture(Ledger& ledger, const config::MoeOptions& moe, std::int64_t width, double tokens) {
     const Network one{width, moe.expert_width, moe.activation == "swiglu", moe.biases};
-    const double tokens_per_choice = moe.dispatch == "capacity" ? std::min(1.0, moe.capacity_factor) * tokens : tokens;
+    const double tokens_per_choice = computedShare(moe) * tokens;
     ledger.parameters(2 * width);  // norm
-    ledger.parameters(width * moe.experts);
-    ledger.flops(2 * tokens * static_cast<double>(width * moe.experts));
+    const std::int64_t router = routerParameters(moe.router, width, moe.experts, moe.cosine_width);
+    ledger.parameters(router);
+    ledger.flops(2 * tokens * static_cast<double>(router));
     ledger.account.parameters_total += moe.experts * one.parameters();
     ledger.account.parameters_active += moe.k * one.parameters();
     ledger.account.flops_per_step_active += 3 * static_cast<double>(moe.k) * one.flops(tokens_per_choice);

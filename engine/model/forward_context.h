@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "engine/model/token_layout.h"
 #include "engine/model/vl_moe.h"
 
 namespace es::engine {
@@ -14,6 +15,7 @@ namespace es::engine {
 struct ForwardContext {
     const ForwardOptions& options;
     std::vector<RouterLosses>& router_losses;  ///< each router appends its own
+    TokenNames names = {};                     ///< of all rows; only where a router asks for them
 };
 
 /// Tokens that a branch's feed-forward gets, and where they come from.
@@ -21,6 +23,7 @@ struct BranchTokens {
     at::Tensor x_TD;
     const std::vector<TokenBlock>& blocks;  ///< the padded blocks
     at::Tensor rows_T;                      ///< row of each token in the blocks; undefined: all rows in order
+    TokenNames names = {};                  ///< as the context's, of these tokens
 };
 
 }  // namespace es::engine

@@ -18,6 +18,8 @@ bool isConstant(const std::string& name) {
 bool isEmbedding(const std::string& name) { return name.starts_with("embed.") && name != "embed.patch.weight"; }
 
 double deviationOf(const std::string& name, const at::Tensor& parameter, const InitializationOptions& options) {
+    // Of these the directions alone count: lengths of about 1 keep the steps of the optimiser small angles.
+    if (endsWith(name, ".router.projection") || endsWith(name, ".router.centroid")) return 1.0 / std::sqrt(static_cast<double>(parameter.size(-1)));
     if (name.find(".router.") != std::string::npos) return options.router_std;
     if (isEmbedding(name)) return 0.02;
     const double deviation = 1.0 / std::sqrt(3.0 * static_cast<double>(parameter.size(-1)));

@@ -32,6 +32,7 @@ struct MoeOptions {
     std::string router = "softmax_topk", combine = "weighted_sum";
     DispatchOptions dispatch = {};
     bool renormalize = false;
+    RouterOptions routing = {};       ///< what else the router is told; width, experts, k and renormalize come from here
     Activation activation = Activation::kGelu;
     bool biases = true;               ///< of GELU experts
     std::int64_t shared_experts = 0;  ///< experts that see every token, besides the routed ones; together one network that many times as wide
@@ -54,6 +55,7 @@ public:
 
 private:
     void tell(RoutingObserver& observer, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const;
+    [[nodiscard]] at::Tensor balanceOf(const RouterOutput& routing, const DispatchPlan& plan) const;
     [[nodiscard]] at::Tensor sharedOutput(const at::Tensor& x_TD) const;
 
     RouterPlace place_;

@@ -33,14 +33,17 @@ at::Tensor MultiwayBlock::forward(const at::Tensor& x_ND, const TokenLayout& lay
                  {branches_.text.get(), layout.rows - layout.vision_rows, &layout.text_blocks, layout.text_rows}};
     }
     std::erase_if(parts, [](const Part& part) { return part.rows == 0; });
-    if (parts.size() == 1) return attended_ND + parts[0].branch->forward({attended_ND, *parts[0].blocks, parts[0].block_rows}, context);
+    if (parts.size() == 1) return attended_ND + parts[0].branch->forward({attended_ND, *parts[0].blocks, parts[0].block_rows, context.names}, context);
 
     std::vector<std::int64_t> sizes;
     for (const Part& part : parts) sizes.push_back(part.rows);
     const std::vector<at::Tensor> inputs = attended_ND.split_with_sizes(sizes);
     std::vector<at::Tensor> outputs;
-    for (std::size_t i = 0; i < parts.size(); ++i)
-        outputs.push_back(parts[i].branch->forward({inputs[i], *parts[i].blocks, parts[i].block_rows}, context));
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        outputs.push_back(parts[i].branch->forward({inputs[i], *parts[i].blocks, parts[i].block_rows, context.names.rows(begin, parts[i].rows)}, context));
+        begin += parts[i].rows;
+    }
     return attended_ND + at::cat(outputs);
 }
 

@@ -54,6 +54,32 @@ void checkTexts(const TextStream& stream, const char* name) {
 
 }  // namespace
 
+TokenNames TokenNames::rows(std::int64_t begin, std::int64_t count) const {
+    const auto part = [&](const at::Tensor& column_N) { return column_N.defined() ? column_N.narrow(0, begin, count) : column_N; };
+    return {part(id_N), part(position_N)};
+}
+
+TokenNames nameTokenRows(const Batch& batch, const TokenLayout& layout, std::int64_t mask_token) {
+    TokenNames names;
+    names.id_N = at::full({layout.rows}, -1, at::kLong);
+    names.position_N = at::empty({layout.rows}, at::kLong);
+    std::int64_t* id = names.id_N.mutable_data_ptr<std::int64_t>();
+    std::int64_t* position = names.position_N.mutable_data_ptr<std::int64_t>();
+    for (std::int64_t row = 0; row < layout.vision_rows; ++row) position[row] = row % layout.patches;
+    const auto nameWords = [&](const WordRows& words, const std::optional<TextStream>& stream) {
+        if (!stream) return;
+        const at::Tensor ids_BL = stream->ids_BL.masked_fill(stream->masked_BL, mask_token).cpu().contiguous();
+        for (std::int64_t i = 0; i < words.count; ++i) {
+            const std::int64_t padded = words.padded_of_row[static_cast<std::size_t>(i)];
+            id[words.begin + i] = ids_BL.const_data_ptr<std::int64_t>()[padded];
+            position[words.begin + i] = padded % words.per_sample;
+        }
+    };
+    nameWords(layout.pair_words, batch.pair_texts);
+    nameWords(layout.words, batch.texts);
+    return names;
+}
+
 TokenLayout makeTokenLayout(const Batch& batch) {
     TORCH_CHECK(batch.pair_images.has_value() == batch.pair_texts.has_value(), "pairs need both pictures and texts");
     TORCH_CHECK(batch.images || batch.texts || batch.pair_images, "the batch is empty");

@@ -39,6 +39,18 @@ struct TokenLayout {
     [[nodiscard]] std::int64_t pairRows() const { return pairs * patches + pair_words.count; }
 };
 
+/// What a token is to a router that hashes: int64, one a row. Undefined where nobody asks.
+struct TokenNames {
+    at::Tensor id_N;        ///< id of the word as the model sees it (a hidden one is the mask token), -1 for patches
+    at::Tensor position_N;  ///< patch (row by row) or word within its sample
+
+    /// Those of `count` rows from `begin`; undefined ones stay undefined.
+    [[nodiscard]] TokenNames rows(std::int64_t begin, std::int64_t count) const;
+};
+
+/// `mask_token` is the id of a hidden word.
+[[nodiscard]] TokenNames nameTokenRows(const Batch& batch, const TokenLayout& layout, std::int64_t mask_token);
+
 /// Reads the shapes and `valid` masks of the batch. Throws c10::Error when the streams contradict each other.
 [[nodiscard]] TokenLayout makeTokenLayout(const Batch& batch);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/base/hash.h"
 #include "engine/model/account.h"
 #include "engine/model/embedding.h"
 #include "engine/model/forward_context.h"
@@ -21,6 +22,24 @@ bool contains(const std::vector<T>& list, const T& value) {
     return std::ranges::find(list, value) != list.end();
 }
 
+RouterOptions routingOptions(const config::MoeOptions& options) {
+    RouterOptions made;
+    made.gate_scale = options.gate_scale;
+    made.groups = options.groups;
+    made.groups_kept = options.groups_kept;
+    made.group_score = options.group_score == "max" ? GroupScore::kMax : GroupScore::kTop2Sum;
+    made.score = options.score_function == "softmax" ? ScoreFunction::kSoftmax : ScoreFunction::kSigmoid;
+    made.noise = options.noise;
+    made.cosine_width = options.cosine_width;
+    made.temperature = options.cosine_temperature;
+    made.sinkhorn_tolerance = options.sinkhorn_tolerance;
+    made.sinkhorn_rounds = options.sinkhorn_rounds;
+    made.top_p = options.top_p;
+    made.capacity_factor = options.capacity_factor;
+    made.capacity_factor_eval = options.capacity_factor_eval;
+    return made;
+}
+
 MoeOptions moeOptions(const config::MoeOptions& options) {
     MoeOptions made;
     made.experts = options.experts;
@@ -30,6 +49,7 @@ MoeOptions moeOptions(const config::MoeOptions& options) {
     made.dispatch = {options.dispatch,
                      {options.capacity_factor, options.capacity_factor_eval, capacityPolicyNamed(options.capacity_policy), options.group_size}};
     made.renormalize = options.renormalize;
+    made.routing = routingOptions(options);
     made.activation = activationNamed(options.activation);
     made.biases = options.biases;
     made.shared_experts = options.shared_experts;
@@ -57,6 +77,7 @@ std::array<double, kObjectiveCount> objectiveWeights(const config::LossOptions& 
 struct VlMoe::Impl {
     config::RunConfig settings;
     DataShape shape;
+    std::uint64_t seed = 0;
     std::shared_ptr<Embedding> embedding;
     std::vector<std::shared_ptr<MultiwayBlock>> blocks;
     std::shared_ptr<Heads> heads;
@@ -97,13 +118,17 @@ std::shared_ptr<FeedForward> VlMoe::Impl::makeBranch(std::int64_t layer, Branch 
     info.kind = settings.moe.router;
     info.experts = static_cast<std::int32_t>(settings.moe.experts);
     info.k = static_cast<std::int32_t>(settings.moe.k);
+    if (choosesUnevenly(settings.moe.router)) info.layout = store::RoutingLayout::kRagged;
     routers.push_back(info);
-    return std::make_shared<SparseFeedForward>(settings.model.width, moeOptions(settings.moe), place);
+    MoeOptions options = moeOptions(settings.moe);
+    options.routing.seed = hash64("layers." + std::to_string(layer) + "." + name + ".router", seed);
+    return std::make_shared<SparseFeedForward>(settings.model.width, options, place);
 }
 
 VlMoe::VlMoe(const config::RunConfig& config, const DataShape& shape, std::uint64_t seed) : impl_(std::make_unique<Impl>()) {
     impl_->settings = config;
     impl_->shape = shape;
+    impl_->seed = seed;
     const config::ModelOptions& model = config.model;
     TORCH_CHECK(shape.image_size % model.patch == 0, "patches of ", model.patch, " pixels do not fill pictures of ", shape.image_size);
     const std::int64_t side = shape.image_size / model.patch, numbers = model.patch * model.patch * 3;
@@ -130,6 +155,7 @@ ModelOutput VlMoe::forward(const Batch& batch, const ForwardOptions& options) {
     TORCH_CHECK(layout.rows > 0, "the batch has no tokens");
     ModelOutput output;
     ForwardContext context{options, output.routers};
+    if (!impl_->routers.empty() && needsTokenNames(impl_->settings.moe.router)) context.names = nameTokenRows(batch, layout, impl_->shape.vocabulary);
     at::Tensor x_ND = impl_->embedding->forward(batch, layout);
     for (const auto& block : impl_->blocks) x_ND = block->forward(x_ND, layout, context);
     const std::array<ObjectiveResult, kObjectiveCount> results = impl_->heads->forward(x_ND, batch, layout, !options.training);

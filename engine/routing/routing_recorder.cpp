@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "engine/routing/token_columns.h"
 
@@ -21,7 +22,7 @@ struct Outputs {
           tokens(logits_TE.size(0)), experts(logits_TE.size(1)), k(indices_TK.size(1)),
           logits(logits_TE.const_data_ptr<float>()), probs(probs_TE.const_data_ptr<float>()),
           weights(weights_TK.const_data_ptr<float>()), indices(indices_TK.const_data_ptr<std::int64_t>()),
-          kept(kept_TK.defined() ? kept_TK.const_data_ptr<bool>() : nullptr) {}
+          kept(kept_TK.defined() ? kept_TK.const_data_ptr<bool>() : nullptr), softmax(event.softmax) {}
 
     at::Tensor logits_TE, probs_TE, indices_TK, weights_TK, kept_TK;
     std::int64_t tokens, experts, k;
@@ -30,7 +31,21 @@ struct Outputs {
     const float* weights;
     const std::int64_t* indices;
     const bool* kept;
+    bool softmax;
 
+    [[nodiscard]] bool isChoice(std::int64_t assignment) const { return indices[assignment] >= 0; }
+    [[nodiscard]] double entropyByDefinition(const float* p) const {
+        double sum = 0;
+        for (std::int64_t e = 0; e < experts; ++e)
+            if (p[e] > 0) sum -= static_cast<double>(p[e]) * std::log(static_cast<double>(p[e]));
+        return std::max(0.0, sum);
+    }
+    [[nodiscard]] double logSumExp(const float* z) const {
+        const double top = *std::max_element(z, z + experts);
+        double sum = 0;
+        for (std::int64_t e = 0; e < experts; ++e) sum += std::exp(static_cast<double>(z[e]) - top);
+        return top + std::log(sum);
+    }
     /// For a softmax, log sum exp and the entropy follow from the largest entry: one logarithm a token instead of one an expert.
     struct TokenFigures {
         double entropy, top1, logsumexp, max_abs;
@@ -46,6 +61,7 @@ struct Outputs {
             const double size = std::abs(z[e]);
             if (!(size <= largest) && !std::isnan(largest)) largest = size;
         }
+        if (!softmax) return {entropyByDefinition(p), p[best], logSumExp(z), largest};
         const double logsumexp = z[best] - std::log(static_cast<double>(p[best]));
         return {std::max(0.0, logsumexp - expected), p[best], logsumexp, largest};
     }
@@ -71,6 +87,7 @@ struct LoadSum {
         for (std::int64_t e = 0; e < outputs.experts; ++e) mass_E[static_cast<std::size_t>(e)] += outputs.probs[token * outputs.experts + e];
         for (std::int64_t j = 0; j < outputs.k; ++j) {
             const std::int64_t at = token * outputs.k + j;
+            if (!outputs.isChoice(at)) continue;
             ++record.counts_E[static_cast<std::size_t>(outputs.indices[at])];
             if (outputs.kept && !outputs.kept[at]) ++record.dropped;
         }
@@ -120,7 +137,7 @@ RouterStatistics summarise(const Outputs& outputs, const store::RouterInfo& rout
     }
     double gates = 0;
     for (std::int64_t i = 0; i < outputs.tokens * outputs.k; ++i) gates += outputs.weights[i];
-    const double assignments = tokens * static_cast<double>(outputs.k);  // without tokens the means are 0/0: NaN, as they should be
+    const double assignments = std::accumulate(counts.begin(), counts.end(), 0.0);  // without tokens the means are 0/0: NaN, as they should be
     out.max_vio = *std::max_element(counts.begin(), counts.end()) * static_cast<double>(router.experts) / assignments - 1;
     out.entropy_nats = entropy / tokens;
     out.mean_gate = gates / assignments;
@@ -129,27 +146,42 @@ RouterStatistics summarise(const Outputs& outputs, const store::RouterInfo& rout
     return out;
 }
 
+void addAssignments(store::RoutingTable& table, const Outputs& outputs) {
+    const bool ragged = table.router.layout == store::RoutingLayout::kRagged;
+    const auto most = static_cast<std::size_t>(outputs.tokens * outputs.k);
+    table.expert_ids.reserve(most);
+    table.gates.reserve(most);
+    if (ragged) table.offsets.push_back(0);
+    for (std::int64_t t = 0; t < outputs.tokens; ++t) {
+        for (std::int64_t i = t * outputs.k; i < (t + 1) * outputs.k; ++i) {
+            if (!outputs.isChoice(i)) continue;
+            table.expert_ids.push_back(static_cast<std::uint16_t>(outputs.indices[i]));
+            table.gates.push_back(outputs.weights[i]);
+            if (outputs.kept) table.kept.push_back(outputs.kept[i] ? 1 : 0);
+        }
+        if (ragged) table.offsets.push_back(static_cast<std::int64_t>(table.expert_ids.size()));
+    }
+}
+
 store::RoutingTable makeTable(const Outputs& outputs, const store::RouterInfo& router, std::int64_t step, TokenColumns columns, bool probabilities) {
     store::RoutingTable out;
     out.router = router;
     out.step = step;
     out.tokens = outputs.tokens;
-    const auto assignments = static_cast<std::size_t>(outputs.tokens * outputs.k);
-    out.expert_ids.resize(assignments);
-    for (std::size_t i = 0; i < assignments; ++i) out.expert_ids[i] = static_cast<std::uint16_t>(outputs.indices[i]);
-    out.gates.assign(outputs.weights, outputs.weights + assignments);
-    if (outputs.kept) out.kept.assign(outputs.kept, outputs.kept + assignments);
+    addAssignments(out, outputs);
     const auto tokens = static_cast<std::size_t>(outputs.tokens);
     out.entropy_nats_T.resize(tokens);
     out.boundary_margin_T.resize(tokens);
     for (std::int64_t t = 0; t < outputs.tokens; ++t) {
         const float* p = outputs.probs + t * outputs.experts;
         const std::int64_t* chosen = outputs.indices + t * outputs.k;
+        // What is no choice comes after all choices.
+        const std::int64_t choices = std::find(chosen, chosen + outputs.k, -1) - chosen;
         float next = 0;
         for (std::int64_t e = 0; e < outputs.experts; ++e)
-            if (p[e] > next && std::find(chosen, chosen + outputs.k, e) == chosen + outputs.k) next = p[e];
+            if (p[e] > next && std::find(chosen, chosen + choices, e) == chosen + choices) next = p[e];
         out.entropy_nats_T[static_cast<std::size_t>(t)] = static_cast<float>(outputs.figures(t).entropy);
-        out.boundary_margin_T[static_cast<std::size_t>(t)] = p[chosen[outputs.k - 1]] - next;
+        out.boundary_margin_T[static_cast<std::size_t>(t)] = (choices > 0 ? p[chosen[choices - 1]] : 0) - next;
     }
     if (probabilities) out.probs_TE.assign(outputs.probs, outputs.probs + outputs.tokens * outputs.experts);
     columns.moveInto(out);

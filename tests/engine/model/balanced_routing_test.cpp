@@ -92,6 +92,9 @@ TEST(ExpertChoice, EveryExpertTakesItsCapacity) {
 TEST(ExpertChoice, TiesGoToTheLowerToken) {
     EXPECT_TRUE(at::equal(expertChoice(at::full({9, 3}, 0.7), 4).token_indices_EC, at::arange(4, at::kLong).expand({3, 4})));
     EXPECT_TRUE(at::equal(expertChoice(at::zeros({3, 1}), 3).token_indices_EC, whole(3, {0, 1, 2})));
+    // The same logits in another order: expert 0 is as likely for both tokens, whatever the order of a sum.
+    const at::Tensor shuffled = matrix(4, {1, 0.3f, -0.7f, 2.1f, 1, 2.1f, 0.3f, -0.7f, 1, -0.7f, 2.1f, 0.3f});
+    EXPECT_TRUE(at::equal(expertChoice(shuffled, 3).token_indices_EC[0], at::arange(3, at::kLong)));
     const at::Tensor huge = matrix(2, {500, -500, -500, 500, 500, -500});
     EXPECT_TRUE(at::equal(expertChoice(huge, 2).token_indices_EC, whole(2, {0, 2, 1, 0})));
     EXPECT_THROW((void)expertChoice(huge, 4), c10::Error);
