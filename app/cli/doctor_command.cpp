@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
+#include "app/cli/doctor_reference.h"
 #include "app/cli/output.h"
 #include "engine/session/engine_library.h"
 
@@ -39,10 +40,17 @@ int doctor(bool json) {
 }  // namespace
 
 void addDoctorCommand(CLI::App& program, Action& action) {
-    auto json = std::make_shared<bool>(false);
-    CLI::App* command = program.add_subcommand("doctor", "Versions, devices, precision support, disk");
-    command->add_flag("--json", *json, "Print JSON");
-    command->callback([json, &action] { action = [json] { return doctor(*json); }; });
+    auto arguments = std::make_shared<ReferenceArguments>();
+    CLI::App* command = program.add_subcommand("doctor", "Versions, devices, precision support, disk; the numerics against reference cases");
+    CLI::Option* reference = command->add_option("--reference", arguments->path, "Compute a case file, or every *.safetensors of a folder, and compare");
+    command->add_option("--write", arguments->write, "Folder for what was computed, a safetensors file a case")->needs(reference);
+    command->add_option("--device", arguments->device, "Where the engine computes the cases: cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->needs(reference);
+    command->add_flag("--list", arguments->list, "Print the operations that cases can name, with their parameters");
+    command->add_flag("--json", arguments->json, "Print JSON");
+    command->callback([arguments, reference, &action] {
+        const bool cases = arguments->list || reference->count() > 0;
+        action = [arguments, cases] { return cases ? checkReferences(*arguments) : doctor(arguments->json); };
+    });
 }
 
 }  // namespace es::app

@@ -9,7 +9,9 @@
 #include "engine/infer/sample_runner.h"
 #include "engine/library/doctor.h"
 #include "engine/library/in_process_session.h"
+#include "engine/library/reference_runner.h"
 #include "engine/train/device.h"
+#include "engine/train/run_estimate.h"
 #include "engine/train/trainer.h"
 
 namespace es::engine {
@@ -51,6 +53,9 @@ public:
     Status train(const session::TrainRequest& request, const session::TrainHooks& hooks, const JobContext& context) override {
         return engine::train(request, hooks, context);
     }
+    Result<session::TrainEstimate> estimateTraining(const session::TrainRequest& request) override {
+        return guarded("Cannot estimate the run", [&] { return engine::estimateTraining(request); });
+    }
     Result<session::SampleResult> runSample(const session::SampleRequest& request, const JobContext& context) override {
         return samples_->run(request, context);
     }
@@ -76,6 +81,8 @@ public:
             return {{{"engine", problem.what(), false}}};
         }
     }
+    Status checkDevice(const std::string& device) override { return checkReferenceDevice(device); }
+    Result<NamedArrays> runReference(const reference::Call& call, const std::string& device) override { return runReferenceCase(call, device); }
 
 private:
     std::shared_ptr<SampleRunner> samples_ = std::make_shared<SampleRunner>();

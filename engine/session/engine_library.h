@@ -11,6 +11,7 @@
 
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
+#include "engine/reference/operation.h"
 #include "engine/session/engine_session.h"
 
 namespace es::session {
@@ -48,6 +49,56 @@ struct DoctorReport {
     std::vector<Line> lines;
 };
 
+/// Parameters and FLOPs of one kind of part, or of the whole model. Active: with the chosen experts only.
+struct PartCost {
+    std::string name;
+    std::int64_t parameters_total = 0, parameters_active = 0;
+    double flops_per_step_active = 0, flops_per_step_total = 0;  ///< forward and backward of one step of the batch
+};
+
+/// The authors' count of a preset's parameters beside ours at the preset's own vocabulary and picture size.
+struct PublishedComparison {
+    std::string preset, source;
+    std::string counts;  ///< what both counts include, in words
+    double published = 0;
+    std::int64_t ours = 0, ours_with_our_heads = 0;  ///< of what is counted; of everything, with the heads that our objectives have
+};
+
+/// Bytes.
+struct MemoryNeed {
+    double weights = 0, gradients = 0, moments = 0, activations = 0, working = 0;
+    double available = 0;  ///< 0: unknown
+    [[nodiscard]] double total() const { return weights + gradients + moments + activations + working; }
+};
+
+/// Bytes, at most: texts at their full length, every sample recorded.
+struct DiskEstimate {
+    double checkpoint = 0;
+    std::int64_t checkpoints = 0;  ///< there at the same time
+    double trace_step = 0, trace_run = 0, probes = 0, evaluations = 0, samples = 0, journal = 0;
+    double free = 0;  ///< 0: unknown
+    [[nodiscard]] double total() const { return checkpoint * static_cast<double>(checkpoints) + trace_run + probes + evaluations + samples + journal; }
+};
+
+struct EstimateWarning {
+    std::string kind, message;  ///< "memory_short", "disk_short"; a sentence with a remedy
+};
+
+/// What a training run will cost.
+struct TrainEstimate {
+    std::string preset, ffn, device;
+    std::vector<PartCost> parts;
+    PartCost model;
+    double flops_per_image = 0, flops_per_text = 0, flops_per_pair = 0;  ///< active, forward and backward of one sample
+    std::optional<PublishedComparison> published;
+    std::int64_t vocabulary = 0, image_size = 0, max_words = 0;
+    bool prepared = false;  ///< the vocabulary is that of the prepared data; else the configuration's is assumed
+    std::int64_t images_per_step = 0, texts_per_step = 0, pairs_per_step = 0, steps = 0;
+    MemoryNeed memory;
+    DiskEstimate disk;
+    std::vector<EstimateWarning> warnings;
+};
+
 /// How a training job is steered from outside while it runs. Called from the training thread between steps.
 struct TrainControl {
     bool pause = false, stop = false, checkpoint = false;
@@ -69,12 +120,19 @@ public:
     [[nodiscard]] virtual std::unique_ptr<EngineSession> makeSession() = 0;
     /// Trains on the calling thread until done or stopped. Stopped runs return an Error of kind kStopped after saving.
     [[nodiscard]] virtual Status train(const TrainRequest& request, const TrainHooks& hooks, const JobContext& context) = 0;
+    /// What train would cost and need. Opens the prepared data for their vocabulary, when there are some; writes nothing, builds no model.
+    [[nodiscard]] virtual Result<TrainEstimate> estimateTraining(const TrainRequest& request) = 0;
     [[nodiscard]] virtual Result<SampleResult> runSample(const SampleRequest& request, const JobContext& context) = 0;
     [[nodiscard]] virtual std::vector<DatasetInfo> listDatasets(const std::filesystem::path& cache) = 0;
     [[nodiscard]] virtual Result<DataReport> prepareData(const config::DataOptions& options, const JobContext& context) = 0;
     [[nodiscard]] virtual Result<DataReport> checkData(const config::DataOptions& options, const JobContext& context) = 0;
     /// Versions, devices, precision support.
     [[nodiscard]] virtual DoctorReport doctor() = 0;
+    /// Fails when "cuda" is asked for and there is no GPU that can be used, or the name is no device.
+    [[nodiscard]] virtual Status checkDevice(const std::string& device) = 0;
+    /// Computes a checked reference case of an operation of the engine with the parts that models are made of. "out.NAME" for every output and,
+    /// when the call asks for gradients, "grad.NAME" for every real input. An Error of kind kBadInput: the case turned out to be bad.
+    [[nodiscard]] virtual Result<NamedArrays> runReference(const reference::Call& call, const std::string& device) = 0;
 };
 
 /// Loads libes_engine.so (RTLD_NOW | RTLD_LOCAL). Looked for, in this order: `library` when given; the file that the variable
