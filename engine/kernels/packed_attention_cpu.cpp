@@ -63,49 +63,49 @@ T* scratch(std::int64_t elements) {
 }  // namespace
 
 template <class T>
-void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* out_ND, T* log_sums_NA) {
+void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* out_ND, T* norms_NA2) {
     const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
     const T scale = T(1) / std::sqrt(static_cast<T>(c));
     forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, operationsOf(shape), [&](std::int64_t item) {
         const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
         const std::int64_t head = item % heads, length = rows.size();
         if (length == 0) return;
-        T* q = scratch<T>(length * (4 * c + length + 1));
-        T *k = q + length * c, *v = k + length * c, *o = v + length * c, *p = o + length * c, *log_sums = p + length * length;
+        T* q = scratch<T>(length * (4 * c + length + 2));
+        T *k = q + length * c, *v = k + length * c, *o = v + length * c, *p = o + length * c, *norms = p + length * length;
         gather(rows, qkv_N3D + head * c, 3 * d, c, q);
         gather(rows, qkv_N3D + d + head * c, 3 * d, c, k);
         gather(rows, qkv_N3D + 2 * d + head * c, 3 * d, c, v);
         multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
         hideKeys(shape, rows, p);
-        softmaxRows(p, scale, length, length, log_sums);
+        softmaxRows(p, scale, length, length, norms);
         multiplyNN<T>(length, c, length, {p, length}, {v, c}, T(0), {o, c});
         scatter(rows, o, c, out_ND + head * c, d);
-        scatter(rows, log_sums, 1, log_sums_NA + head, heads);
+        scatter(rows, norms, 2, norms_NA2 + 2 * head, 2 * heads);
     });
 }
 
 template <class T>
-void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* log_sums_NA, const T* dout_ND, T* dqkv_N3D) {
+void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* norms_NA2, const T* dout_ND, T* dqkv_N3D) {
     const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
     const T scale = T(1) / std::sqrt(static_cast<T>(c));
     forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, operationsOf(shape), [&](std::int64_t item) {
         const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
         const std::int64_t head = item % heads, length = rows.size();
         if (length == 0) return;
-        T* q = scratch<T>(length * (8 * c + 2 * length + 2));
+        T* q = scratch<T>(length * (8 * c + 2 * length + 3));
         T *k = q + length * c, *v = k + length * c, *o = v + length * c, *dout = o + length * c;
         T *dq = dout + length * c, *dk = dq + length * c, *dv = dk + length * c;
-        T *p = dv + length * c, *dp = p + length * length, *log_sums = dp + length * length, *dots = log_sums + length;
+        T *p = dv + length * c, *dp = p + length * length, *norms = dp + length * length, *dots = norms + 2 * length;
         gather(rows, qkv_N3D + head * c, 3 * d, c, q);
         gather(rows, qkv_N3D + d + head * c, 3 * d, c, k);
         gather(rows, qkv_N3D + 2 * d + head * c, 3 * d, c, v);
         gather(rows, out_ND + head * c, d, c, o);
         gather(rows, dout_ND + head * c, d, c, dout);
-        gather(rows, log_sums_NA + head, heads, 1, log_sums);
+        gather(rows, norms_NA2 + 2 * head, 2 * heads, 2, norms);
         for (std::int64_t i = 0; i < length; ++i) dots[i] = dot(o + i * c, dout + i * c, c);
         multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
         hideKeys(shape, rows, p);
-        softmaxFromLogSums(p, scale, length, length, log_sums);
+        softmaxFromNorms(p, scale, length, length, norms);
         multiplyTN<T>(length, c, length, {p, length}, {dout, c}, T(0), {dv, c});
         multiplyNT<T>(length, length, c, {dout, c}, {v, c}, T(0), {dp, length});
         softmaxGradient(dp, p, dots, scale, length, length);

@@ -176,7 +176,7 @@ void sumRows(const double* x, std::int64_t rows, std::int64_t columns, std::int6
     sumRowsBody(x, rows, columns, stride, sum);
 }
 
-ES_CLONES void softmaxRows(float* s, float scale, std::int64_t rows, std::int64_t columns, float* log_sums) {
+ES_CLONES void softmaxRows(float* s, float scale, std::int64_t rows, std::int64_t columns, float* norms) {
     for (std::int64_t r = 0; r < rows; ++r) {
         float* row = s + r * columns;
         float largest = -std::numeric_limits<float>::infinity();
@@ -193,33 +193,37 @@ ES_CLONES void softmaxRows(float* s, float scale, std::int64_t rows, std::int64_
             row[c] = fastExp((row[c] - largest) * scale);
             lanes[c - whole] += row[c];
         }
-        const float sum = sumLanes(lanes);
-        const float inverse = 1.0f / sum;
+        const float inverse = 1.0f / sumLanes(lanes);
         for (std::int64_t c = 0; c < columns; ++c) row[c] *= inverse;
-        log_sums[r] = largest * scale + std::log(sum);
+        norms[2 * r] = largest;
+        norms[2 * r + 1] = inverse;
     }
 }
 
-void softmaxRows(double* s, double scale, std::int64_t rows, std::int64_t columns, double* log_sums) {
+void softmaxRows(double* s, double scale, std::int64_t rows, std::int64_t columns, double* norms) {
     for (std::int64_t r = 0; r < rows; ++r) {
         double* row = s + r * columns;
         double largest = -std::numeric_limits<double>::infinity(), sum = 0;
         for (std::int64_t c = 0; c < columns; ++c) largest = row[c] > largest ? row[c] : largest;
         for (std::int64_t c = 0; c < columns; ++c) sum += row[c] = std::exp((row[c] - largest) * scale);
-        for (std::int64_t c = 0; c < columns; ++c) row[c] /= sum;
-        log_sums[r] = largest * scale + std::log(sum);
+        for (std::int64_t c = 0; c < columns; ++c) row[c] *= 1 / sum;
+        norms[2 * r] = largest;
+        norms[2 * r + 1] = 1 / sum;
     }
 }
 
-ES_CLONES void softmaxFromLogSums(float* s, float scale, std::int64_t rows, std::int64_t columns, const float* log_sums) {
+ES_CLONES void softmaxFromNorms(float* s, float scale, std::int64_t rows, std::int64_t columns, const float* norms) {
     for (std::int64_t r = 0; r < rows; ++r) {
-        const float log_sum = log_sums[r];
-        for (std::int64_t c = 0; c < columns; ++c) s[r * columns + c] = fastExp(scale * s[r * columns + c] - log_sum);
+        float* row = s + r * columns;
+        const float largest = norms[2 * r], inverse = norms[2 * r + 1];
+        for (std::int64_t c = 0; c < columns; ++c) row[c] = fastExp((row[c] - largest) * scale) * inverse;
     }
 }
-void softmaxFromLogSums(double* s, double scale, std::int64_t rows, std::int64_t columns, const double* log_sums) {
-    for (std::int64_t r = 0; r < rows; ++r)
-        for (std::int64_t c = 0; c < columns; ++c) s[r * columns + c] = std::exp(scale * s[r * columns + c] - log_sums[r]);
+void softmaxFromNorms(double* s, double scale, std::int64_t rows, std::int64_t columns, const double* norms) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+        double* row = s + r * columns;
+        for (std::int64_t c = 0; c < columns; ++c) row[c] = std::exp((row[c] - norms[2 * r]) * scale) * norms[2 * r + 1];
+    }
 }
 
 ES_CLONES void softmaxGradient(float* __restrict dp, const float* __restrict p, const float* __restrict dot, float scale, std::int64_t rows,

@@ -32,13 +32,14 @@ void addBias(double* y, const double* bias, std::int64_t rows, std::int64_t colu
 void sumRows(const float* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, float* sum);
 void sumRows(const double* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, double* sum);
 
-/// Row-wise softmax of scale · s in place (rows x columns, contiguous); `log_sums` receives log Σ exp(scale · s) of each row.
-void softmaxRows(float* s, float scale, std::int64_t rows, std::int64_t columns, float* log_sums);
-void softmaxRows(double* s, double scale, std::int64_t rows, std::int64_t columns, double* log_sums);
+/// Row-wise softmax of scale · s in place (rows x columns, contiguous); `norms` receives two numbers a row: m = the largest s, and
+/// 1 / Σ exp(scale · (s - m)). Apart, because their one log sum would lose the digits of the second where scores are large.
+void softmaxRows(float* s, float scale, std::int64_t rows, std::int64_t columns, float* norms);
+void softmaxRows(double* s, double scale, std::int64_t rows, std::int64_t columns, double* norms);
 
-/// The same probabilities again from stored log sums: s = exp(scale · s - log_sums[row]).
-void softmaxFromLogSums(float* s, float scale, std::int64_t rows, std::int64_t columns, const float* log_sums);
-void softmaxFromLogSums(double* s, double scale, std::int64_t rows, std::int64_t columns, const double* log_sums);
+/// The same probabilities again, to the bit, from the same scores and the stored norms.
+void softmaxFromNorms(float* s, float scale, std::int64_t rows, std::int64_t columns, const float* norms);
+void softmaxFromNorms(double* s, double scale, std::int64_t rows, std::int64_t columns, const double* norms);
 
 /// Gradient of the scores: dp = scale · p · (dp - dot[row]) in place.
 void softmaxGradient(float* dp, const float* p, const float* dot, float scale, std::int64_t rows, std::int64_t columns);

@@ -20,15 +20,15 @@ public:
                               std::int64_t heads, const std::optional<at::Tensor>& attended) {
         const std::int64_t rows = qkv_N3D.size(0), width = qkv_N3D.size(1) / 3;
         const at::Tensor attended_N = attended ? *attended : at::Tensor();
-        at::Tensor out_ND = at::empty({rows, width}, qkv_N3D.options()), log_sums_NA = at::empty({rows, heads}, qkv_N3D.options());
+        at::Tensor out_ND = at::empty({rows, width}, qkv_N3D.options()), norms_NA2 = at::empty({rows, heads, 2}, qkv_N3D.options());
         AT_DISPATCH_FLOATING_TYPES(qkv_N3D.scalar_type(), "packed_attention", [&] {
             kernels::packedAttentionForward<scalar_t>({width, heads, sequences, attendedRows(attended_N)}, qkv_N3D.const_data_ptr<scalar_t>(),
-                                                      out_ND.data_ptr<scalar_t>(), log_sums_NA.data_ptr<scalar_t>());
+                                                      out_ND.data_ptr<scalar_t>(), norms_NA2.data_ptr<scalar_t>());
         });
         std::vector<std::int64_t> flat{heads};
         for (const kernels::SequenceRows& s : sequences) flat.insert(flat.end(), {s.first_begin, s.first_count, s.second_begin, s.second_count});
         context->saved_data["shape"] = std::move(flat);
-        context->save_for_backward({qkv_N3D, out_ND, log_sums_NA, attended_N});
+        context->save_for_backward({qkv_N3D, out_ND, norms_NA2, attended_N});
         return out_ND;
     }
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {

@@ -83,14 +83,20 @@ TEST(SoftmaxRows, AgreesWithDoubleAlsoForLargeScores) {
     const std::int64_t rows = 3, columns = 37;
     std::vector<float> s(rows * columns);
     for (std::size_t i = 0; i < s.size(); ++i) s[i] = static_cast<float>(std::sin(static_cast<double>(i)) * (i < 37 ? 1.0 : i < 74 ? 30.0 : 500.0));
-    std::vector<double> reference(s.begin(), s.end()), reference_sums(rows);
-    std::vector<float> again = s, sums(rows);
-    softmaxRows(s.data(), 0.7f, rows, columns, sums.data());
-    softmaxRows(reference.data(), 0.7, rows, columns, reference_sums.data());
+    std::vector<double> reference(s.begin(), s.end()), reference_norms(2 * rows);
+    std::vector<float> again = s, norms(2 * rows);
+    std::vector<double> again_reference = reference;
+    softmaxRows(s.data(), 0.7f, rows, columns, norms.data());
+    softmaxRows(reference.data(), 0.7, rows, columns, reference_norms.data());
     for (std::size_t i = 0; i < s.size(); ++i) EXPECT_NEAR(s[i], reference[i], 1e-5) << i;
-    for (std::size_t r = 0; r < 3; ++r) EXPECT_NEAR(sums[r], reference_sums[r], 1e-4);
-    softmaxFromLogSums(again.data(), 0.7f, rows, columns, sums.data());
-    for (std::size_t i = 0; i < s.size(); ++i) EXPECT_NEAR(again[i], reference[i], 1e-4) << i;
+    for (std::size_t r = 0; r < 3; ++r) {
+        EXPECT_EQ(norms[2 * r], reference_norms[2 * r]);
+        EXPECT_NEAR(norms[2 * r + 1], reference_norms[2 * r + 1], 1e-5);
+    }
+    softmaxFromNorms(again.data(), 0.7f, rows, columns, norms.data());
+    softmaxFromNorms(again_reference.data(), 0.7, rows, columns, reference_norms.data());
+    EXPECT_EQ(again, s);
+    EXPECT_EQ(again_reference, reference);
 }
 
 TEST(Sums, AgreeWithDouble) {
