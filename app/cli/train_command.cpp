@@ -5,10 +5,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "app/cli/interrupt_watch.h"
 #include "app/cli/output.h"
+#include "app/cli/train_estimate.h"
 #include "engine/base/logging.h"
 #include "engine/base/priority.h"
 #include "engine/config/config_io.h"
@@ -23,7 +25,7 @@ namespace fs = std::filesystem;
 struct TrainArguments {
     std::string config, out, control;
     std::vector<std::string> overrides;
-    bool resume = false, background = false;
+    bool resume = false, background = false, dry_run = false, json = false;
 };
 
 std::string snapshotText(const session::SessionSnapshot& s) {
@@ -32,12 +34,29 @@ std::string snapshotText(const session::SessionSnapshot& s) {
                        durationText(s.eta_s), s.activity.empty() ? "" : " · " + s.activity);
 }
 
+fs::path runFolder(const TrainArguments& arguments, const config::RunConfig& config) {
+    return arguments.out.empty() ? fs::path("runs") / config.run.name : fs::path(arguments.out);
+}
+
+/// What the run would cost; nothing is made or trained.
+int estimate(const TrainArguments& arguments) {
+    auto config = config::loadConfig(arguments.config, arguments.overrides);
+    if (!config) return report(config.error(), arguments.json);
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
+    const auto found = (*library)->estimateTraining({*config, runFolder(arguments, *config), false});
+    if (!found) return report(found.error(), arguments.json);
+    if (arguments.json) printJson(estimateJson(*found));
+    else fmt::print("{}", estimateText(*found));
+    return 0;
+}
+
 int train(const TrainArguments& arguments) {
     if (arguments.background) giveWayToInteractiveWork();  // before there are threads: they inherit it
     InterruptWatch interrupt;
     auto config = config::loadConfig(arguments.config, arguments.overrides);
     if (!config) return report(config.error());
-    const fs::path out = arguments.out.empty() ? fs::path("runs") / config->run.name : fs::path(arguments.out);
+    const fs::path out = runFolder(arguments, *config);
     auto library = session::loadEngineLibrary();
     if (!library) return report(library.error());
 
@@ -78,7 +97,9 @@ void addTrainCommand(CLI::App& program, Action& action) {
     command->add_flag("--resume", arguments->resume, "Go on from the newest complete checkpoint");
     command->add_flag("--background", arguments->background, "Give way to other programs, so that a window on the same machine stays smooth");
     command->add_option("--control", arguments->control, "Local socket of a window that steers this training")->group("");
-    command->callback([arguments, &action] { action = [arguments] { return train(*arguments); }; });
+    CLI::Option* dry_run = command->add_flag("--dry-run", arguments->dry_run, "Print what the run would take: parameters and FLOPs by part, memory, disk; train nothing");
+    command->add_flag("--json", arguments->json, "Print JSON")->needs(dry_run);
+    command->callback([arguments, &action] { action = [arguments] { return arguments->dry_run ? estimate(*arguments) : train(*arguments); }; });
 }
 
 }  // namespace es::app

@@ -12,6 +12,9 @@ namespace es::config {
 
 inline constexpr std::int64_t kSchemaVersion = 1;
 
+/// Names that model.preset may have, the demo's first.
+[[nodiscard]] std::vector<std::string_view> presetNames();
+
 struct RunOptions {
     std::string name = "run";
     std::int64_t seed = 1;
@@ -66,11 +69,16 @@ struct ModelOptions {
     std::vector<std::string> moe_branches = {"v", "t"};
     std::int64_t vl_layers = 1;
     std::string attention = "shared";
+    bool sub_norm = false;
+    double layer_scale = 0;
+    double drop_path = 0;
     std::vector<double> ffn_scales = {};
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("preset", preset, OptionInfo{.help = "Sizes to start from; keys given beside it win", .choices = {"tiny", "small"}});
+        visit("preset", preset, OptionInfo{.help = "Sizes to start from, those of picture, text and vocabulary among them; keys given beside it win. vlmo-... (arXiv:2111.02358) and beit3-... "
+                                 "(arXiv:2208.10442) are dense; -16e and -32e have as many experts of the FFN's size in every other layer; -dense and -scaled-dense are the twins",
+                         .choices = presetNames()});
         visit("ffn", ffn,
               OptionInfo{.help = "Feed-forward of the MoE layers: experts, a dense twin of equal active compute, or that twin with its output scaled by ffn_scales",
                          .choices = {"moe", "dense", "scaled_dense"}});
@@ -88,8 +96,15 @@ struct ModelOptions {
         visit("vl_layers", vl_layers, OptionInfo{.help = "Top layers in which image-text pairs use a vision-language FFN of their own", .unit = "layers", .min = 0});
         visit("attention", attention,
               OptionInfo{.help = "shared: one set of attention weights for both modalities (VLMo); decoupled: one per modality (BEiT-3's code)", .choices = {"shared", "decoupled"}});
+        visit("sub_norm", sub_norm,
+              OptionInfo{.help = "Sub-LayerNorm (Magneto, arXiv:2210.06423; BEiT-3's code): also normalises before the output projections of attention and of each network"});
+        visit("layer_scale", layer_scale,
+              OptionInfo{.help = "First value of a learned factor for each channel of what a sublayer adds (LayerScale, arXiv:2103.17239; VLMo: 0.1); 0 has none", .min = 0, .max = 10});
+        visit("drop_path", drop_path,
+              OptionInfo{.help = "Stochastic depth (arXiv:1603.09382): probability that a sample skips a sublayer of the top layer in training; rises linearly from 0 in the first", .min = 0, .max = 0.9});
         visit("ffn_scales", ffn_scales,
-              OptionInfo{.help = "For scaled_dense: the frozen factor on the FFN output, per MoE layer in order of moe_layers, first v then t within a layer", .min = 0});
+              OptionInfo{.help = "For scaled_dense: the frozen factor on the FFN output, per MoE layer in order of moe_layers, first v then t within a layer. To be measured: the mean "
+                                 "gate of the sparse twin. A -scaled-dense preset puts 0.23, the demo's, until then", .min = 0});
     }
 };
 

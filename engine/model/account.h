@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a model holds and what a step of it costs, counted without running it.
+// What a model holds and what a step of it costs, counted without building or running it.
 #pragma once
 
+#include "engine/config/presets.h"
 #include "engine/config/run_config.h"
 #include "engine/model/vl_moe.h"
 
@@ -9,7 +10,12 @@ namespace es::engine {
 
 /// FLOPs of the matrix products of one step of the configured batch, forward and backward (three times the forward), one multiply-add as
 /// two; texts at their full length. Active: what is computed; with capacity dispatch the most that it can be. Total: as if each token went
-/// through all experts of its router. Parameters active: all but the experts that a token does not choose.
+/// through all experts of its router. Parameters active: all but the experts that a token does not choose. Stochastic depth counts as
+/// computed, for it is.
 [[nodiscard]] ModelAccount accountFor(const config::RunConfig& config, const DataShape& shape);
+
+/// The parameters that a published count of that scope includes, of a model of this width. Our head for pixels is left out, and a head for
+/// 8,192 picture codes (8,192 biases) put in its place where the scope has one.
+[[nodiscard]] std::int64_t parametersInScope(const ModelAccount& account, config::CountScope scope, std::int64_t width);
 
 }  // namespace es::engine

@@ -100,7 +100,7 @@ at::Tensor maskedSelfAttention(const at::Tensor& x_BTD, const at::Tensor& mask_B
     return at::linear(mixed_ND, weights.wo_DD, bias(weights.bo_D)).view({samples, tokens, width});
 }
 
-Attention::Attention(std::int64_t width, std::int64_t heads, const std::string& kind) : width_(width), heads_(heads) {
+Attention::Attention(std::int64_t width, std::int64_t heads, const std::string& kind, bool sub_norm) : width_(width), heads_(heads), sub_norm_(sub_norm) {
     TORCH_CHECK(heads > 0 && width % heads == 0, "width ", width, " cannot be divided among ", heads, " heads");
     if (kind == "shared") {
         projections_.push_back(makeProjections(*this));
@@ -117,6 +117,7 @@ Attention::Projections Attention::makeProjections(torch::nn::Module& owner) cons
     Projections made;
     made.norm = owner.register_module("norm", std::make_shared<LayerNorm>(width_));
     made.qkv = owner.register_module("qkv", std::make_shared<Linear>(width_, 3 * width_));
+    if (sub_norm_) made.inner_norm = owner.register_module("norm_inner", std::make_shared<LayerNorm>(width_));
     made.out = owner.register_module("out", std::make_shared<Linear>(width_, width_));
     return made;
 }
@@ -132,9 +133,9 @@ at::Tensor Attention::forward(const at::Tensor& x_ND, const TokenLayout& layout)
                            projections_[1].qkv->forward(projections_[1].norm->forward(x[1]))});
     }
     const at::Tensor mixed_ND = packedAttention(qkv_N3D, layout.sequences, heads_);
-    if (projections_.size() == 1) return projections_[0].out->forward(mixed_ND);
+    if (projections_.size() == 1) return projections_[0].project(mixed_ND);
     const std::vector<at::Tensor> mixed = mixed_ND.split_with_sizes(sizes);
-    return at::cat({projections_[0].out->forward(mixed[0]), projections_[1].out->forward(mixed[1])});
+    return at::cat({projections_[0].project(mixed[0]), projections_[1].project(mixed[1])});
 }
 
 }  // namespace es::engine

@@ -36,21 +36,24 @@ struct AttentionWeights {
 [[nodiscard]] at::Tensor maskedSelfAttention(const at::Tensor& x_BTD, const at::Tensor& mask_BT, const AttentionWeights& weights, std::int64_t heads);
 
 /// Pre-LayerNorm attention sublayer, without the residual. "shared": one set of weights for both modalities (VLMo). "decoupled": the norm
-/// and all projections exist once for each modality and only the product of attention is common (BEiT-3's released code).
+/// and all projections exist once for each modality and only the product of attention is common (BEiT-3's released code). `sub_norm`:
+/// another LayerNorm of what attention mixed, before the output projection (arXiv:2210.06423), once for each modality where those are.
 class Attention : public torch::nn::Module {
 public:
-    Attention(std::int64_t width, std::int64_t heads, const std::string& kind);
+    Attention(std::int64_t width, std::int64_t heads, const std::string& kind, bool sub_norm = false);
     [[nodiscard]] at::Tensor forward(const at::Tensor& x_ND, const TokenLayout& layout) const;
 
 private:
     /// One modality's weights, or everybody's.
     struct Projections {
-        std::shared_ptr<LayerNorm> norm;
+        std::shared_ptr<LayerNorm> norm, inner_norm;  ///< inner_norm may be null
         std::shared_ptr<Linear> qkv, out;
+        [[nodiscard]] at::Tensor project(const at::Tensor& mixed_ND) const { return out->forward(inner_norm ? inner_norm->forward(mixed_ND) : mixed_ND); }
     };
     Projections makeProjections(torch::nn::Module& owner) const;
 
     std::int64_t width_, heads_;
+    bool sub_norm_;
     std::vector<Projections> projections_;  ///< one, or vision then text
 };
 

@@ -13,11 +13,15 @@ DenseFeedForward::DenseFeedForward(const DenseOptions& options) : activation_(op
     w2_DH_ = ffn->register_parameter("w2", at::zeros({width, hidden}));
     if (biases) b2_D_ = ffn->register_parameter("b2", at::zeros({width}));
     if (gated) w3_HD_ = ffn->register_parameter("w3", at::zeros({hidden, width}));
+    if (!options.sub_norm) return;
+    norm_weight_H_ = ffn->register_parameter("norm_weight", at::ones({hidden}));
+    norm_bias_H_ = ffn->register_parameter("norm_bias", at::zeros({hidden}));
 }
 
 at::Tensor DenseFeedForward::forward(const BranchTokens& tokens, ForwardContext& /*context*/) const {
     const auto asOneExpert = [](const at::Tensor& tensor) { return tensor.defined() ? tensor.unsqueeze(0) : tensor; };
-    const ExpertWeights weights{asOneExpert(w1_HD_), asOneExpert(b1_H_), asOneExpert(w2_DH_), asOneExpert(b2_D_), asOneExpert(w3_HD_)};
+    const ExpertWeights weights{asOneExpert(w1_HD_), asOneExpert(b1_H_),          asOneExpert(w2_DH_),      asOneExpert(b2_D_),
+                                asOneExpert(w3_HD_), asOneExpert(norm_weight_H_), asOneExpert(norm_bias_H_)};
     const at::Tensor y_TD = groupedFfn(norm_->forward(tokens.x_TD), weights, activation_, {0, tokens.x_TD.size(0)});
     return scale_ == 1.0 ? y_TD : y_TD * scale_;
 }

@@ -26,6 +26,7 @@ struct DenseOptions {
     Activation activation = Activation::kGelu;
     bool biases = true;  ///< of GELU; SwiGLU has none
     double scale = 1.0;  ///< frozen factor on the output: the scaled dense twin of a sparse model; 1 for a plain dense one
+    bool sub_norm = false;  ///< normalises the hidden vectors
 };
 
 /// The network of one expert (groupedFfn), times a frozen factor.
@@ -36,7 +37,7 @@ public:
 
 private:
     std::shared_ptr<LayerNorm> norm_;
-    at::Tensor w1_HD_, b1_H_, w2_DH_, b2_D_, w3_HD_;  ///< undefined: the activation has none
+    at::Tensor w1_HD_, b1_H_, w2_DH_, b2_D_, w3_HD_, norm_weight_H_, norm_bias_H_;  ///< undefined: the network has none
     Activation activation_;
     double scale_;
 };

@@ -26,6 +26,9 @@ void checkWeights(const ExpertWeights& weights, Activation activation) {
     check("w3", weights.w3_EHD, {experts, hidden, width});
     check("b1", weights.b1_EH, {experts, hidden});
     check("b2", weights.b2_ED, {experts, width});
+    check("norm_weight", weights.norm_weight_EH, {experts, hidden});
+    check("norm_bias", weights.norm_bias_EH, {experts, hidden});
+    TORCH_CHECK(weights.norm_weight_EH.defined() == weights.norm_bias_EH.defined(), "a norm has a weight and a bias");
     const bool gated = activation == Activation::kSwiglu;
     TORCH_CHECK(weights.w3_EHD.defined() == gated, gated ? "SwiGLU experts need w3" : "GELU experts have no w3");
     TORCH_CHECK(!gated || (!weights.b1_EH.defined() && !weights.b2_ED.defined()), "SwiGLU experts have no biases");
@@ -128,7 +131,9 @@ at::Tensor groupedFfnReference(const at::Tensor& x_SD, const ExpertWeights& weig
         const std::int64_t begin = offsets[index], rows = offsets[index + 1] - begin;
         if (rows == 0) continue;
         const at::Tensor x = x_SD.narrow(0, begin, rows), u = at::linear(x, weights.w1_EHD[e], of(weights.b1_EH, e));
-        const at::Tensor hidden = activation == Activation::kSwiglu ? at::silu(u) * at::linear(x, weights.w3_EHD[e]) : at::gelu(u);
+        at::Tensor hidden = activation == Activation::kSwiglu ? at::silu(u) * at::linear(x, weights.w3_EHD[e]) : at::gelu(u);
+        if (weights.norm_weight_EH.defined())
+            hidden = at::layer_norm(hidden, {hidden.size(1)}, weights.norm_weight_EH[e], weights.norm_bias_EH[e], 1e-5);
         parts.push_back(at::linear(hidden, weights.w2_EDH[e], of(weights.b2_ED, e)));
     }
     return parts.empty() ? x_SD : at::cat(parts);
@@ -138,7 +143,7 @@ at::Tensor groupedFfn(const at::Tensor& x_SD, const ExpertWeights& weights, Acti
     checkWeights(weights, activation);
     TORCH_CHECK(static_cast<std::int64_t>(offsets.size()) == weights.w1_EHD.size(0) + 1 && offsets.back() == x_SD.size(0),
                 "offsets do not span the rows");
-    const bool fused = x_SD.is_cpu() && x_SD.scalar_type() == weights.w1_EHD.scalar_type() &&
+    const bool fused = !weights.norm_weight_EH.defined() && x_SD.is_cpu() && x_SD.scalar_type() == weights.w1_EHD.scalar_type() &&
                        (x_SD.scalar_type() == at::kFloat || x_SD.scalar_type() == at::kDouble);
     if (!fused) return groupedFfnReference(x_SD, weights, activation, offsets);
     const at::Tensor x = x_SD.contiguous();
@@ -159,6 +164,9 @@ GroupedExperts::GroupedExperts(const ExpertOptions& options) : activation_(optio
     weights_.w2_EDH = register_parameter("w2", at::zeros({experts, width, hidden}));
     if (biases) weights_.b2_ED = register_parameter("b2", at::zeros({experts, width}));
     if (gated) weights_.w3_EHD = register_parameter("w3", at::zeros({experts, hidden, width}));
+    if (!options.sub_norm) return;
+    weights_.norm_weight_EH = register_parameter("norm_weight", at::ones({experts, hidden}));
+    weights_.norm_bias_EH = register_parameter("norm_bias", at::zeros({experts, hidden}));
 }
 
 at::Tensor GroupedExperts::forward(const at::Tensor& x_SD, const std::vector<std::int64_t>& offsets) const {

@@ -10,9 +10,10 @@ namespace {
 
 bool endsWith(const std::string& text, std::string_view end) { return text.size() >= end.size() && text.ends_with(end); }
 
-/// Norms and biases keep their constants.
+/// Norms, biases and layer scales keep their constants.
 bool isConstant(const std::string& name) {
-    return endsWith(name, ".bias") || endsWith(name, ".b1") || endsWith(name, ".b2") || name.find(".norm") != std::string::npos;
+    return endsWith(name, ".bias") || endsWith(name, ".b1") || endsWith(name, ".b2") || name.find(".norm") != std::string::npos ||
+           endsWith(name, ".attention_scale") || endsWith(name, ".ffn_scale");
 }
 
 bool isEmbedding(const std::string& name) { return name.starts_with("embed.") && name != "embed.patch.weight"; }

@@ -34,10 +34,10 @@ MoeLayer::MoeLayer(std::int64_t width, const MoeOptions& options, const RouterPl
     routing.k = options.k;
     routing.renormalize = options.renormalize;
     router_ = register_module("router", makeRouter(options.router, routing));
-    const ExpertOptions routed{options.experts, width, options.expert_width, options.activation, options.biases};
+    const ExpertOptions routed{options.experts, width, options.expert_width, options.activation, options.biases, options.sub_norm};
     experts_ = register_module("experts", std::make_shared<GroupedExperts>(routed));
     if (options.shared_experts == 0) return;
-    const ExpertOptions shared{1, width, options.shared_experts * options.expert_width, options.activation, options.biases};
+    const ExpertOptions shared{1, width, options.shared_experts * options.expert_width, options.activation, options.biases, options.sub_norm};
     shared_ = register_module("shared", std::make_shared<GroupedExperts>(shared));
     if (options.shared_gate) shared_gate_1D_ = register_parameter("shared_gate", at::zeros({1, width}));
 }

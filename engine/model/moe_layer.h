@@ -36,6 +36,7 @@ struct MoeOptions {
     Activation activation = Activation::kGelu;
     bool biases = true;               ///< of GELU experts
     std::int64_t shared_experts = 0;  ///< experts that see every token, besides the routed ones; together one network that many times as wide
+    bool sub_norm = false;            ///< normalises the hidden vectors of the experts, shared ones too
     bool shared_gate = false;         ///< times sigmoid(g · x), as Qwen's; without, they are simply added (DeepSeekMoE, arXiv:2401.06066 eq. 9)
 };
 

@@ -22,16 +22,33 @@ struct Branches {
     std::shared_ptr<FeedForward> vision, text, pair;
 };
 
+struct BlockOptions {
+    std::int64_t width = 0, heads = 1;
+    std::string attention = "shared";
+    bool sub_norm = false;         ///< of attention; that of the networks is theirs
+    double layer_scale = 0;        ///< first value of the learned factors of each channel; 0: there are none (arXiv:2103.17239)
+    double drop_probability = 0;   ///< of each sublayer in training, sample by sample
+    std::int64_t layer = 0;
+    std::uint64_t seed = 0;
+};
+
 class MultiwayBlock : public torch::nn::Module {
 public:
     /// Takes the branches as the submodules "v", "t" and "vl".
-    MultiwayBlock(std::int64_t width, std::int64_t heads, const std::string& attention, Branches branches);
-    /// x + attention(x), then x + feed-forward(x); rows as in `layout`.
+    MultiwayBlock(const BlockOptions& options, Branches branches);
+    /// x + attention(x), then x + feed-forward(x), each addend scaled and dropped as the options say; rows as in `layout`. The factors of
+    /// the channels are common to the branches, as in VLMo.
     [[nodiscard]] at::Tensor forward(const at::Tensor& x_ND, const TokenLayout& layout, ForwardContext& context) const;
 
 private:
+    [[nodiscard]] at::Tensor mixBranches(const at::Tensor& x_ND, const TokenLayout& layout, ForwardContext& context) const;
+    /// What a sublayer adds; `sublayer` 0 attention, 1 feed-forward.
+    [[nodiscard]] at::Tensor addend(const at::Tensor& y_ND, std::int64_t sublayer, const TokenLayout& layout, const ForwardContext& context) const;
+
+    BlockOptions options_;
     std::shared_ptr<Attention> attention_;
     Branches branches_;
+    at::Tensor scale_D_[2];  ///< undefined: there is none
 };
 
 }  // namespace es::engine

@@ -12,6 +12,7 @@
 #include "engine/model/heads.h"
 #include "engine/model/initialization.h"
 #include "engine/model/multiway_block.h"
+#include "engine/model/stochastic_depth.h"
 #include "engine/model/token_layout.h"
 
 namespace es::engine {
@@ -40,9 +41,10 @@ RouterOptions routingOptions(const config::MoeOptions& options) {
     return made;
 }
 
-MoeOptions moeOptions(const config::MoeOptions& options) {
+MoeOptions moeOptions(const config::MoeOptions& options, bool sub_norm) {
     MoeOptions made;
     made.experts = options.experts;
+    made.sub_norm = sub_norm;
     made.k = options.k;
     made.expert_width = options.expert_width;
     made.router = options.router;
@@ -59,13 +61,13 @@ MoeOptions moeOptions(const config::MoeOptions& options) {
 
 /// A dense network of the model's own width, as every layer without experts has.
 DenseOptions denseOptions(const config::ModelOptions& model) {
-    return {model.width, model.ffn_width, activationNamed(model.activation), model.ffn_biases};
+    return {model.width, model.ffn_width, activationNamed(model.activation), model.ffn_biases, 1.0, model.sub_norm};
 }
 
 /// The dense network of equal active compute that stands where experts would be: as wide as those that a token goes through, together.
 DenseOptions twinOptions(const config::RunConfig& config, double scale) {
     return {config.model.width, (config.moe.k + config.moe.shared_experts) * config.moe.expert_width, activationNamed(config.moe.activation),
-            config.moe.biases, scale};
+            config.moe.biases, scale, config.model.sub_norm};
 }
 
 std::array<double, kObjectiveCount> objectiveWeights(const config::LossOptions& loss) {
@@ -120,7 +122,7 @@ std::shared_ptr<FeedForward> VlMoe::Impl::makeBranch(std::int64_t layer, Branch 
     info.k = static_cast<std::int32_t>(settings.moe.k);
     if (choosesUnevenly(settings.moe.router)) info.layout = store::RoutingLayout::kRagged;
     routers.push_back(info);
-    MoeOptions options = moeOptions(settings.moe);
+    MoeOptions options = moeOptions(settings.moe, settings.model.sub_norm);
     options.routing.seed = hash64("layers." + std::to_string(layer) + "." + name + ".router", seed);
     return std::make_shared<SparseFeedForward>(settings.model.width, options, place);
 }
@@ -140,7 +142,9 @@ VlMoe::VlMoe(const config::RunConfig& config, const DataShape& shape, std::uint6
         branches.vision = impl_->makeBranch(layer, Branch::kVision);
         branches.text = impl_->makeBranch(layer, Branch::kText);
         if (layer >= model.layers - model.vl_layers) branches.pair = std::make_shared<DenseFeedForward>(denseOptions(model));
-        auto block = std::make_shared<MultiwayBlock>(model.width, model.heads, model.attention, std::move(branches));
+        const BlockOptions options{model.width, model.heads, model.attention, model.sub_norm, model.layer_scale,
+                                   dropProbability(model.drop_path, layer, model.layers), layer, seed};
+        auto block = std::make_shared<MultiwayBlock>(options, std::move(branches));
         impl_->blocks.push_back(layers->register_module(std::to_string(layer), std::move(block)));
     }
     impl_->heads = register_module("head", std::make_shared<Heads>(model.width, numbers, shape.vocabulary));
@@ -199,11 +203,11 @@ std::string VlMoe::gradientGroup(const std::string& name) {
     if (name.find(".router.") != std::string::npos) return "router";
     if (name.find(".experts.") != std::string::npos) return "expert";
     if (name.find(".moe.shared") != std::string::npos) return "shared";
-    return name.find(".attention.") != std::string::npos ? "attention" : "ffn";
+    return name.find(".attention.") != std::string::npos || name.ends_with(".attention_scale") ? "attention" : "ffn";
 }
 
 bool VlMoe::decays(const std::string& name, const at::Tensor& parameter) {
-    if (parameter.dim() < 2 || name.ends_with(".b1") || name.ends_with(".b2")) return false;
+    if (parameter.dim() < 2 || name.ends_with(".b1") || name.ends_with(".b2") || name.find(".norm_") != std::string::npos) return false;
     return !name.starts_with("embed.") || name == "embed.patch.weight";
 }
 

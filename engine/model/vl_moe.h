@@ -56,12 +56,23 @@ struct ModelOutput {
 };
 
 /// Parameters and FLOPs. Active: what one token's chosen experts cost. FLOPs: forward and backward of one step of the configured batch.
-struct ModelAccount {
+struct ModelCost {
     std::int64_t parameters_total = 0, parameters_active = 0;
     double flops_per_step_active = 0, flops_per_step_total = 0;
 };
 
 /// Parameter names are stable: they are the keys of the checkpoint.
+/// One kind of part, all layers together.
+struct PartAccount : ModelCost {
+    std::string name;
+};
+
+/// The whole model and the parts that it has, in the order of a forward pass: "embeddings", "attention", "V-FFN", "T-FFN", "VL-FFN",
+/// "V-experts", "T-experts", "shared experts", "routers", "norms" (layer scales among them), "picture head", "word head".
+struct ModelAccount : ModelCost {
+    std::vector<PartAccount> parts;
+};
+
 class VlMoe : public torch::nn::Module {
 public:
     /// Weights are drawn from the counter-based generator keyed by (seed, name): the same whatever the order of construction.
@@ -75,7 +86,7 @@ public:
     [[nodiscard]] at::Tensor drawRouterWeight(RouterId router, std::uint64_t seed, std::uint32_t draw) const;
     [[nodiscard]] ModelAccount account() const;
     /// The group a parameter's gradient norm is logged under: "attention", "router", "expert", "shared" (experts
-    /// and their gate), "ffn", "embedding", "head", "norm".
+    /// and their gate), "ffn", "embedding", "head", "norm". Layer scales go with their sublayer.
     [[nodiscard]] static std::string gradientGroup(const std::string& parameter_name);
     /// Whether weight decay applies (matrices, not embeddings, biases or norms).
     [[nodiscard]] static bool decays(const std::string& parameter_name, const at::Tensor& parameter);

@@ -11,6 +11,7 @@
 #include "engine/base/hash.h"
 #include "engine/config/config_io.h"
 #include "engine/train/build_info.h"
+#include "engine/train/run_estimate.h"
 
 namespace es::engine {
 namespace {
@@ -54,6 +55,7 @@ store::Provenance describeRun(const config::RunConfig& config, const DataSource&
     out.parameters_active = account.parameters_active;
     out.flops_per_step_active = account.flops_per_step_active;
     out.flops_per_step_total = account.flops_per_step_total;
+    out.extra["account"] = accountJson(account);
     const auto& train = config.train;
     const std::int64_t patches = source.grid() * source.grid();
     out.samples_per_step = train.batch_images + train.batch_texts + train.batch_pairs;

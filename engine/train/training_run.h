@@ -39,6 +39,8 @@ private:
     /// While data are prepared: stop and trace_every are obeyed, the rest has to wait for the first step anyway.
     void takeEarlyRequests();
     [[nodiscard]] Status buildModel();
+    /// Says so, and in the run's events, when memory or disk will not do. The run is tried all the same: this is an estimate.
+    void warnOfShortage(const DataShape& shape);
     [[nodiscard]] Status restoreCheckpoint();
     [[nodiscard]] Status openRecords();
 

@@ -10,6 +10,7 @@
 #include "engine/base/hash.h"
 #include "engine/config/config_io.h"
 #include "engine/infer/model_weights.h"
+#include "engine/train/run_estimate.h"
 #include "engine/train/run_provenance.h"
 #include "engine/train/training_run.h"
 
@@ -82,6 +83,7 @@ void TrainingRun::takeEarlyRequests() {
 Status TrainingRun::buildModel() {
     progress_.enter(session::SessionState::kStarting, "Building the model");
     const DataShape shape{source_->tokenizer().size(), source_->dataset().imageSize(), source_->maxWords()};
+    warnOfShortage(shape);
     model_ = std::make_shared<VlMoe>(config_, shape, static_cast<std::uint64_t>(config_.run.seed));
     model_->to(place_.device);
     const auto& train = config_.train;
@@ -91,6 +93,15 @@ Status TrainingRun::buildModel() {
     probes_.emplace(source_, config_);
     recorder_.emplace(model_->routers(), [this](std::int64_t sample) { return source_->dataset().sample(sample).hash; });
     return {};
+}
+
+void TrainingRun::warnOfShortage(const DataShape& shape) {
+    const session::TrainEstimate estimate = estimateRun(config_, shape, source_->dataset().size(), request_.out);
+    for (const session::EstimateWarning& warning : estimate.warnings) {
+        if (place_.device.is_cuda() && warning.kind == "memory_short") continue;  // main memory says nothing about the GPU's
+        context_.log(warning.message);
+        early_events_.push_back(event(store::Severity::kWarning, warning.kind, warning.message));
+    }
 }
 
 Status TrainingRun::restoreCheckpoint() {
