@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/train/run_estimate.h"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "datasets/dataset.h"
@@ -106,7 +105,12 @@ session::DiskEstimate estimateDisk(const config::RunConfig& config, const DataSh
     return disk;
 }
 
-std::string gigabytes(double bytes) { return fmt::format("{:.1f} GB", bytes / kGigabyte); }
+// Not with {fmt}: Torch brings headers of another version of it.
+std::string gigabytes(double bytes) {
+    char text[64];
+    std::snprintf(text, sizeof(text), "%.1f GB", bytes / kGigabyte);
+    return text;
+}
 
 }  // namespace
 
@@ -134,12 +138,11 @@ TrainEstimate estimateRun(const config::RunConfig& config, const DataShape& shap
     estimate.disk = estimateDisk(config, shape, real(account.parameters_total), samples);
     estimate.disk.free = freeDiskBytes(out);
     if (estimate.memory.available > 0 && estimate.memory.total() > estimate.memory.available)
-        estimate.warnings.push_back({"memory_short", fmt::format("Training needs about {} of memory, {} are available: use smaller batches or a smaller model, or close other programs",
-                                                                 gigabytes(estimate.memory.total()), gigabytes(estimate.memory.available))});
+        estimate.warnings.push_back({"memory_short", "Training needs about " + gigabytes(estimate.memory.total()) + " of memory, " + gigabytes(estimate.memory.available) +
+                                                         " are available: use smaller batches or a smaller model, or close other programs"});
     if (estimate.disk.free > 0 && estimate.disk.total() > estimate.disk.free)
-        estimate.warnings.push_back({"disk_short", fmt::format("The run needs about {} of disk, {} are free: keep fewer checkpoints (train.keep_last), trace fewer steps "
-                                                               "(record.trace_every), or write it elsewhere (--out)",
-                                                               gigabytes(estimate.disk.total()), gigabytes(estimate.disk.free))});
+        estimate.warnings.push_back({"disk_short", "The run needs about " + gigabytes(estimate.disk.total()) + " of disk, " + gigabytes(estimate.disk.free) +
+                                                       " are free: keep fewer checkpoints (train.keep_last), trace fewer steps (record.trace_every), or write it elsewhere (--out)"});
     return estimate;
 }
 
