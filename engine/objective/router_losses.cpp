@@ -45,7 +45,7 @@ at::Tensor importanceLoss(const at::Tensor& probs_TE) { return squaredVariation(
 at::Tensor loadLoss(const at::Tensor& logits_TE, const at::Tensor& noise_TE, std::int64_t k, double sigma) {
     TORCH_CHECK(noise_TE.sizes() == logits_TE.sizes(), "noise has shape ", noise_TE.sizes(), ", logits ", logits_TE.sizes());
     TORCH_CHECK(sigma > 0 && std::isfinite(sigma), "sigma is ", sigma);
-    const at::Tensor wide_TE = logits_TE.to(at::kDouble), noisy_TE = wide_TE + noise_TE.detach().to(at::kDouble);
+    const at::Tensor wide_TE = logits_TE.to(at::kDouble), noisy_TE = wide_TE + noise_TE.to(at::kDouble);
     const at::Tensor threshold_T1 = noisy_TE.gather(1, selectTopK(noisy_TE, k).narrow(1, k - 1, 1));
     // 1 - Φ(u) = erfc(u / √2) / 2, without cancellation.
     const at::Tensor chance_TE = at::erfc((threshold_T1 - wide_TE) * (1 / (sigma * std::numbers::sqrt2))) * 0.5;

@@ -87,6 +87,8 @@ TEST(LoadLoss, TheThresholdCarriesGradient) {
     const at::Tensor gradient = gradientOf(logits, [&](const at::Tensor& z) { return loadLoss(z, noise, 2, 0.5); });
     EXPECT_GT(gradient.abs().max().item<double>(), 1e-3);
     EXPECT_LE(gradient.sum(1).abs().max().item<double>(), 1e-7);
+    const at::Tensor wide = logits.to(at::kDouble);
+    expectLossGradient("load loss to the noise", noise.to(at::kDouble), [&](const at::Tensor& n) { return loadLoss(wide, n, 2, 0.5); });
 }
 
 TEST(LocalEntropy, IsTheMeanOfTheModalitiesPresent) {
