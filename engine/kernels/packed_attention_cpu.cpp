@@ -85,29 +85,29 @@ void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* ou
 }
 
 template <class T>
-void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* norms_NA2, const T* dout_ND, T* dqkv_N3D) {
+void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* norms_NA2, const T* dout_ND, T* dqkv_N3D) {
     const std::int64_t d = shape.width, heads = shape.heads, c = d / heads;
     const T scale = T(1) / std::sqrt(static_cast<T>(c));
     forEachItem(static_cast<std::int64_t>(shape.sequences.size()) * heads, operationsOf(shape), [&](std::int64_t item) {
         const SequenceRows& rows = shape.sequences[static_cast<std::size_t>(item / heads)];
         const std::int64_t head = item % heads, length = rows.size();
         if (length == 0) return;
-        T* q = scratch<T>(length * (8 * c + 2 * length + 3));
-        T *k = q + length * c, *v = k + length * c, *o = v + length * c, *dout = o + length * c;
+        T* q = scratch<T>(length * (7 * c + 2 * length + 3));
+        T *k = q + length * c, *v = k + length * c, *dout = v + length * c;
         T *dq = dout + length * c, *dk = dq + length * c, *dv = dk + length * c;
         T *p = dv + length * c, *dp = p + length * length, *norms = dp + length * length, *dots = norms + 2 * length;
         gather(rows, qkv_N3D + head * c, 3 * d, c, q);
         gather(rows, qkv_N3D + d + head * c, 3 * d, c, k);
         gather(rows, qkv_N3D + 2 * d + head * c, 3 * d, c, v);
-        gather(rows, out_ND + head * c, d, c, o);
         gather(rows, dout_ND + head * c, d, c, dout);
         gather(rows, norms_NA2 + 2 * head, 2 * heads, 2, norms);
-        for (std::int64_t i = 0; i < length; ++i) dots[i] = dot(o + i * c, dout + i * c, c);
         multiplyNT<T>(length, length, c, {q, c}, {k, c}, T(0), {p, length});
         hideKeys(shape, rows, p);
         softmaxFromNorms(p, scale, length, length, norms);
         multiplyTN<T>(length, c, length, {p, length}, {dout, c}, T(0), {dv, c});
         multiplyNT<T>(length, length, c, {dout, c}, {v, c}, T(0), {dp, length});
+        // Not out · dout, which is the same sum in another order: a row that is decided must get exactly no gradient.
+        for (std::int64_t i = 0; i < length; ++i) dots[i] = dot(p + i * length, dp + i * length, length);
         softmaxGradient(dp, p, dots, scale, length, length);
         multiplyNN<T>(length, c, length, {dp, length}, {k, c}, T(0), {dq, c});
         multiplyTN<T>(length, c, length, {dp, length}, {q, c}, T(0), {dk, c});
@@ -119,7 +119,7 @@ void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, cons
 
 template void packedAttentionForward(const AttentionShape&, const float*, float*, float*);
 template void packedAttentionForward(const AttentionShape&, const double*, double*, double*);
-template void packedAttentionBackward(const AttentionShape&, const float*, const float*, const float*, const float*, float*);
-template void packedAttentionBackward(const AttentionShape&, const double*, const double*, const double*, const double*, double*);
+template void packedAttentionBackward(const AttentionShape&, const float*, const float*, const float*, float*);
+template void packedAttentionBackward(const AttentionShape&, const double*, const double*, const double*, double*);
 
 }  // namespace es::engine::kernels

@@ -22,13 +22,13 @@ struct AttentionShape {
 };
 
 /// out = softmax(q kᵀ / sqrt(width / heads)) v within each sequence and head (heads are contiguous columns).
-/// `qkv` has rows of 3 · width: q, k, v. `norms` (rows x heads x 2) keeps what backward needs of the
-/// softmax. Rows in no sequence are not written.
+/// `qkv` has rows of 3 · width: q, k, v. `norms` (rows x heads x 2) keeps what backward needs of
+/// the softmax. Rows in no sequence are not written.
 template <class T>
 void packedAttentionForward(const AttentionShape& shape, const T* qkv_N3D, T* out_ND, T* norms_NA2);
 
 /// Gradient of qkv; probabilities are computed again (FlashAttention, arXiv:2205.14135, without its tiling: sequences are short).
 template <class T>
-void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* out_ND, const T* norms_NA2, const T* dout_ND, T* dqkv_N3D);
+void packedAttentionBackward(const AttentionShape& shape, const T* qkv_N3D, const T* norms_NA2, const T* dout_ND, T* dqkv_N3D);
 
 }  // namespace es::engine::kernels

@@ -28,7 +28,7 @@ public:
         std::vector<std::int64_t> flat{heads};
         for (const kernels::SequenceRows& s : sequences) flat.insert(flat.end(), {s.first_begin, s.first_count, s.second_begin, s.second_count});
         context->saved_data["shape"] = std::move(flat);
-        context->save_for_backward({qkv_N3D, out_ND, norms_NA2, attended_N});
+        context->save_for_backward({qkv_N3D, norms_NA2, attended_N});
         return out_ND;
     }
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -39,10 +39,9 @@ public:
         const at::Tensor dout_ND = gradients[0].contiguous();
         at::Tensor dqkv_N3D = at::empty_like(saved[0]);
         AT_DISPATCH_FLOATING_TYPES(dout_ND.scalar_type(), "packed_attention_backward", [&] {
-            kernels::packedAttentionBackward<scalar_t>({dout_ND.size(1), flat[0], sequences, attendedRows(saved[3])},
+            kernels::packedAttentionBackward<scalar_t>({dout_ND.size(1), flat[0], sequences, attendedRows(saved[2])},
                                                        saved[0].const_data_ptr<scalar_t>(), saved[1].const_data_ptr<scalar_t>(),
-                                                       saved[2].const_data_ptr<scalar_t>(), dout_ND.const_data_ptr<scalar_t>(),
-                                                       dqkv_N3D.data_ptr<scalar_t>());
+                                                       dout_ND.const_data_ptr<scalar_t>(), dqkv_N3D.data_ptr<scalar_t>());
         });
         return {dqkv_N3D, at::Tensor(), at::Tensor(), at::Tensor()};
     }

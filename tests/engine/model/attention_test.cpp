@@ -61,6 +61,16 @@ TEST(PackedAttention, RowsThatNobodyAttendsToStillAsk) {
     }
 }
 
+TEST(PackedAttention, ADecidedSoftmaxPassesNoGradientToItsScores) {
+    at::manual_seed(17);
+    // Keys of length 40 along different axes: each query's own key leads by a score of 800, so that p is exactly 0 or 1 in fp32.
+    const at::Tensor axes = at::eye(4) * 40, qkv = at::cat({axes, axes, at::randn({4, 4})}, 1);
+    const auto [out, gradient] = outputAndGradient(packedAttention, qkv, 1, at::randn({4, 4}), {{0, 4, 0, 0}});
+    EXPECT_TRUE(at::equal(out, qkv.narrow(1, 8, 4)));
+    EXPECT_EQ(gradient.narrow(1, 0, 8).abs().max().item<double>(), 0);
+    EXPECT_GT(gradient.narrow(1, 8, 4).abs().max().item<double>(), 0);
+}
+
 at::Tensor perSample(const at::Tensor& x_TD, const at::Tensor& mask_T, const AttentionWeights& w, std::int64_t heads) {
     const auto split = [&](const at::Tensor& weight, const at::Tensor& bias) {
         return at::linear(x_TD, weight, bias).view({x_TD.size(0), heads, -1}).transpose(0, 1);
