@@ -21,6 +21,15 @@ Parameter confidence() {
 }
 Parameter ranks() { return {.name = "ks", .kind = ParameterKind::kIntegers, .least = 1, .size = 'K', .words = {}}; }
 
+constexpr std::int64_t kMostPairs = std::int64_t{1} << 26;
+
+/// Where the computation holds a number for each pair, which no output shows.
+template <char kLetter>
+std::string checkPairs(const Call& call) {
+    const std::int64_t n = call.size(kLetter);
+    return n * n <= kMostPairs ? std::string() : fmt::format("{} = {} makes {} pairs, at most {} are computed", kLetter, n, n * n, kMostPairs);
+}
+
 std::string checkShares(const Call& call) {
     for (const char* name : {"p_E", "q_E"})
         for (const double p : call.inputs.at(name).reals)
@@ -64,8 +73,9 @@ void addMetrics(std::vector<Operation>& table) {
                            {real("p_expert_given_modality_ME"), real("p_modality_given_expert_EM")}));
     table.push_back(metric("metric.vocabulary", {experts}, {id("token_T"), indices}, {real("specialization")}));
     table.push_back(metric("metric.repetition", {}, {id("sequence_T"), id("expert_T")}, {real("rate")}));
-    table.push_back(metric("metric.match_experts", {experts}, {index("a_T", 'E'), index("b_T", 'E')}, {index("permutation_E", 'E'), real("agreement")}));
-    table.push_back(metric("metric.cka", {}, {real("x_TD"), real("y_TD")}, {real("cka")}));
+    table.push_back(metric("metric.match_experts", {experts}, {index("a_T", 'E'), index("b_T", 'E')}, {index("permutation_E", 'E'), real("agreement")},
+                           checkPairs<'E'>));
+    table.push_back(metric("metric.cka", {}, {real("x_TD"), real("y_TD")}, {real("cka")}, checkPairs<'D'>));
     table.push_back(metric("metric.jsd", {}, {real("p_E"), real("q_E")}, {real("jsd")}, checkShares));
     table.push_back(metric("metric.spikes", {whole("window", 1), anyNumber("sigmas")}, {real("series_S")}, {byte("flag_S")}));
     table.push_back(metric("metric.retrieval", {ranks()}, {real("similarity_IT"), integer("group_I"), integer("group_T")}, {real("recall_i2t_K"), real("recall_t2i_K")}));

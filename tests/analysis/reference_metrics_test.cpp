@@ -73,6 +73,12 @@ TEST(ReferenceMetrics, LargeNumbersOfExpertsAreRefusedNotComputed) {
     const auto large = reference::checkCase(test);
     ASSERT_FALSE(large);
     EXPECT_NE(large.error().why.find("would hold"), std::string::npos) << large.error().why;
+    test.op = "metric.match_experts";
+    test.inputs = {{"a_T", {ElementType::kI64, {1}, {}, {3}}}, {"b_T", {ElementType::kI64, {1}, {}, {3}}}};
+    test.outputs = {{"agreement", {ElementType::kF32, {}, {1}, {}}}};
+    const auto many = reference::checkCase(test);
+    ASSERT_FALSE(many);
+    EXPECT_NE(many.error().why.find("pairs"), std::string::npos) << many.error().why;
 }
 
 }  // namespace
