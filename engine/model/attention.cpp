@@ -116,8 +116,8 @@ Attention::Projections Attention::makeProjections(torch::nn::Module& owner) cons
     Projections made;
     made.norm = owner.register_module("norm", std::make_shared<LayerNorm>(width_));
     made.qkv = owner.register_module("qkv", std::make_shared<Linear>(width_, 3 * width_));
-    if (sub_norm_) made.inner_norm = owner.register_module("norm_inner", std::make_shared<LayerNorm>(width_));
     made.out = owner.register_module("out", std::make_shared<Linear>(width_, width_));
+    if (sub_norm_) made.inner_norm = owner.register_module("norm_inner", std::make_shared<LayerNorm>(width_));
     return made;
 }
 

@@ -43,8 +43,8 @@ RouterOptions routingOptions(const config::MoeOptions& options) {
 
 MoeOptions moeOptions(const config::MoeOptions& options, bool sub_norm) {
     MoeOptions made;
-    made.experts = options.experts;
     made.sub_norm = sub_norm;
+    made.experts = options.experts;
     made.k = options.k;
     made.expert_width = options.expert_width;
     made.router = options.router;

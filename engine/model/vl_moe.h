@@ -61,7 +61,6 @@ struct ModelCost {
     double flops_per_step_active = 0, flops_per_step_total = 0;
 };
 
-/// Parameter names are stable: they are the keys of the checkpoint.
 /// One kind of part, all layers together.
 struct PartAccount : ModelCost {
     std::string name;
@@ -73,6 +72,7 @@ struct ModelAccount : ModelCost {
     std::vector<PartAccount> parts;
 };
 
+/// Parameter names are stable: they are the keys of the checkpoint.
 class VlMoe : public torch::nn::Module {
 public:
     /// Weights are drawn from the counter-based generator keyed by (seed, name): the same whatever the order of construction.
