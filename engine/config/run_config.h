@@ -119,6 +119,7 @@ struct MoeOptions {
     std::string router = "softmax_topk";
     bool renormalize = false;
     double gate_scale = 1.0;
+    double bias_rate = 0.0;
     double noise = 1.0;
     std::string score_function = "softmax";
     std::int64_t groups = 1;
@@ -156,6 +157,9 @@ struct MoeOptions {
                          .choices = {"softmax_topk", "topk_softmax", "noisy_topk", "sigmoid_topk", "group_limited", "cosine", "sinkhorn", "top_p", "expert_choice", "hash", "random"}});
         visit("renormalize", renormalize, OptionInfo{.help = "Whether the gates of the chosen experts are divided by their sum (softmax_topk, sigmoid_topk, group_limited)"});
         visit("gate_scale", gate_scale, OptionInfo{.help = "The gates times this (sigmoid_topk, group_limited; DeepSeek-V3 has 2.5)", .min = 0, .max = 100});
+        visit("bias_rate", bias_rate,
+              OptionInfo{.help = "How far a bias of each expert, which choices alone see, moves towards balance each step (sigmoid_topk, group_limited; DeepSeek-V3 has 0.001); 0 no bias",
+                         .min = 0, .max = 1});
         visit("noise", noise, OptionInfo{.help = "Deviation of noisy_topk's noise in training, times the number of experts; 0 none", .min = 0, .max = 100});
         visit("score_function", score_function, OptionInfo{.help = "What group_limited chooses and weighs by", .choices = {"softmax", "sigmoid"}});
         visit("groups", groups, OptionInfo{.help = "Groups of neighbouring experts of group_limited; must divide experts", .min = 1, .max = 65535});

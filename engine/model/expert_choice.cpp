@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -10,6 +12,8 @@
 namespace es::engine {
 namespace {
 
+constexpr std::int64_t kGrainTerms = 8192;
+
 /// Probabilities (E x T) to choose by, without gradient. On the CPU the terms of a token's sum are added in the order of their size, so that
 /// tokens whose logits are the same numbers in another order are equally likely to the last bit, and tie.
 at::Tensor comparableSoftmax(const at::Tensor& wide_TE) {
@@ -19,16 +23,18 @@ at::Tensor comparableSoftmax(const at::Tensor& wide_TE) {
     at::Tensor probs_ET = at::empty({experts, tokens}, source.options());
     const double* from = source.const_data_ptr<double>();
     double* to = probs_ET.mutable_data_ptr<double>();
-    std::vector<double> terms(static_cast<std::size_t>(experts)), ascending;
-    for (std::int64_t t = 0; t < tokens; ++t) {
-        const double largest = *std::max_element(from + t * experts, from + (t + 1) * experts);
-        for (std::size_t e = 0; e < terms.size(); ++e) terms[e] = std::exp(from[t * experts + static_cast<std::int64_t>(e)] - largest);
-        ascending = terms;
-        std::ranges::sort(ascending);
-        double sum = 0;
-        for (const double term : ascending) sum += term;
-        for (std::size_t e = 0; e < terms.size(); ++e) to[static_cast<std::int64_t>(e) * tokens + t] = terms[e] / sum;
-    }
+    at::parallel_for(0, tokens, std::max<std::int64_t>(1, kGrainTerms / experts), [&](std::int64_t begin, std::int64_t end) {
+        std::vector<double> terms(static_cast<std::size_t>(experts)), ascending;
+        for (std::int64_t t = begin; t < end; ++t) {
+            const double largest = *std::max_element(from + t * experts, from + (t + 1) * experts);
+            for (std::size_t e = 0; e < terms.size(); ++e) terms[e] = std::exp(from[t * experts + static_cast<std::int64_t>(e)] - largest);
+            ascending = terms;
+            std::ranges::sort(ascending);
+            double sum = 0;
+            for (const double term : ascending) sum += term;
+            for (std::size_t e = 0; e < terms.size(); ++e) to[static_cast<std::int64_t>(e) * tokens + t] = terms[e] / sum;
+        }
+    });
     return probs_ET;
 }
 

@@ -56,7 +56,7 @@ at::Tensor MoeLayer::forward(const BranchTokens& tokens, ForwardContext& context
     const RouterOutput routing = router_->forward(tokens.x_TD, call);
     const DispatchPlan plan = dispatcher_->plan(routing.indices_TK, routing.probs_TE, router_->options().experts, options.training);
     const at::Tensor y_TD = mixtureOfExperts(tokens.x_TD, routing.weights_TK, plan, experts_->weights(), experts_->activation(), *combiner_);
-    context.router_losses.push_back({place_.id, balanceOf(routing, plan), zLoss(routing.clean_logits_TE)});
+    context.router_losses.push_back({place_.id, balanceOf(routing, plan), zLoss(routing.clean_logits_TE), plan.counts_E});
     if (options.observer && options.observer->wants(place_.layer, options.step)) tell(*options.observer, routing, plan, tokens);
     return shared_ ? y_TD + sharedOutput(tokens.x_TD) : y_TD;
 }

@@ -53,6 +53,7 @@ public:
     /// y (T x D) of normalised tokens. Appends the router's losses to the context and tells the observer when it wants this layer and
     /// step. Without tokens the input comes back, nothing is appended and nobody is told.
     [[nodiscard]] at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const;
+    [[nodiscard]] Router& router() const { return *router_; }
 
 private:
     void tell(RoutingObserver& observer, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const;

@@ -16,6 +16,7 @@ Router::Router(const RouterKind& kind, const RouterOptions& options) : kind_(kin
             break;
         case LogitSource::kNone: break;
     }
+    if (kind.biased && options.bias_rate > 0) bias_E_ = register_buffer("bias", at::zeros({options.experts}));
 }
 
 std::string_view Router::kind() const { return kind_.name; }
@@ -30,7 +31,18 @@ RouterOutput Router::forward(const at::Tensor& hidden_TD, const RouterCall& call
     return route(cosineLogits(hidden, ready(projection_PD_), ready(centroid_EP_), options_.temperature), call);
 }
 
-RouterOutput Router::route(const at::Tensor& logits_TE, const RouterCall& call) const { return kind_.rule(logits_TE, options_, call); }
+RouterOutput Router::route(const at::Tensor& logits_TE, const RouterCall& call) const {
+    if (!bias_E_.defined()) return kind_.rule(logits_TE, options_, call);
+    RouterCall biased = call;
+    biased.bias_E = bias_E_;
+    return kind_.rule(logits_TE, options_, biased);
+}
+
+void Router::balance(const at::Tensor& counts_E) {
+    if (!bias_E_.defined()) return;
+    const at::NoGradGuard no_grad;
+    bias_E_.copy_(updatedBias(counts_E.to(bias_E_.device()), bias_E_, options_.bias_rate));
+}
 
 std::shared_ptr<Router> makeRouter(std::string_view kind, const RouterOptions& options) { return std::make_shared<Router>(routerKindNamed(kind), options); }
 

@@ -25,6 +25,7 @@ struct RouterOptions {
     std::int64_t groups = 1, groups_kept = 1;   ///< group_limited
     GroupScore group_score = GroupScore::kMax;
     ScoreFunction score = ScoreFunction::kSoftmax;
+    double bias_rate = 0;       ///< sigmoid_topk, group_limited: step of the bias that balances without a loss; 0: no bias
     double noise = 1.0;                 ///< noisy_topk: deviation of the noise times E
     std::int64_t cosine_width = 16;     ///< cosine: P
     double temperature = 0.3;           ///< cosine: tau
@@ -42,6 +43,7 @@ struct RouterCall {
     at::Tensor weight_override_ED = {};   ///< defined: logits are hidden · Wᵀ of this matrix (random-router baseline); hash and random have no logits
     at::Tensor token_id_T = {};           ///< int64, below 0 for patches; hash alone needs it
     at::Tensor position_T = {};           ///< int64, within the sample
+    at::Tensor bias_E = {};               ///< added to the scores for the choice alone (sigmoid_topk, group_limited); a router's own wins
 };
 
 /// Always fp32, whatever the precision of the model (fp64 for fp64 models, which gradient checks use).
@@ -54,7 +56,7 @@ struct RouterOutput : TokenChoice {
 struct RouterKind;
 
 /// One class for all kinds: where the logits come from, and the rule on them. Parameters: "weight" (E x D), for cosine "projection" (P x D) and
-/// "centroid" (E x P), none for hash and random.
+/// "centroid" (E x P), none for hash and random. Buffer "bias" (E) where options.bias_rate asks for one.
 class Router : public torch::nn::Module {
 public:
     /// Throws c10::Error for options that the kind cannot work with, which the configuration's check excludes.
@@ -63,13 +65,15 @@ public:
     [[nodiscard]] RouterOutput forward(const at::Tensor& hidden_TD, const RouterCall& call = {}) const;
     /// The rule itself, on logits. Pure: equal logits and equal call, equal routing.
     [[nodiscard]] RouterOutput route(const at::Tensor& logits_TE, const RouterCall& call = {}) const;
+    /// Moves the bias one step towards balance by n_e of the whole step's batch (arXiv:2408.15664); nothing without a bias.
+    void balance(const at::Tensor& counts_E);
     [[nodiscard]] const RouterOptions& options() const { return options_; }
     [[nodiscard]] std::string_view kind() const;
 
 private:
     const RouterKind& kind_;  // a row of the table of kinds
     RouterOptions options_;
-    at::Tensor weight_ED_, projection_PD_, centroid_EP_;
+    at::Tensor weight_ED_, projection_PD_, centroid_EP_, bias_E_;
 };
 
 /// The router of that name; throws c10::Error for an unknown one, which the configuration's check excludes.

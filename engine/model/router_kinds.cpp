@@ -41,12 +41,12 @@ RouterOutput noisyTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const
     return bySoftmax(noisyTopK(z_TE, drawNoise(z_TE, o, call), o.k), z_TE);
 }
 
-RouterOutput sigmoidTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) {
-    return bySigmoid(sigmoidTopK(z_TE, {}, {o.k, o.renormalize, o.gate_scale}), z_TE);
+RouterOutput sigmoidTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
+    return bySigmoid(sigmoidTopK(z_TE, call.bias_E, {o.k, o.renormalize, o.gate_scale}), z_TE);
 }
 
-RouterOutput groupLimitedRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) {
-    TokenChoice choice = groupLimitedTopK(z_TE, {}, {o.k, o.groups, o.groups_kept, o.group_score, o.score, o.renormalize, o.gate_scale});
+RouterOutput groupLimitedRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
+    TokenChoice choice = groupLimitedTopK(z_TE, call.bias_E, {o.k, o.groups, o.groups_kept, o.group_score, o.score, o.renormalize, o.gate_scale});
     return o.score == ScoreFunction::kSoftmax ? bySoftmax(std::move(choice), z_TE) : bySigmoid(std::move(choice), z_TE);
 }
 
@@ -108,17 +108,17 @@ RouterOutput randomRule(const at::Tensor& z_TE, const RouterOptions& o, const Ro
 }
 
 constexpr std::array kRouterKinds = {
-    RouterKind{"softmax_topk", LogitSource::kLinear, false, false, softmaxTopKRule},
-    RouterKind{"topk_softmax", LogitSource::kLinear, false, false, topKSoftmaxRule},
-    RouterKind{"noisy_topk", LogitSource::kLinear, false, false, noisyTopKRule},
-    RouterKind{"sigmoid_topk", LogitSource::kLinear, false, false, sigmoidTopKRule},
-    RouterKind{"group_limited", LogitSource::kLinear, false, false, groupLimitedRule},
-    RouterKind{"cosine", LogitSource::kCosine, false, false, cosineRule},
-    RouterKind{"sinkhorn", LogitSource::kLinear, false, false, sinkhornRule},
-    RouterKind{"top_p", LogitSource::kLinear, true, false, topPRule},
-    RouterKind{"expert_choice", LogitSource::kLinear, true, false, expertChoiceRule},
-    RouterKind{"hash", LogitSource::kNone, false, true, hashRule},
-    RouterKind{"random", LogitSource::kNone, false, false, randomRule},
+    RouterKind{.name = "softmax_topk", .rule = softmaxTopKRule},
+    RouterKind{.name = "topk_softmax", .rule = topKSoftmaxRule},
+    RouterKind{.name = "noisy_topk", .rule = noisyTopKRule},
+    RouterKind{.name = "sigmoid_topk", .biased = true, .rule = sigmoidTopKRule},
+    RouterKind{.name = "group_limited", .biased = true, .rule = groupLimitedRule},
+    RouterKind{.name = "cosine", .source = LogitSource::kCosine, .rule = cosineRule},
+    RouterKind{.name = "sinkhorn", .rule = sinkhornRule},
+    RouterKind{.name = "top_p", .uneven = true, .rule = topPRule},
+    RouterKind{.name = "expert_choice", .uneven = true, .rule = expertChoiceRule},
+    RouterKind{.name = "hash", .source = LogitSource::kNone, .names = true, .rule = hashRule},
+    RouterKind{.name = "random", .source = LogitSource::kNone, .rule = randomRule},
 };
 
 }  // namespace

@@ -17,9 +17,10 @@ enum class LogitSource {
 
 struct RouterKind {
     std::string_view name;
-    LogitSource source;
-    bool uneven;  ///< tokens may have fewer than k choices
-    bool names;   ///< the rule asks for ids and positions of the tokens
+    LogitSource source = LogitSource::kLinear;
+    bool uneven = false;  ///< tokens may have fewer than k choices
+    bool biased = false;  ///< the choice can take a bias
+    bool names = false;   ///< the rule asks for ids and positions of the tokens
     RouterOutput (*rule)(const at::Tensor& logits_TE, const RouterOptions& options, const RouterCall& call);
 };
 

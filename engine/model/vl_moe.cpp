@@ -26,6 +26,7 @@ bool contains(const std::vector<T>& list, const T& value) {
 RouterOptions routingOptions(const config::MoeOptions& options) {
     RouterOptions made;
     made.gate_scale = options.gate_scale;
+    made.bias_rate = options.bias_rate;
     made.groups = options.groups;
     made.groups_kept = options.groups_kept;
     made.group_score = options.group_score == "max" ? GroupScore::kMax : GroupScore::kTop2Sum;
@@ -84,6 +85,7 @@ struct VlMoe::Impl {
     std::vector<std::shared_ptr<MultiwayBlock>> blocks;
     std::shared_ptr<Heads> heads;
     std::vector<store::RouterInfo> routers;
+    std::vector<std::shared_ptr<SparseFeedForward>> sparse;  ///< by router id
 
     std::shared_ptr<FeedForward> makeBranch(std::int64_t layer, Branch branch);
     [[nodiscard]] double scaleOf(std::int64_t layer, const std::string& branch) const;
@@ -124,7 +126,8 @@ std::shared_ptr<FeedForward> VlMoe::Impl::makeBranch(std::int64_t layer, Branch 
     routers.push_back(info);
     MoeOptions options = moeOptions(settings.moe, settings.model.sub_norm);
     options.routing.seed = hash64("layers." + std::to_string(layer) + "." + name + ".router", seed);
-    return std::make_shared<SparseFeedForward>(settings.model.width, options, place);
+    sparse.push_back(std::make_shared<SparseFeedForward>(settings.model.width, options, place));
+    return sparse.back();
 }
 
 VlMoe::VlMoe(const config::RunConfig& config, const DataShape& shape, std::uint64_t seed) : impl_(std::make_unique<Impl>()) {
@@ -182,6 +185,10 @@ ModelOutput VlMoe::forward(const Batch& batch, const ForwardOptions& options) {
     // Nothing hidden and no router: a loss that can be differentiated all the same.
     output.loss = terms.empty() ? x_ND.sum() * 0 : at::stack(terms).sum();
     return output;
+}
+
+void VlMoe::balanceRouters(const ModelOutput& output) {
+    for (const RouterLosses& router : output.routers) impl_->sparse.at(static_cast<std::size_t>(router.router.value))->router().balance(router.counts_E);
 }
 
 const std::vector<store::RouterInfo>& VlMoe::routers() const { return impl_->routers; }

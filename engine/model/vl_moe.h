@@ -31,6 +31,7 @@ struct DataShape {
 struct RouterLosses {
     RouterId router;
     at::Tensor balance, z;  ///< with gradient, unscaled
+    at::Tensor counts_E;    ///< int64: choices of each expert
 };
 
 struct ForwardOptions {
@@ -80,6 +81,8 @@ public:
     ~VlMoe() override;
 
     [[nodiscard]] ModelOutput forward(const Batch& batch, const ForwardOptions& options);
+    /// Call after the optimizer's step with what forward() gave for the step's batch: routers with a balancing bias move it.
+    void balanceRouters(const ModelOutput& output);
     /// Rows of the run's router table, in order of layer, then branch v before t.
     [[nodiscard]] const std::vector<store::RouterInfo>& routers() const;
     /// The weight (E x D) of a router, for baselines: a fresh draw from its initial distribution.

@@ -120,6 +120,7 @@ Status TrainingRun::trainStep() {
     addLosses(routing.load, values);
     if (!std::isfinite(values.loss) || !std::isfinite(values.gradient_norm)) return reportNonFinite(values, routing.load);
     optimizer_->zeroGradients();
+    model_->balanceRouters(output);
 
     timing.step_ms = millisecondsSince(begin);
     const auto samples = static_cast<std::int64_t>(batch.image_samples.size() + batch.text_samples.size() + batch.pair_samples.size());

@@ -235,6 +235,29 @@ TEST(ExpertChoiceRouter, EveryExpertTakesAsManyTokensBestFirst) {
     }
 }
 
+TEST(BiasedRouters, BalanceStepByStepWithGatesOfTheScores) {
+    at::manual_seed(7);
+    const at::Tensor logits = at::randn({600, kExperts}) + at::arange(kExperts) * 0.6;
+    for (const char* kind : {"sigmoid_topk", "group_limited"}) {
+        RouterOptions options = someOptions(2);
+        options.groups = 1;
+        options.groups_kept = 1;
+        options.bias_rate = 2e-3;
+        options.score = ScoreFunction::kSigmoid;
+        const auto router = makeRouter(kind, options);
+        ASSERT_EQ(router->named_buffers().size(), 1u) << kind;
+        const auto counts = [&] { return at::bincount(router->route(logits).indices_TK.reshape({-1}), {}, kExperts); };
+        EXPECT_GT(counts().max().item<std::int64_t>(), 380) << kind;
+        for (int step = 0; step < 400; ++step) router->balance(counts());
+        EXPECT_LT(counts().max().item<std::int64_t>(), 215) << kind;  // 200 is even
+        const RouterOutput output = router->route(logits);
+        EXPECT_TRUE(at::allclose(output.weights_TK, logits.sigmoid().gather(1, output.indices_TK))) << kind;
+    }
+    const auto plain = makeRouter("softmax_topk", someOptions(2));
+    plain->balance(at::ones({kExperts}, at::kLong));  // nothing to move
+    EXPECT_EQ(plain->named_buffers().size(), 0u);
+}
+
 TEST(RandomRouter, EveryExpertIsAsLikely) {
     const auto router = makeRouter("random", someOptions(2));
     const at::Tensor indices = router->route(at::zeros({6000, kExperts})).indices_TK;
