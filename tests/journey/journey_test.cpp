@@ -169,8 +169,10 @@ TEST_F(Journey, FromAnEmptyFolderToAnExportedFigureAndBack) {
         EXPECT_EQ(window.selection().current().token_modality, Modality::kVision);
         EXPECT_EQ(window.selection().current().token, TokenIndex(7));
 
-        // Wait for the end of training, then send the overlay to Figures through its panel's menu.
+        // Wait for the end of training: the view follows the newest probe to the last step.
         ASSERT_TRUE(QTest::qWaitFor([&] { return window.allRunsEnded(); }, kLong));
+        const auto shownStep = [&] { return inspectPanel(window, QStringLiteral("overlay")).value(QStringLiteral("step")).toInt(); };
+        ASSERT_TRUE(QTest::qWaitFor([&] { return shownStep() == 60; }, kLong)) << "still at step " << shownStep();
         ASSERT_TRUE(waitSettled(window));
 
         // A picture of one's own through the engine in this process; undo goes back to the probed sample.

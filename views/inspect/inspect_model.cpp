@@ -114,7 +114,7 @@ void InspectModel::followRun() {
             const bool moved = change.samples || change.probes || change.checkpoints || change.evaluations;
             if (!moved && !ended) return;
             if (!visible_) stale_ = true;
-            else if (!reload_.isActive()) reload_.start(training() ? kReloadMs : 0);
+            else if (!reload_.isActive() || !training()) reload_.start(training() ? kReloadMs : 0);
         });
     }
     Q_EMIT runChanged();

@@ -73,7 +73,7 @@ public:
     [[nodiscard]] const std::optional<TrainingCurves>& curves() const { return curves_; }
     /// While hidden, a run that grows is not read again; it is when shown.
     void setVisible(bool visible);
-    [[nodiscard]] bool settled() const { return pending_.isEmpty() && run_part_ != Part::kLoading; }
+    [[nodiscard]] bool settled() const { return pending_.isEmpty() && run_part_ != Part::kLoading && (training() || !reload_.isActive()); }
 
     // What the user does. Each is one named step to undo.
     void chooseSample(std::uint64_t hash);
