@@ -49,8 +49,8 @@ std::string fileNamePart(std::string_view text) {
     const std::string valid = repairUtf8(text);
     std::string part;
     for (const char c : utf8Prefix(valid, 80)) {
-        const bool keep = static_cast<unsigned char>(c) >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '_';
+        const bool keep =
+            static_cast<unsigned char>(c) >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
         part += keep ? c : '_';
     }
     return part.empty() ? "set" : part;

@@ -46,8 +46,7 @@ Status CacheFile::check(const std::filesystem::path& file) const {
     const FileHeader& h = header();
     const auto damaged = [&](const std::string& why) -> Status { return badInput(kWhat, why, kRemedy, file.string()); };
     if (std::memcmp(h.magic, kMagic, sizeof(kMagic)) != 0) return damaged("it is not a file of converted data");
-    if (h.version != kFormatVersion)
-        return damaged(fmt::format("it has format version {}, this program reads {}", h.version, kFormatVersion));
+    if (h.version != kFormatVersion) return damaged(fmt::format("it has format version {}, this program reads {}", h.version, kFormatVersion));
     if (h.header_hash != hash64(std::string_view(data_, offsetof(FileHeader, header_hash)))) return damaged("its header is damaged");
     if (h.file_bytes != bytes_) return damaged(fmt::format("it has {} bytes instead of {}", bytes_, h.file_bytes));
     // The header is as it was written, so its places agree with each other; the tail is checked before anything points into it.

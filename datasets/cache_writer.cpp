@@ -42,8 +42,7 @@ bool writeAt(int descriptor, const char* data, std::size_t bytes, std::uint64_t 
 class StringTable {
 public:
     StringRef add(const std::string& text) {
-        const auto [it, isNew] =
-            known_.try_emplace(text, StringRef{static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(text.size())});
+        const auto [it, isNew] = known_.try_emplace(text, StringRef{static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(text.size())});
         if (isNew) bytes_ += text;
         return it->second;
     }
@@ -72,12 +71,8 @@ CacheWriter::CacheWriter(int descriptor, fs::path target, fs::path temporary, st
 }
 
 CacheWriter::CacheWriter(CacheWriter&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      target_(std::move(other.target_)),
-      temporary_(std::move(other.temporary_)),
-      pending_(std::move(other.pending_)),
-      header_(other.header_),
-      written_(other.written_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), target_(std::move(other.target_)), temporary_(std::move(other.temporary_)),
+      pending_(std::move(other.pending_)), header_(other.header_), written_(other.written_) {}
 
 CacheWriter::~CacheWriter() {
     if (descriptor_ < 0) return;
@@ -136,8 +131,8 @@ Status CacheWriter::finish(const std::vector<PlacedSample>& samples, const std::
     tail += about;
     header_.tail_hash = hash64(std::string_view(tail));
     header_.header_hash = hash64(std::string_view(reinterpret_cast<const char*>(&header_), offsetof(FileHeader, header_hash)));
-    if (!writeAt(descriptor_, tail.data(), tail.size(), written_) ||
-        !writeAt(descriptor_, reinterpret_cast<const char*>(&header_), sizeof(header_), 0) || ::fsync(descriptor_) != 0)
+    if (!writeAt(descriptor_, tail.data(), tail.size(), written_) || !writeAt(descriptor_, reinterpret_cast<const char*>(&header_), sizeof(header_), 0) ||
+        ::fsync(descriptor_) != 0)
         return cannotWrite(errno, temporary_);
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) return cannotWrite(errno, target_);
     ::close(std::exchange(descriptor_, -1));

@@ -45,21 +45,13 @@ void setField(CaptionRow& row, Column column, std::string value) {
         if (field.empty()) field = std::move(value);
     };
     switch (column) {
-        case Column::kFile:
-            return keepFirst(row.file);
-        case Column::kCaption:
-            row.captions.push_back(std::move(value));
-            return;
-        case Column::kKeywords:
-            return keepFirst(row.keywords);
-        case Column::kCategory:
-            return keepFirst(row.category);
-        case Column::kSubcategory:
-            return keepFirst(row.subcategory);
-        case Column::kDomain:
-            return keepFirst(row.domain);
-        case Column::kLicense:
-            return keepFirst(row.license);
+        case Column::kFile: return keepFirst(row.file);
+        case Column::kCaption: row.captions.push_back(std::move(value)); return;
+        case Column::kKeywords: return keepFirst(row.keywords);
+        case Column::kCategory: return keepFirst(row.category);
+        case Column::kSubcategory: return keepFirst(row.subcategory);
+        case Column::kDomain: return keepFirst(row.domain);
+        case Column::kLicense: return keepFirst(row.license);
     }
 }
 
@@ -127,8 +119,8 @@ CaptionRows readCsvCaptions(std::string_view text, const std::string& path) {
     }
     const Csv csv = parseCsv(text, delimiterOf(text));
     if (csv.unclosed_quote_line > 0)
-        out.problems.push_back({fmt::format("{}:{}", path, csv.unclosed_quote_line),
-                                "a quote that opens here never closes; the rows from here on were not read"});
+        out.problems.push_back(
+            {fmt::format("{}:{}", path, csv.unclosed_quote_line), "a quote that opens here never closes; the rows from here on were not read"});
     if (csv.rows.empty()) {
         out.problems.push_back({path, "it holds no rows"});
         return out;
@@ -144,9 +136,8 @@ CaptionRows readCsvCaptions(std::string_view text, const std::string& path) {
         const CsvRow& row = csv.rows[r];
         CaptionRow caption{.place = fmt::format("{}:{}", path, row.line)};
         if (row.fields.size() != columns.size()) {
-            out.problems.push_back(
-                {caption.place, fmt::format("it has {} fields instead of {}; is a comma not in quotes? The row was left out",
-                                            row.fields.size(), columns.size())});
+            out.problems.push_back({caption.place, fmt::format("it has {} fields instead of {}; is a comma not in quotes? The row was left out",
+                                                               row.fields.size(), columns.size())});
             continue;
         }
         for (std::size_t i = 0; i < columns.size(); ++i)

@@ -66,9 +66,7 @@ void appendUtf8(std::string& out, char32_t c) {
     }
 }
 
-bool endsWith(std::string_view text, std::string_view end) {
-    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
+bool endsWith(std::string_view text, std::string_view end) { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
 
 bool namesVariant(std::string_view part) {
     constexpr std::array<std::string_view, 5> kHair{"red hair", "curly hair", "white hair", "blond hair", "bald"};
@@ -94,10 +92,8 @@ std::string repairUtf8(std::string_view text) {
     out.reserve(text.size());
     for (std::size_t at = 0; at < text.size();) {
         const Decoded d = decodeAt(text, at);
-        if (d.valid)
-            out.append(text.substr(at, d.bytes));
-        else
-            appendUtf8(out, kReplacement);
+        if (d.valid) out.append(text.substr(at, d.bytes));
+        else appendUtf8(out, kReplacement);
         at += d.bytes;
     }
     return out;

@@ -75,8 +75,8 @@ std::size_t runLength(std::int64_t image_size) {
     return static_cast<std::size_t>(std::clamp<std::int64_t>(kMostBytes / (image_size * image_size * 4), 16, 128));
 }
 
-Result<std::vector<Place>> convertPictures(const Source& source, std::int64_t count, std::int64_t image_size, CacheWriter* writer,
-                                           ParallelReader& reader, Report& report, const JobContext& context) {
+Result<std::vector<Place>> convertPictures(const Source& source, std::int64_t count, std::int64_t image_size, CacheWriter* writer, ParallelReader& reader,
+                                           Report& report, const JobContext& context) {
     std::vector<Place> places(static_cast<std::size_t>(count));
     std::unordered_map<std::uint64_t, std::int64_t> slots;
     std::vector<ReadPicture> run;

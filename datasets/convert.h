@@ -19,7 +19,6 @@ struct Conversion {
 };
 
 /// `threads` 0 takes all cores. `writer` null: everything is read and nothing written. Nothing usable is no error here.
-[[nodiscard]] Result<Conversion> convert(Source& source, std::int64_t image_size, int threads, CacheWriter* writer,
-                                         const JobContext& context);
+[[nodiscard]] Result<Conversion> convert(Source& source, std::int64_t image_size, int threads, CacheWriter* writer, const JobContext& context);
 
 }  // namespace es::datasets

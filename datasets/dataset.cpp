@@ -17,10 +17,7 @@ namespace {
 class MappedDataset final : public Dataset {
 public:
     MappedDataset(std::shared_ptr<const CacheFile> cache, fs::path file, fs::path vocabulary)
-        : cache_(std::move(cache)),
-          records_(cache_->records()),
-          file_(std::move(file)),
-          vocabulary_(std::move(vocabulary)),
+        : cache_(std::move(cache)), records_(cache_->records()), file_(std::move(file)), vocabulary_(std::move(vocabulary)),
           name_(aboutFromJson(cache_->about()).set) {
         for (std::size_t i = 0; i < records_.size(); ++i)
             if (records_[i].split < indices_.size()) indices_[records_[i].split].push_back(static_cast<std::int64_t>(i));
@@ -98,8 +95,7 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const config::DataOptions& 
         if (!fs::exists(paths.data, error)) {
             const bool older = !newestConversion(options).empty();
             return badInput(fmt::format("Cannot open the data set '{}'", options.set),
-                            older ? "it has changed since it was converted"
-                                  : fmt::format("it has not been converted to {} pixels yet", options.image_size),
+                            older ? "it has changed since it was converted" : fmt::format("it has not been converted to {} pixels yet", options.image_size),
                             remedy, paths.data.string());
         }
     } else {
@@ -111,8 +107,8 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const config::DataOptions& 
     if (!cache) return tl::unexpected(cache.error());
     std::error_code error;
     if (!fs::exists(paths.vocabulary, error))
-        return badInput(fmt::format("Cannot open the data set '{}'", options.set),
-                        fmt::format("it has no vocabulary of {} pieces yet", options.vocabulary), remedy, paths.vocabulary.string());
+        return badInput(fmt::format("Cannot open the data set '{}'", options.set), fmt::format("it has no vocabulary of {} pieces yet", options.vocabulary),
+                        remedy, paths.vocabulary.string());
     return std::make_shared<MappedDataset>(std::move(*cache), std::move(paths.data), std::move(paths.vocabulary));
 }
 

@@ -20,7 +20,7 @@ namespace es::datasets {
 /// A sample as it lies in the cache. Views into mapped memory, valid as long as the Dataset.
 struct SampleView {
     std::int64_t index = -1;
-    std::uint64_t hash = 0;              ///< of picture and caption: the same wherever the sample is prepared
+    std::uint64_t hash = 0;  ///< of picture and caption: the same wherever the sample is prepared
     Split split = Split::kNone;
     std::span<const std::uint8_t> rgba;  ///< image_size x image_size x 4, alpha not multiplied in; empty when there is no picture
     std::string_view caption;            ///< name, then keywords when the options ask for them; empty when there is none
@@ -51,14 +51,14 @@ struct Problem {
 };
 struct Report {
     std::string set, cache;
-    std::int64_t samples = 0;             ///< what the cache holds
-    std::int64_t pictures = 0;            ///< samples with a picture
-    std::int64_t captions = 0;            ///< samples with a caption
-    std::int64_t pairs = 0;               ///< samples with both
+    std::int64_t samples = 0;   ///< what the cache holds
+    std::int64_t pictures = 0;  ///< samples with a picture
+    std::int64_t captions = 0;  ///< samples with a caption
+    std::int64_t pairs = 0;     ///< samples with both
     std::int64_t distinct_captions = 0;
-    std::int64_t duplicates = 0;          ///< left out: picture and caption equal an earlier sample's
+    std::int64_t duplicates = 0;  ///< left out: picture and caption equal an earlier sample's
     std::int64_t train = 0, validation = 0, test = 0;
-    std::int64_t vocabulary = 0;    ///< pieces that the captions supported, at most what was asked for; 0 from check
+    std::int64_t vocabulary = 0;  ///< pieces that the captions supported, at most what was asked for; 0 from check
     double seconds = 0;
     bool converted = false;         ///< false: the cache was current already (or check)
     std::vector<Problem> problems;  ///< damaged or unusable items; the rest went on
@@ -96,7 +96,7 @@ public:
     [[nodiscard]] virtual std::int32_t size() const = 0;                 ///< without the mask token
     [[nodiscard]] virtual std::int32_t unknownId() const = 0;
     [[nodiscard]] virtual std::int32_t padId() const = 0;
-    [[nodiscard]] virtual std::int32_t maskId() const = 0;               ///< == size(): one past the vocabulary
+    [[nodiscard]] virtual std::int32_t maskId() const = 0;  ///< == size(): one past the vocabulary
 };
 
 }  // namespace es::datasets

@@ -25,22 +25,17 @@ using Face = std::unique_ptr<std::remove_pointer_t<FT_Face>, Freed<FT_Done_Face>
 using ShapingFont = std::unique_ptr<hb_font_t, Freed<hb_font_destroy>>;
 using Buffer = std::unique_ptr<hb_buffer_t, Freed<hb_buffer_destroy>>;
 
-std::uint8_t straight(unsigned colour, unsigned alpha) {
-    return static_cast<std::uint8_t>(std::min(255U, (colour * 255 + alpha / 2) / alpha));
-}
+std::uint8_t straight(unsigned colour, unsigned alpha) { return static_cast<std::uint8_t>(std::min(255U, (colour * 255 + alpha / 2) / alpha)); }
 
 class BitmapFont final : public GlyphPainter {
 public:
     BitmapFont(Library library, Face face)
-        : library_(std::move(library)),
-          face_(std::move(face)),
-          font_(hb_ft_font_create_referenced(face_.get())),
-          buffer_(hb_buffer_create()) {}
+        : library_(std::move(library)), face_(std::move(face)), font_(hb_ft_font_create_referenced(face_.get())), buffer_(hb_buffer_create()) {}
 
     tl::expected<Glyph, std::string> paint(std::u32string_view codePoints) override {
         hb_buffer_reset(buffer_.get());
-        hb_buffer_add_utf32(buffer_.get(), reinterpret_cast<const std::uint32_t*>(codePoints.data()), static_cast<int>(codePoints.size()),
-                            0, static_cast<int>(codePoints.size()));
+        hb_buffer_add_utf32(buffer_.get(), reinterpret_cast<const std::uint32_t*>(codePoints.data()), static_cast<int>(codePoints.size()), 0,
+                            static_cast<int>(codePoints.size()));
         hb_buffer_guess_segment_properties(buffer_.get());
         hb_buffer_set_direction(buffer_.get(), HB_DIRECTION_LTR);
         hb_shape(font_.get(), buffer_.get(), nullptr, 0);
@@ -93,16 +88,13 @@ Result<std::unique_ptr<GlyphPainter>> GlyphPainter::open(const std::filesystem::
     if (FT_Init_FreeType(&rawLibrary) != 0) return jobFailed("Cannot start FreeType", "it has no memory", "Free some memory");
     Library library(rawLibrary);
     FT_Face rawFace = nullptr;
-    if (FT_New_Face(library.get(), font.c_str(), 0, &rawFace) != 0)
-        return badInput("Cannot open the font", "it is missing or damaged", remedy, font.string());
+    if (FT_New_Face(library.get(), font.c_str(), 0, &rawFace) != 0) return badInput("Cannot open the font", "it is missing or damaged", remedy, font.string());
     Face face(rawFace);
-    if (!FT_HAS_COLOR(face.get()) || face->num_fixed_sizes < 1)
-        return badInput("Cannot use the font", "it has no colour bitmaps", remedy, font.string());
+    if (!FT_HAS_COLOR(face.get()) || face->num_fixed_sizes < 1) return badInput("Cannot use the font", "it has no colour bitmaps", remedy, font.string());
     int largest = 0;
     for (int i = 1; i < face->num_fixed_sizes; ++i)
         if (face->available_sizes[i].y_ppem > face->available_sizes[largest].y_ppem) largest = i;
-    if (FT_Select_Size(face.get(), largest) != 0)
-        return badInput("Cannot use the font", "its bitmaps cannot be selected", remedy, font.string());
+    if (FT_Select_Size(face.get(), largest) != 0) return badInput("Cannot use the font", "its bitmaps cannot be selected", remedy, font.string());
     return std::make_unique<BitmapFont>(std::move(library), std::move(face));
 }
 

@@ -22,15 +22,13 @@ std::string codePointNames(std::u32string_view codePoints) {
 
 class EmojiReader final : public PictureReader {
 public:
-    EmojiReader(std::unique_ptr<GlyphPainter> painter, const std::vector<std::u32string>& sequences)
-        : painter_(std::move(painter)), sequences_(sequences) {}
+    EmojiReader(std::unique_ptr<GlyphPainter> painter, const std::vector<std::u32string>& sequences) : painter_(std::move(painter)), sequences_(sequences) {}
     tl::expected<ConvertedPicture, NoPicture> read(std::int64_t picture, std::int64_t size) override {
         auto glyph = painter_->paint(sequences_[static_cast<std::size_t>(picture)]);
         if (!glyph) return tl::unexpected(NoPicture{glyph.error(), false});
         auto fitted = fitPicture(glyph->rgba, glyph->width, glyph->height, size);
         if (!fitted) return tl::unexpected(NoPicture{fitted.error().why});
-        return ConvertedPicture{hash64(std::as_bytes(std::span(glyph->rgba)), static_cast<std::uint64_t>(glyph->width)),
-                                std::move(*fitted)};
+        return ConvertedPicture{hash64(std::as_bytes(std::span(glyph->rgba)), static_cast<std::uint64_t>(glyph->width)), std::move(*fitted)};
     }
 
 private:
@@ -40,8 +38,7 @@ private:
 
 class EmojiSource final : public Source {
 public:
-    EmojiSource(EmojiFiles files, bool keywords, std::uint64_t fingerprint)
-        : files_(std::move(files)), keywords_(keywords), fingerprint_(fingerprint) {}
+    EmojiSource(EmojiFiles files, bool keywords, std::uint64_t fingerprint) : files_(std::move(files)), keywords_(keywords), fingerprint_(fingerprint) {}
 
     const std::string& name() const override { return name_; }
     const std::string& fileStem() const override { return name_; }
@@ -100,9 +97,7 @@ Result<std::unique_ptr<Source>> openEmojiSource(bool keywords, const EmojiFiles&
         std::error_code error;
         const auto bytes = fs::file_size(file, error);
         const auto time = error ? fs::file_time_type() : fs::last_write_time(file, error);
-        if (error)
-            return badInput("Cannot read the emoji set", error.message(), "Check the file's permissions, or reinstall its package",
-                            file.string());
+        if (error) return badInput("Cannot read the emoji set", error.message(), "Check the file's permissions, or reinstall its package", file.string());
         const auto seconds = std::chrono::floor<std::chrono::seconds>(std::chrono::file_clock::to_sys(time)).time_since_epoch().count();
         fingerprint = hash64(fmt::format("{}\n{}\n{}", file.filename().string(), bytes, seconds), fingerprint);
     }

@@ -52,14 +52,11 @@ Status readAnnotations(const fs::path& file, Annotations& into) {
     if (!content) return tl::unexpected(content.error());
     pugi::xml_document document;
     const auto parsed = document.load_buffer_inplace(content->data(), content->size());
-    if (!parsed)
-        return badInput("Cannot read the emoji names", parsed.description(), "Reinstall the package unicode-cldr-core", file.string());
+    if (!parsed) return badInput("Cannot read the emoji names", parsed.description(), "Reinstall the package unicode-cldr-core", file.string());
     for (const auto node : document.child("ldml").child("annotations").children("annotation")) {
         Annotation& annotation = into[withoutPresentation(toCodePoints(node.attribute("cp").value()))];
-        if (std::strcmp(node.attribute("type").value(), "tts") == 0)
-            annotation.name = trimmed(node.text().get());
-        else
-            annotation.keywords = splitAt(node.text().get(), "|");
+        if (std::strcmp(node.attribute("type").value(), "tts") == 0) annotation.name = trimmed(node.text().get());
+        else annotation.keywords = splitAt(node.text().get(), "|");
     }
     return {};
 }
@@ -98,8 +95,7 @@ fs::path findFont(const fs::path& root) {
     for (const auto& folder : folders) {
         std::vector<fs::path> found;
         std::error_code error;
-        for (fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end;
-             it.increment(error)) {
+        for (fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end; !error && it != end; it.increment(error)) {
             const std::string name = it->path().filename().string();
             if (name.starts_with("NotoColorEmoji") && name.ends_with(".ttf")) found.push_back(it->path());
         }
@@ -151,8 +147,8 @@ Result<std::vector<EmojiText>> readEmojiTexts(const EmojiFiles& files) {
         texts.push_back(std::move(text));
     }
     if (texts.empty())
-        return badInput("Cannot read the emoji list", "no line of it names an emoji that CLDR has a name for",
-                        "Reinstall the package unicode-data", files.groups.string());
+        return badInput("Cannot read the emoji list", "no line of it names an emoji that CLDR has a name for", "Reinstall the package unicode-data",
+                        files.groups.string());
     return texts;
 }
 

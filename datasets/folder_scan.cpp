@@ -31,19 +31,16 @@ std::string lowered(std::string_view text) {
 }
 
 // Formats that cannot be decoded are listed too, so that they are reported and not passed over.
-constexpr std::array<std::string_view, 22> kPictureExtensions{".png",  ".jpg",  ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib",
-                                                              ".tif",  ".tiff", ".pbm",  ".pgm", ".ppm",  ".pnm",  ".gif", ".avif",
-                                                              ".heic", ".heif", ".jxl",  ".jp2", ".svg",  ".apng"};
-constexpr std::array<std::string_view, 9> kAboutTheFolder{"readme",  "license", "licence", "copying",  "copyright",
-                                                          "credits", "notice",  "authors", "changelog"};
+constexpr std::array<std::string_view, 22> kPictureExtensions{".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp",  ".dib", ".tif", ".tiff", ".pbm",
+                                                              ".pgm", ".ppm", ".pnm",  ".gif", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".svg",  ".apng"};
+constexpr std::array<std::string_view, 9> kAboutTheFolder{"readme", "license", "licence", "copying", "copyright", "credits", "notice", "authors", "changelog"};
 
 std::optional<FileKind> kindOf(const fs::path& path) {
     const std::string name = lowered(path.filename().string()), extension = lowered(path.extension().string());
     if (name == "metadata.csv" || name == "metadata.jsonl") return FileKind::kMetadata;
     if (std::find(kPictureExtensions.begin(), kPictureExtensions.end(), extension) != kPictureExtensions.end()) return FileKind::kPicture;
     const std::string stem = lowered(path.stem().string());
-    if (extension == ".txt" && std::find(kAboutTheFolder.begin(), kAboutTheFolder.end(), stem) == kAboutTheFolder.end())
-        return FileKind::kText;
+    if (extension == ".txt" && std::find(kAboutTheFolder.begin(), kAboutTheFolder.end(), stem) == kAboutTheFolder.end()) return FileKind::kText;
     return std::nullopt;
 }
 
@@ -133,8 +130,7 @@ Result<FolderScan> scanFolder(const fs::path& root, const JobContext& context) {
     std::error_code error;
     const auto status = fs::status(root, error);
     if (!fs::exists(status)) return badInput("Cannot read the folder", "there is no such folder", "Check the path", root.string());
-    if (!fs::is_directory(status))
-        return badInput("Cannot read the folder", "it is a file", "Name the folder that holds the pictures", root.string());
+    if (!fs::is_directory(status)) return badInput("Cannot read the folder", "it is a file", "Name the folder that holds the pictures", root.string());
     Walk walk(root, context);
     if (auto walked = walk.walk(root, {}, 0); !walked) return tl::unexpected(walked.error());
     FolderScan scan = std::move(walk.scan);
@@ -143,8 +139,7 @@ Result<FolderScan> scanFolder(const fs::path& root, const JobContext& context) {
         std::string why = "it holds no pictures and no captions";
         if (!scan.problems.empty()) why += fmt::format("; {}: {}", scan.problems[0].path, scan.problems[0].why);
         return badInput("Cannot use the folder", repairUtf8(why),
-                        "Put PNG or JPEG pictures there, with captions in metadata.csv, metadata.jsonl or a .txt beside each",
-                        root.string());
+                        "Put PNG or JPEG pictures there, with captions in metadata.csv, metadata.jsonl or a .txt beside each", root.string());
     }
     std::sort(scan.files.begin(), scan.files.end(), [](const FolderFile& a, const FolderFile& b) { return a.path < b.path; });
     return scan;

@@ -123,8 +123,8 @@ private:
         const CleanCaption clean = cleanCaption(raw);
         if (clean.repaired) problem(place, "the caption is not valid UTF-8; the wrong bytes were replaced");
         if (clean.cut)
-            problem(place, fmt::format("the caption has {} words; it was cut to {} words and {} bytes at most", clean.words,
-                                       kMostCaptionWords, kMostCaptionBytes));
+            problem(place,
+                    fmt::format("the caption has {} words; it was cut to {} words and {} bytes at most", clean.words, kMostCaptionWords, kMostCaptionBytes));
         if (clean.text.empty()) return false;
         item.caption = clean.text;
         item.split_key = splitKey(clean.text);
@@ -158,14 +158,11 @@ private:
     void addRow(const CaptionRow& row, const std::string& folder) {
         const fs::path asked = (fs::path(folder) / row.file).lexically_normal();
         const bool outside = !row.file.empty() && (asked.is_absolute() || asked.generic_string().starts_with(".."));
-        if (outside)
-            return problem(row.place,
-                           fmt::format("it names a picture outside the folder: {}; put the picture inside", repairUtf8(row.file)));
+        if (outside) return problem(row.place, fmt::format("it names a picture outside the folder: {}; put the picture inside", repairUtf8(row.file)));
         const std::size_t index = row.file.empty() ? kNoPicture : findPicture(row.file, folder);
         const bool picture = index != kNoPicture;
         const std::string path = picture ? pictures_[index] : asked.generic_string();
-        if (!row.file.empty() && !picture)
-            problem(row.place, fmt::format("the picture {} is not there; the caption is kept without it", repairUtf8(row.file)));
+        if (!row.file.empty() && !picture) problem(row.place, fmt::format("the picture {} is not there; the caption is kept without it", repairUtf8(row.file)));
         std::vector<Item> items;
         for (const auto& caption : row.captions) {
             Item item = itemFor(path);
@@ -173,8 +170,7 @@ private:
             items.push_back(std::move(item));
         }
         if (items.empty()) {
-            problem(row.place, picture ? "the caption is empty; the picture is kept without it"
-                                       : "the caption is empty and there is no picture: left out");
+            problem(row.place, picture ? "the caption is empty; the picture is kept without it" : "the caption is empty and there is no picture: left out");
             if (!picture) return;
             items.push_back(itemFor(path));
         }
@@ -195,16 +191,13 @@ private:
         const std::string stem = withoutExtension(path);
         std::vector<std::size_t> beside;
         for (auto [at, end] = byStem_.equal_range(stem); at != end; ++at) beside.push_back(at->second);
-        const bool described =
-            !beside.empty() && std::all_of(beside.begin(), beside.end(), [&](std::size_t i) { return !byPicture_[i].empty(); });
+        const bool described = !beside.empty() && std::all_of(beside.begin(), beside.end(), [&](std::size_t i) { return !byPicture_[i].empty(); });
         if (described) return;  // metadata says more
         const auto text = readFile(root_ / path, kMostTextBytes);
         if (!text) return problem(path, text.error().why);
         Item item = itemFor(path);
         const bool usable = setCaption(item, *text, {}, path);
-        if (!usable)
-            return problem(path,
-                           beside.empty() ? "the caption is empty: left out" : "the caption is empty; the picture is kept without it");
+        if (!usable) return problem(path, beside.empty() ? "the caption is empty: left out" : "the caption is empty; the picture is kept without it");
         if (beside.empty()) return textOnly_.push_back(std::move(item));
         for (const std::size_t index : beside) {
             if (!byPicture_[index].empty()) continue;
@@ -228,11 +221,7 @@ private:
 class FolderSource final : public Source {
 public:
     FolderSource(fs::path root, std::string stem, bool keywords, FolderScan scan)
-        : root_(std::move(root)),
-          name_(repairUtf8(root_.filename().string())),
-          stem_(std::move(stem)),
-          keywords_(keywords),
-          scan_(std::move(scan)) {}
+        : root_(std::move(root)), name_(repairUtf8(root_.filename().string())), stem_(std::move(stem)), keywords_(keywords), scan_(std::move(scan)) {}
     const std::string& name() const override { return name_; }
     const std::string& fileStem() const override { return stem_; }
     std::uint64_t fingerprint() const override { return scan_.fingerprint; }

@@ -7,7 +7,6 @@
 namespace es::datasets {
 
 /// `stem` begins the names of converted files. Fails as scanFolder does.
-[[nodiscard]] Result<std::unique_ptr<Source>> openFolderSource(const std::filesystem::path& folder, std::string stem, bool keywords,
-                                                               const JobContext& context);
+[[nodiscard]] Result<std::unique_ptr<Source>> openFolderSource(const std::filesystem::path& folder, std::string stem, bool keywords, const JobContext& context);
 
 }  // namespace es::datasets

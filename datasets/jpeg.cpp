@@ -29,9 +29,7 @@ ErrorManager& managerOf(j_common_ptr info) { return *reinterpret_cast<ErrorManag
 void noteWarning(j_common_ptr info, int level) {
     if (level >= 0) return;
     const int code = info->err->msg_code;
-    if (code != JWRN_HIT_MARKER && code != JWRN_HUFF_BAD_CODE && code != JWRN_MUST_RESYNC && code != JWRN_ARITH_BAD_CODE &&
-        code != JWRN_JPEG_EOF)
-        return;
+    if (code != JWRN_HIT_MARKER && code != JWRN_HUFF_BAD_CODE && code != JWRN_MUST_RESYNC && code != JWRN_ARITH_BAD_CODE && code != JWRN_JPEG_EOF) return;
     ErrorManager& manager = managerOf(info);
     if (!manager.damaged) info->err->format_message(info, manager.why);
     manager.damaged = true;
@@ -46,8 +44,7 @@ void inksToRgb(const std::uint8_t* inks, std::uint8_t* rgb, int width) {
 }
 
 // No object with a destructor may live in this function's own frame beyond setjmp: libjpeg leaves it by longjmp.
-bool decode(jpeg_decompress_struct& info, ErrorManager& manager, std::string_view jpeg, int wanted, RgbPicture& picture,
-            std::vector<std::uint8_t>& inks) {
+bool decode(jpeg_decompress_struct& info, ErrorManager& manager, std::string_view jpeg, int wanted, RgbPicture& picture, std::vector<std::uint8_t>& inks) {
     if (setjmp(manager.back) != 0) return false;
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(jpeg.data()), static_cast<unsigned long>(jpeg.size()));

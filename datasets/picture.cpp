@@ -47,20 +47,14 @@ cv::Mat turned(const cv::Mat& picture, int orientation) {
 
 OrWhy<cv::Mat> toRgba(const cv::Mat& decoded) {
     cv::Mat bytes = decoded;
-    if (decoded.depth() == CV_16U)
-        decoded.convertTo(bytes, CV_8U, 1.0 / 257.0);
+    if (decoded.depth() == CV_16U) decoded.convertTo(bytes, CV_8U, 1.0 / 257.0);
     else if (decoded.depth() != CV_8U)
-        return tl::unexpected(
-            std::string("its pixels are floating-point or signed numbers, which is not supported; save it as 8 or 16 bit"));
+        return tl::unexpected(std::string("its pixels are floating-point or signed numbers, which is not supported; save it as 8 or 16 bit"));
     cv::Mat rgba;
-    if (bytes.channels() == 1)
-        cv::cvtColor(bytes, rgba, cv::COLOR_GRAY2RGBA);
-    else if (bytes.channels() == 3)
-        cv::cvtColor(bytes, rgba, cv::COLOR_BGR2RGBA);
-    else if (bytes.channels() == 4)
-        cv::cvtColor(bytes, rgba, cv::COLOR_BGRA2RGBA);
-    else
-        return tl::unexpected(fmt::format("it has {} channels; save it as grey, RGB or RGBA", bytes.channels()));
+    if (bytes.channels() == 1) cv::cvtColor(bytes, rgba, cv::COLOR_GRAY2RGBA);
+    else if (bytes.channels() == 3) cv::cvtColor(bytes, rgba, cv::COLOR_BGR2RGBA);
+    else if (bytes.channels() == 4) cv::cvtColor(bytes, rgba, cv::COLOR_BGRA2RGBA);
+    else return tl::unexpected(fmt::format("it has {} channels; save it as grey, RGB or RGBA", bytes.channels()));
     return rgba;
 }
 
@@ -96,9 +90,7 @@ cv::Mat straightened(const cv::Mat& premultiplied) {
         for (int x = 0; x < out.cols; ++x, from += 4, to += 4) {
             const unsigned alpha = (from[3] + 127U) / 255U;
             for (int c = 0; c < 3; ++c)
-                to[c] = alpha == 0
-                            ? 0
-                            : static_cast<std::uint8_t>(std::min(255U, (from[c] * 255U + from[3] / 2U) / std::max<unsigned>(1, from[3])));
+                to[c] = alpha == 0 ? 0 : static_cast<std::uint8_t>(std::min(255U, (from[c] * 255U + from[3] / 2U) / std::max<unsigned>(1, from[3])));
             to[3] = static_cast<std::uint8_t>(alpha);
         }
     }
@@ -145,8 +137,7 @@ OrWhy<cv::Mat> decodeRgba(std::string_view file, const PictureHeader& header, in
     const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<char*>(bytes.data()));
     const cv::Mat decoded = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
     if (decoded.empty()) return tl::unexpected(fmt::format("its {} data are damaged or of an unusual kind", header.format));
-    if (decoded.cols != header.width || decoded.rows != header.height)
-        return tl::unexpected(std::string("its header and its pixels disagree about its size"));
+    if (decoded.cols != header.width || decoded.rows != header.height) return tl::unexpected(std::string("its header and its pixels disagree about its size"));
     return toRgba(decoded);
 }
 
@@ -166,8 +157,8 @@ OrWhy<std::vector<std::uint8_t>> convertPicture(std::string_view file, std::int6
     const auto header = readPictureHeader(file);
     if (!header) return tl::unexpected(header.error());
     if (header->width > kMostPixels / header->height)
-        return tl::unexpected(fmt::format("it has {} x {} pixels, more than the limit of {} megapixels; make it smaller", header->width,
-                                          header->height, kMostPixels / 1'000'000));
+        return tl::unexpected(fmt::format("it has {} x {} pixels, more than the limit of {} megapixels; make it smaller", header->width, header->height,
+                                          kMostPixels / 1'000'000));
     if (!isGoodSize(size)) return tl::unexpected(fmt::format("pictures of {} x {} pixels cannot be made", size, size));
     silenceOpenCv();
     const auto turn = waitIfHuge(header->width * header->height);
@@ -188,15 +179,11 @@ Result<std::vector<std::uint8_t>> loadPicture(const std::filesystem::path& file,
     return std::move(*picture);
 }
 
-Result<std::vector<std::uint8_t>> fitPicture(std::span<const std::uint8_t> rgba, std::int64_t width, std::int64_t height,
-                                             std::int64_t size) {
+Result<std::vector<std::uint8_t>> fitPicture(std::span<const std::uint8_t> rgba, std::int64_t width, std::int64_t height, std::int64_t size) {
     const std::string what = "Cannot use the picture";
-    if (width <= 0 || height <= 0 || width > kMostPixels / height ||
-        rgba.size() != static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 4)
-        return badInput(what, fmt::format("{} bytes are not {} x {} RGBA pixels", rgba.size(), width, height),
-                        "Give width x height x 4 bytes");
-    if (!isGoodSize(size))
-        return badInput(what, fmt::format("it cannot be made {} x {} pixels", size, size), "Choose a size of 8 to 1024 pixels");
+    if (width <= 0 || height <= 0 || width > kMostPixels / height || rgba.size() != static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 4)
+        return badInput(what, fmt::format("{} bytes are not {} x {} RGBA pixels", rgba.size(), width, height), "Give width x height x 4 bytes");
+    if (!isGoodSize(size)) return badInput(what, fmt::format("it cannot be made {} x {} pixels", size, size), "Choose a size of 8 to 1024 pixels");
     silenceOpenCv();
     try {
         const cv::Mat picture(static_cast<int>(height), static_cast<int>(width), CV_8UC4, const_cast<std::uint8_t*>(rgba.data()));

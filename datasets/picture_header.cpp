@@ -73,8 +73,7 @@ Header readPng(std::string_view png) {
         const auto crc = crc32(0, reinterpret_cast<const Bytef*>(chunk->type.data()), static_cast<uInt>(chunk->data.size() + 4));
         const bool critical = std::isupper(static_cast<unsigned char>(chunk->type[0])) != 0;
         if (at == 8) {
-            if (chunk->type != "IHDR" || chunk->data.size() != 13)
-                return tl::unexpected(std::string("it does not begin with a PNG header"));
+            if (chunk->type != "IHDR" || chunk->data.size() != 13) return tl::unexpected(std::string("it does not begin with a PNG header"));
             header.width = Bytes{chunk->data}.u32(0);
             header.height = Bytes{chunk->data}.u32(4);
         }
@@ -131,8 +130,7 @@ Header readJpeg(std::string_view jpeg) {
         }
     }
     if (!scan) return tl::unexpected(std::string("it holds no pixels"));
-    if (components == 4 && !adobe)
-        return tl::unexpected(std::string("it is a CMYK JPEG that does not say how its ink values are stored; save it as RGB"));
+    if (components == 4 && !adobe) return tl::unexpected(std::string("it is a CMYK JPEG that does not say how its ink values are stored; save it as RGB"));
     return header;
 }
 
@@ -147,8 +145,7 @@ Header readWebp(std::string_view webp) {
         header.height = 1 + (in.u32(27) & 0xFFFFFF);
         for (std::size_t at = 12; at + 8 <= webp.size();) {
             const std::size_t length = in.u32(at + 4);
-            if (webp.substr(at, 4) == "EXIF" && length <= webp.size() - at - 8)
-                header.orientation = exifOrientation(webp.substr(at + 8, length));
+            if (webp.substr(at, 4) == "EXIF" && length <= webp.size() - at - 8) header.orientation = exifOrientation(webp.substr(at + 8, length));
             at += 8 + length + (length & 1);
         }
     } else if (kind == "VP8L") {
@@ -189,8 +186,7 @@ Header readPnm(std::string_view pnm) {
             if (pnm[at] == '#') at = std::min(pnm.find('\n', at), pnm.size());
             if (at < pnm.size()) ++at;
         }
-        for (; at < pnm.size() && std::isdigit(static_cast<unsigned char>(pnm[at])) && number < 100'000'000; ++at)
-            number = number * 10 + (pnm[at] - '0');
+        for (; at < pnm.size() && std::isdigit(static_cast<unsigned char>(pnm[at])) && number < 100'000'000; ++at) number = number * 10 + (pnm[at] - '0');
     }
     header.width = numbers[0];
     header.height = numbers[1];
@@ -205,8 +201,7 @@ std::string unknownFormat(std::string_view bytes) {
     std::string start;
     for (const char c : bytes.substr(0, 512)) start += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (start.find("<svg") != std::string::npos) return convert("SVG");
-    if (start.find("<html") != std::string::npos || start.find("<!doctype") != std::string::npos)
-        return "it is a web page, not a picture: the download failed";
+    if (start.find("<html") != std::string::npos || start.find("<!doctype") != std::string::npos) return "it is a web page, not a picture: the download failed";
     return "it is not a picture in a known format (PNG, JPEG, WebP, BMP, TIFF, PNM)";
 }
 
@@ -215,23 +210,17 @@ std::string unknownFormat(std::string_view bytes) {
 Header readPictureHeader(std::string_view bytes) {
     if (bytes.empty()) return tl::unexpected(std::string("the file is empty"));
     Header header = tl::unexpected(std::string());
-    if (bytes.starts_with("\x89PNG\r\n\x1A\n"))
-        header = readPng(bytes);
-    else if (bytes.starts_with("\xFF\xD8"))
-        header = readJpeg(bytes);
-    else if (bytes.starts_with("RIFF") && bytes.substr(0, 12).ends_with("WEBP") && bytes.size() > 30)
-        header = readWebp(bytes);
-    else if (bytes.starts_with("BM"))
-        header = readBmp(bytes);
+    if (bytes.starts_with("\x89PNG\r\n\x1A\n")) header = readPng(bytes);
+    else if (bytes.starts_with("\xFF\xD8")) header = readJpeg(bytes);
+    else if (bytes.starts_with("RIFF") && bytes.substr(0, 12).ends_with("WEBP") && bytes.size() > 30) header = readWebp(bytes);
+    else if (bytes.starts_with("BM")) header = readBmp(bytes);
     else if (bytes.starts_with(std::string_view("II*\0", 4)) || bytes.starts_with(std::string_view("MM\0*", 4))) {
         const auto tags = readTiff(bytes);
         if (!tags) return tl::unexpected(std::string(kCutShort));
         header = PictureHeader{"TIFF", tags->width, tags->height, 1};
-    } else if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' &&
-               std::isspace(static_cast<unsigned char>(bytes[2])))
+    } else if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' && std::isspace(static_cast<unsigned char>(bytes[2])))
         header = readPnm(bytes);
-    else
-        return tl::unexpected(unknownFormat(bytes));
+    else return tl::unexpected(unknownFormat(bytes));
     if (header && (header->width <= 0 || header->height <= 0)) return tl::unexpected(std::string("its width or height is zero"));
     return header;
 }

@@ -18,9 +18,7 @@ namespace es::datasets {
 namespace fs = std::filesystem;
 namespace {
 
-double secondsSince(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+double secondsSince(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
 
 // Two processes may prepare one set at once: the second waits and finds it done. Where a file system has no locks both convert, each
 // under a name of its own, and the last rename wins with the same bytes.
@@ -53,18 +51,16 @@ void removeUnfinished(const CachePaths& paths) {
 Status makeFolder(const fs::path& folder) {
     std::error_code error;
     fs::create_directories(folder, error);
-    if (error)
-        return jobFailed("Cannot make the folder for converted data", error.message(), "Name another one with data.cache", folder.string());
+    if (error) return jobFailed("Cannot make the folder for converted data", error.message(), "Name another one with data.cache", folder.string());
     return {};
 }
 
 tl::unexpected<Error> nothingUsable(const Source& source, const Report& report) {
     std::string why = "it holds neither pictures nor captions that can be used";
     if (!report.problems.empty())
-        why += fmt::format("; {} {} damaged, the first: {}: {}", report.problems.size(),
-                           report.problems.size() == 1 ? "item is" : "items are", report.problems[0].path, report.problems[0].why);
-    return badInput(fmt::format("Cannot use the data set '{}'", source.name()), why,
-                    "Run 'expertscope data check' on it for the whole list", source.place());
+        why += fmt::format("; {} {} damaged, the first: {}: {}", report.problems.size(), report.problems.size() == 1 ? "item is" : "items are",
+                           report.problems[0].path, report.problems[0].why);
+    return badInput(fmt::format("Cannot use the data set '{}'", source.name()), why, "Run 'expertscope data check' on it for the whole list", source.place());
 }
 
 Status writeData(Source& source, const config::DataOptions& options, const CachePaths& paths, int threads, const JobContext& context) {
@@ -82,8 +78,7 @@ Status writeVocabulary(const CacheFile& cache, const config::DataOptions& option
     context.progress(0, 0, "Learning the vocabulary");
     std::vector<std::string> captions;
     for (const auto& record : cache.records())
-        if (static_cast<Split>(record.split) == Split::kTrain && record.caption.bytes > 0)
-            captions.emplace_back(cache.text(record.caption));
+        if (static_cast<Split>(record.split) == Split::kTrain && record.caption.bytes > 0) captions.emplace_back(cache.text(record.caption));
     const auto model = trainVocabulary(captions, options.vocabulary);
     if (!model) return tl::unexpected(model.error());
     if (context.stopRequested()) return stopped("Preparing the data");
@@ -98,8 +93,8 @@ Report reportOf(const CacheFile& cache, const CachePaths& paths, const Tokenizer
 }
 
 void logReport(const Report& report, const JobContext& context) {
-    context.log(fmt::format("{}: {} samples ({} pairs), {} training, {} validation, {} test; {} words in the vocabulary", report.set,
-                            report.samples, report.pairs, report.train, report.validation, report.test, report.vocabulary));
+    context.log(fmt::format("{}: {} samples ({} pairs), {} training, {} validation, {} test; {} words in the vocabulary", report.set, report.samples,
+                            report.pairs, report.train, report.validation, report.test, report.vocabulary));
     constexpr std::size_t kMostLines = 10;
     for (std::size_t i = 0; i < report.problems.size() && i < kMostLines; ++i)
         context.log(fmt::format("damaged: {}: {}", report.problems[i].path, report.problems[i].why));
@@ -132,8 +127,7 @@ Result<Report> prepareWithThreads(const config::DataOptions& options, int thread
         tokenizer = Tokenizer::load(paths.vocabulary);
         if (!tokenizer) {
             converted = true;
-            if (auto written = writeVocabulary(**cache, options, paths.vocabulary, context); !written)
-                return tl::unexpected(written.error());
+            if (auto written = writeVocabulary(**cache, options, paths.vocabulary, context); !written) return tl::unexpected(written.error());
             tokenizer = Tokenizer::load(paths.vocabulary);
             if (!tokenizer) return tl::unexpected(tokenizer.error());
         }
@@ -159,12 +153,11 @@ Result<Report> check(const config::DataOptions& options, const JobContext& conte
 
 std::vector<SetInfo> list(const fs::path& cache) {
     const auto emoji = findEmojiFiles();
-    std::vector<SetInfo> sets{
-        {.name = kEmojiSet,
-         .description = "Emoji with their names, keywords, groups and subgroups (Noto Color Emoji, Unicode CLDR)",
-         .license = "pictures OFL-1.1, texts Unicode-DFS-2016",
-         .available = emoji.missing.empty(),
-         .remedy = emoji.missing.empty() ? std::string() : fmt::format("sudo apt install {}", fmt::join(emoji.missing, " "))}};
+    std::vector<SetInfo> sets{{.name = kEmojiSet,
+                               .description = "Emoji with their names, keywords, groups and subgroups (Noto Color Emoji, Unicode CLDR)",
+                               .license = "pictures OFL-1.1, texts Unicode-DFS-2016",
+                               .available = emoji.missing.empty(),
+                               .remedy = emoji.missing.empty() ? std::string() : fmt::format("sudo apt install {}", fmt::join(emoji.missing, " "))}};
     std::error_code error;
     for (fs::directory_iterator it(cache, error), end; !error && it != end; it.increment(error)) {
         if (it->path().extension() != kCacheExtension) continue;
@@ -177,13 +170,12 @@ std::vector<SetInfo> list(const fs::path& cache) {
         }
         std::error_code placeError;
         const bool there = fs::is_directory(about.place, placeError);
-        sets.push_back(
-            {.name = about.place,
-             .description = fmt::format("Folder, converted to {} x {} pixels", (*file)->header().image_size, (*file)->header().image_size),
-             .license = "see the folder",
-             .available = there,
-             .remedy = there ? std::string() : "the folder has gone; what was converted from it can still be used",
-             .samples = about.report.samples});
+        sets.push_back({.name = about.place,
+                        .description = fmt::format("Folder, converted to {} x {} pixels", (*file)->header().image_size, (*file)->header().image_size),
+                        .license = "see the folder",
+                        .available = there,
+                        .remedy = there ? std::string() : "the folder has gone; what was converted from it can still be used",
+                        .samples = about.report.samples});
     }
     return sets;
 }

@@ -36,8 +36,7 @@ Result<std::unique_ptr<Source>> openSource(const config::DataOptions& options, c
     const bool looksLikePath = options.set.find('/') != std::string::npos;
     if (!options.set.empty() && (looksLikePath || fs::exists(options.set, error)))
         return openFolderSource(wholePath(options.set), fileStemOf(options), options.keywords, context);
-    return badInput(fmt::format("There is no data set '{}'", options.set),
-                    "it is neither a set that the program knows (emoji) nor a folder",
+    return badInput(fmt::format("There is no data set '{}'", options.set), "it is neither a set that the program knows (emoji) nor a folder",
                     "Choose one of 'expertscope data list', or name a folder of pictures", options.set);
 }
 

@@ -52,22 +52,18 @@ std::vector<Split> assignSplits(std::span<const SplitInput> samples) {
     std::vector<Group> order;
     order.reserve(names.size());
     for (auto& [root, name] : names) order.push_back({hash64(name, kSplitSeed), name, root});
-    std::sort(order.begin(), order.end(),
-              [](const Group& a, const Group& b) { return std::tie(a.hash, a.name, a.root) < std::tie(b.hash, b.name, b.root); });
+    std::sort(order.begin(), order.end(), [](const Group& a, const Group& b) { return std::tie(a.hash, a.name, a.root) < std::tie(b.hash, b.name, b.root); });
 
     const auto count = static_cast<std::ptrdiff_t>(order.size());
     const auto below = [&](double share) {
-        return std::count_if(order.begin(), order.end(),
-                             [&](const Group& g) { return static_cast<double>(g.hash >> 11) * 0x1p-53 < share; });
+        return std::count_if(order.begin(), order.end(), [&](const Group& g) { return static_cast<double>(g.hash >> 11) * 0x1p-53 < share; });
     };
     const std::ptrdiff_t someHeldOut = count >= 2 ? 1 : 0, someTest = count >= 3 ? 1 : 0;
     const auto trainEnd = std::clamp<std::ptrdiff_t>(below(0.8), std::min<std::ptrdiff_t>(1, count), count - someHeldOut - someTest);
     const auto validationEnd = std::clamp<std::ptrdiff_t>(below(0.9), trainEnd + someHeldOut, count - someTest);
     std::unordered_map<std::size_t, Split> splitOf;
     for (std::ptrdiff_t i = 0; i < count; ++i)
-        splitOf[order[static_cast<std::size_t>(i)].root] = i < trainEnd        ? Split::kTrain
-                                                           : i < validationEnd ? Split::kValidation
-                                                                               : Split::kTest;
+        splitOf[order[static_cast<std::size_t>(i)].root] = i < trainEnd ? Split::kTrain : i < validationEnd ? Split::kValidation : Split::kTest;
     std::vector<Split> splits;
     splits.reserve(samples.size());
     for (std::size_t i = 0; i < samples.size(); ++i) splits.push_back(splitOf[groups.find(i)]);

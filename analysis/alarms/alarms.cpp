@@ -121,28 +121,31 @@ private:
                 alarm.title = fmt::format("Load above {:.3g} x even share", options_.overload);
                 alarm.detail = fmt::format("{}, expert {} · {:.2f} x, worst {:.2f} x", routerWords(router_), e, ratio, alarm.worst);
             };
-            overload_[e].watch(ratio, ratio > options_.overload, ratio < options_.overload_resolved, 1, step, alarms,
-                               [&](std::int64_t start) { return base(AlarmKind::kOverload, start, step); }, describe);
+            overload_[e].watch(
+                ratio, ratio > options_.overload, ratio < options_.overload_resolved, 1, step, alarms,
+                [&](std::int64_t start) { return base(AlarmKind::kOverload, start, step); }, describe);
         }
     }
 
     void watchDrops(std::int64_t step, AlarmList& alarms) {
         const double share = drops_.sum(1) > 0 ? drops_.sum(0) / drops_.sum(1) : 0;
-        drop_.watch(share, share > options_.drops, share < options_.drops_resolved, 1, step, alarms,
-                    [&](std::int64_t start) { return base(AlarmKind::kDrops, start, step); },
-                    [&](Alarm& alarm) {
-                        alarm.title = fmt::format("Drop rate above {}", percent(options_.drops, 0));
-                        alarm.detail = fmt::format("{} · {}, worst {}", routerWords(router_), percent(share), percent(alarm.worst));
-                    });
+        drop_.watch(
+            share, share > options_.drops, share < options_.drops_resolved, 1, step, alarms,
+            [&](std::int64_t start) { return base(AlarmKind::kDrops, start, step); },
+            [&](Alarm& alarm) {
+                alarm.title = fmt::format("Drop rate above {}", percent(options_.drops, 0));
+                alarm.detail = fmt::format("{} · {}, worst {}", routerWords(router_), percent(share), percent(alarm.worst));
+            });
     }
 
     void watchLogits(const StepLoad& load, AlarmList& alarms) {
-        logits_.watch(load.max_logit, load.max_logit > options_.logits, load.max_logit < options_.logits_resolved, options_.window_steps, load.step, alarms,
-                      [&](std::int64_t start) { return base(AlarmKind::kRouterLogits, start, load.step); },
-                      [&](Alarm& alarm) {
-                          alarm.title = fmt::format("Router logits above {:.3g}", options_.logits);
-                          alarm.detail = fmt::format("{} · largest {:.1f}", routerWords(router_), alarm.worst);
-                      });
+        logits_.watch(
+            load.max_logit, load.max_logit > options_.logits, load.max_logit < options_.logits_resolved, options_.window_steps, load.step, alarms,
+            [&](std::int64_t start) { return base(AlarmKind::kRouterLogits, start, load.step); },
+            [&](Alarm& alarm) {
+                alarm.title = fmt::format("Router logits above {:.3g}", options_.logits);
+                alarm.detail = fmt::format("{} · largest {:.1f}", routerWords(router_), alarm.worst);
+            });
     }
 
     store::RouterInfo router_;
@@ -179,7 +182,8 @@ public:
         if (std::isfinite(sigmas)) alarm.worst = std::max(alarm.worst, sigmas);
         alarm.detail = fmt::format("step {} · {:.1f} sd", grouped(alarm.start_step), alarm.worst);
         // A level that the window has grown used to is not a spike any more, whatever came before.
-        const bool used_to = reading.judged && value < reading.mean + options_.spike_resolved_sigmas * reading.sd && step - alarm.start_step >= options_.spike_window;
+        const bool used_to =
+            reading.judged && value < reading.mean + options_.spike_resolved_sigmas * reading.sd && step - alarm.start_step >= options_.spike_window;
         if (value < mean_ + options_.spike_resolved_sigmas * sd_ || used_to) {
             alarm.end_step = step;
             alarm.title = name + ", resolved";

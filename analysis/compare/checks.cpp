@@ -73,7 +73,8 @@ Result<std::vector<ComparabilityCheck>> comparabilityChecks(const Baseline<RunGr
     else checks.push_back({true, fmt::format("all runs saw the same data (hash {})", *data.begin())});
 
     const std::vector<std::int64_t> seeds_a = seedsOf(a), seeds_b = seedsOf(b);
-    if (seeds_a == seeds_b) checks.push_back({true, fmt::format("both sides have the same seeds ({}): order of data and masks are equal within a pair", listed(seeds_a))});
+    if (seeds_a == seeds_b)
+        checks.push_back({true, fmt::format("both sides have the same seeds ({}): order of data and masks are equal within a pair", listed(seeds_a))});
     else checks.push_back({false, fmt::format("seeds differ: {} against {}", listed(seeds_a), listed(seeds_b))});
 
     auto left = sampleLosses(*a.runs.front().run);
@@ -90,17 +91,22 @@ Result<std::vector<ComparabilityCheck>> comparabilityChecks(const Baseline<RunGr
     else checks.push_back({true, fmt::format("the same {} held-out losses under the same masks", grouped(common))});
 
     const auto objectives = distinct(a, b, [](const store::RunReader& run) { return objectiveWeights(run.config()); });
-    checks.push_back(objectives.size() == 1 ? ComparabilityCheck{true, "objectives are weighted alike"} : ComparabilityCheck{false, "objectives are weighted differently: total losses do not compare"});
+    checks.push_back(objectives.size() == 1 ? ComparabilityCheck{true, "objectives are weighted alike"}
+                                            : ComparabilityCheck{false, "objectives are weighted differently: total losses do not compare"});
 
-    const double flops_a = meanOf(a, [](const store::RunReader& run) { return run.provenance().flops_per_step_active * static_cast<double>(run.status().step); });
-    const double flops_b = meanOf(b, [](const store::RunReader& run) { return run.provenance().flops_per_step_active * static_cast<double>(run.status().step); });
+    const double flops_a =
+        meanOf(a, [](const store::RunReader& run) { return run.provenance().flops_per_step_active * static_cast<double>(run.status().step); });
+    const double flops_b =
+        meanOf(b, [](const store::RunReader& run) { return run.provenance().flops_per_step_active * static_cast<double>(run.status().step); });
     if (!(flops_a > 0) || !(flops_b > 0)) checks.push_back({false, "active FLOPs were not recorded on both sides"});
-    else if (const double gap = flops_b / flops_a - 1; std::abs(gap) <= 0.02) checks.push_back({true, fmt::format("active compute is equal within {}", percent(std::abs(gap)))});
+    else if (const double gap = flops_b / flops_a - 1; std::abs(gap) <= 0.02)
+        checks.push_back({true, fmt::format("active compute is equal within {}", percent(std::abs(gap)))});
     else checks.push_back({false, fmt::format("the candidate used {} {} active compute", percent(std::abs(gap), 0), gap > 0 ? "more" : "less")});
 
     const auto samples = distinct(a, b, [](const store::RunReader& run) { return run.provenance().samples_per_step * run.status().step; });
-    checks.push_back(samples.size() == 1 ? ComparabilityCheck{true, fmt::format("all runs saw {}", plural(*samples.begin(), "sample"))}
-                                         : ComparabilityCheck{false, fmt::format("runs saw between {} and {} samples", grouped(*samples.begin()), grouped(*samples.rbegin()))});
+    checks.push_back(samples.size() == 1
+                         ? ComparabilityCheck{true, fmt::format("all runs saw {}", plural(*samples.begin(), "sample"))}
+                         : ComparabilityCheck{false, fmt::format("runs saw between {} and {} samples", grouped(*samples.begin()), grouped(*samples.rbegin()))});
     const auto devices = distinct(a, b, [](const store::RunReader& run) {
         const store::Provenance p = run.provenance();
         return p.device + " · " + p.cpu + " · " + p.precision + " · " + plural(p.threads, "thread");

@@ -20,7 +20,8 @@ namespace {
 
 /// Runs ordered by seed, so that the i-th of both sides are a pair where the seeds are the same.
 RunGroup prepared(RunGroup group) {
-    std::stable_sort(group.runs.begin(), group.runs.end(), [](const RunSource& a, const RunSource& b) { return a.run->config().run.seed < b.run->config().run.seed; });
+    std::stable_sort(group.runs.begin(), group.runs.end(),
+                     [](const RunSource& a, const RunSource& b) { return a.run->config().run.seed < b.run->config().run.seed; });
     if (group.name.empty() && !group.runs.empty()) group.name = group.runs.front().run->config().run.name;
     return group;
 }
@@ -87,7 +88,8 @@ Result<std::vector<CategoryDifference>> categoryDifferences(const RunGroup& a, c
     }
     std::stable_sort(result.begin(), result.end(), [](const CategoryDifference& x, const CategoryDifference& y) { return x.mean < y.mean; });
     const SampleDifference all = sampleDifference(baseline, candidate, objectiveWeights(right.config()), confidence);
-    if (known < all.samples) notes.push_back(fmt::format("by category: {} of {} held-out samples have a recorded category", grouped(known), grouped(all.samples)));
+    if (known < all.samples)
+        notes.push_back(fmt::format("by category: {} of {} held-out samples have a recorded category", grouped(known), grouped(all.samples)));
     return result;
 }
 
@@ -97,7 +99,8 @@ std::string verdictOf(const Comparison& c) {
     const std::string& name = c.candidate_name;
     const auto describe = [&](const LossDifference& d) {
         const auto size = [](double value) { return fmt::format("{:.4f}", std::abs(value)); };
-        if (!std::isfinite(d.low) || !std::isfinite(d.high)) return d.mean == 0 ? fmt::format("is equal ({})", d.over) : fmt::format("is {} by {} ({})", d.mean < 0 ? "lower" : "higher", size(d.mean), d.over);
+        if (!std::isfinite(d.low) || !std::isfinite(d.high))
+            return d.mean == 0 ? fmt::format("is equal ({})", d.over) : fmt::format("is {} by {} ({})", d.mean < 0 ? "lower" : "higher", size(d.mean), d.over);
         const std::string interval = percent(c.confidence, 0) + " interval";
         if (d.high < 0) return fmt::format("is lower by {} ({} {} to {}, {})", size(d.mean), interval, size(d.high), size(d.low), d.over);
         if (d.low > 0) return fmt::format("is higher by {} ({} {} to {}, {})", size(d.mean), interval, size(d.low), size(d.high), d.over);
@@ -105,8 +108,9 @@ std::string verdictOf(const Comparison& c) {
     };
     std::string words = fmt::format("At the end the held-out loss of {} against {} {}.", name, c.baseline_name, describe(total));
     if (total.replication == Replication::kSamples) words += " One seed a side says nothing about other seeds.";
-    if (c.at_equal_axis) words += fmt::format(" At equal {} ({}) it {}.", c.axis == XAxis::kActiveFlops ? "active compute" : std::string(toString(c.axis)),
-                                              number(c.equal_axis_value), describe(*c.at_equal_axis));
+    if (c.at_equal_axis)
+        words += fmt::format(" At equal {} ({}) it {}.", c.axis == XAxis::kActiveFlops ? "active compute" : std::string(toString(c.axis)),
+                             number(c.equal_axis_value), describe(*c.at_equal_axis));
     std::string reached;
     for (const ReachRatio& reach : c.reach) {
         if (reach.axis != XAxis::kActiveFlops && reach.axis != XAxis::kTime) continue;
@@ -126,7 +130,8 @@ std::string verdictOf(const Comparison& c) {
 
 }  // namespace
 
-Result<Comparison> compareGroups(const Baseline<RunGroup>& baseline_in, const Candidate<RunGroup>& candidate_in, const CompareOptions& options, const JobContext& context) {
+Result<Comparison> compareGroups(const Baseline<RunGroup>& baseline_in, const Candidate<RunGroup>& candidate_in, const CompareOptions& options,
+                                 const JobContext& context) {
     const Baseline<RunGroup> baseline(prepared(*baseline_in));
     const Candidate<RunGroup> candidate(prepared(*candidate_in));
     for (const RunGroup* group : {&baseline.value, &candidate.value})
@@ -209,7 +214,9 @@ Result<Comparison> compareGroups(const Baseline<RunGroup>& baseline_in, const Ca
         c.categories = std::move(*categories);
     }
     if (baseline->runs.front().run->config().model.ffn == "dense" && candidate->runs.front().run->config().model.ffn == "moe")
-        c.notes.push_back("gates scale the sparse block's output down, which alone can help a small model: compare with a scaled dense model too (model.ffn = \"scaled_dense\")");
+        c.notes.push_back(
+            "gates scale the sparse block's output down, which alone can help a small model: compare with a scaled dense model too (model.ffn = "
+            "\"scaled_dense\")");
     c.verdict = verdictOf(c);
     return c;
 }

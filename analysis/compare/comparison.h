@@ -40,14 +40,14 @@ enum class Replication : std::uint8_t {
 
 /// Candidate minus baseline of one loss. NaN where there is none.
 struct LossDifference {
-    std::string loss;        ///< "total", or an objective: "image", "text", "pair_image", "pair_text"
-    std::string unit;        ///< "nats" for words, "" for normalised pixels
+    std::string loss;                    ///< "total", or an objective: "image", "text", "pair_image", "pair_text"
+    std::string unit;                    ///< "nats" for words, "" for normalised pixels
     double baseline = 0, candidate = 0;  ///< means over seeds (or over the one seed's samples)
     double mean = 0, low = 0, high = 0, p = 0;
     Replication replication = Replication::kNone;
-    std::int64_t n = 0;      ///< pairs of seeds, or samples
+    std::int64_t n = 0;  ///< pairs of seeds, or samples
     std::int64_t baseline_seeds = 0, candidate_seeds = 0;
-    std::string over;        ///< "over 268 samples, 1 seed" / "over 3 seeds, paired"
+    std::string over;  ///< "over 268 samples, 1 seed" / "over 3 seeds, paired"
     [[nodiscard]] bool excludesZero() const { return low > 0 || high < 0; }
 };
 
@@ -70,7 +70,7 @@ struct ReachRatio {
     std::optional<double> ratio;  ///< baseline's cost ÷ candidate's cost: above 1 the candidate is cheaper; empty: not reached or not recorded
     double low = 0, high = 0;     ///< interval over paired seeds; NaN with one
     std::int64_t n = 0;
-    std::string words;            ///< "2.1 x less active compute" / "does not reach it"
+    std::string words;  ///< "2.1 x less active compute" / "does not reach it"
 };
 
 /// Ratio of costs at each loss level that both reach.
@@ -81,7 +81,7 @@ struct ReachCurve {
 
 struct CostRow {
     std::string name, unit;
-    double baseline = 0, candidate = 0;  ///< NaN: not recorded
+    double baseline = 0, candidate = 0;           ///< NaN: not recorded
     bool lower_is_better = true, judged = false;  ///< judged: one side may be set in bold
 };
 
@@ -100,23 +100,23 @@ struct ComparabilityCheck {
 struct Comparison {
     std::string baseline_name, candidate_name;
     XAxis axis = XAxis::kActiveFlops;
-    double confidence = 0.95;                       ///< of every interval here
+    double confidence = 0.95;  ///< of every interval here
     GroupCurve baseline_curve, candidate_curve;
-    std::vector<LossDifference> losses;             ///< "total" first; at the end of each run
-    std::optional<LossDifference> at_equal_axis;    ///< total loss at the largest axis value that all runs reach
+    std::vector<LossDifference> losses;           ///< "total" first; at the end of each run
+    std::optional<LossDifference> at_equal_axis;  ///< total loss at the largest axis value that all runs reach
     double equal_axis_value = 0;
-    std::vector<ReachRatio> reach;                  ///< on every axis that both record
+    std::vector<ReachRatio> reach;  ///< on every axis that both record
     std::vector<ReachCurve> reach_curves;
-    std::vector<CategoryDifference> categories;     ///< most gain first
+    std::vector<CategoryDifference> categories;  ///< most gain first
     std::vector<CostRow> cost;
     std::vector<config::ConfigDifference> configuration;  ///< first run of each side; a baseline, b candidate
     std::vector<ComparabilityCheck> checks;
-    std::string verdict;                            ///< whole sentences
+    std::string verdict;  ///< whole sentences
     std::vector<std::string> notes;
 };
 
 /// Compares two groups. Errors: an empty group; a run without any held-out loss.
-[[nodiscard]] Result<Comparison> compareGroups(const Baseline<RunGroup>& baseline, const Candidate<RunGroup>& candidate,
-                                               const CompareOptions& options = {}, const JobContext& context = {});
+[[nodiscard]] Result<Comparison> compareGroups(const Baseline<RunGroup>& baseline, const Candidate<RunGroup>& candidate, const CompareOptions& options = {},
+                                               const JobContext& context = {});
 
 }  // namespace es::analysis

@@ -80,8 +80,8 @@ Result<GroupCurve> groupCurve(const RunGroup& group, XAxis axis, std::int64_t ma
     for (const RunSource& source : group.runs) {
         const std::string name = heldOutTotal(*source.run);
         if (name.empty())
-            return jobFailed("Cannot compare", fmt::format("{} has no held-out loss", labelOf(source)), "Let it reach its first evaluation (train.evaluate_every)",
-                             source.run->folder().string());
+            return jobFailed("Cannot compare", fmt::format("{} has no held-out loss", labelOf(source)),
+                             "Let it reach its first evaluation (train.evaluate_every)", source.run->folder().string());
         auto map = AxisMap::make(*source.run, axis);
         if (!map) return tl::unexpected(map.error());
         auto series = source.run->scalars(name);
@@ -155,7 +155,8 @@ ReachCurve reachCurve(const Baseline<GroupCurve>& baseline, const Candidate<Grou
     if (baseline->mean.empty() || candidate->mean.empty()) return curve;
     // Losses from where both have started to come down to the higher of the two ends.
     const double worst = std::min(baseline->mean.front(), candidate->mean.front());
-    const double best = std::max(*std::min_element(baseline->mean.begin(), baseline->mean.end()), *std::min_element(candidate->mean.begin(), candidate->mean.end()));
+    const double best =
+        std::max(*std::min_element(baseline->mean.begin(), baseline->mean.end()), *std::min_element(candidate->mean.begin(), candidate->mean.end()));
     if (!(best < worst)) return curve;
     const std::size_t pairs = std::min(baseline->runs.size(), candidate->runs.size());
     for (int i = 0; i < kPoints; ++i) {

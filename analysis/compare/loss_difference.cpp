@@ -41,11 +41,14 @@ Result<SampleLosses> sampleLosses(const store::RunReader& run) {
     if (!evaluation) return tl::unexpected(evaluation.error());
     losses.step = evaluation->step;
     for (const store::EvaluationRow& row : evaluation->rows)
-        if (row.variant.empty() && std::isfinite(row.loss) && row.targets > 0) losses.values[{row.sample, row.mask_seed, row.objective}] = {row.loss, row.targets};
+        if (row.variant.empty() && std::isfinite(row.loss) && row.targets > 0)
+            losses.values[{row.sample, row.mask_seed, row.objective}] = {row.loss, row.targets};
     return losses;
 }
 
-std::vector<double> objectiveWeights(const config::RunConfig& config) { return {config.loss.image, config.loss.text, config.loss.pair_image, config.loss.pair_text}; }
+std::vector<double> objectiveWeights(const config::RunConfig& config) {
+    return {config.loss.image, config.loss.text, config.loss.pair_image, config.loss.pair_text};
+}
 
 SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const Candidate<SampleLosses>& candidate, const std::vector<double>& weights,
                                   double confidence, const std::map<std::uint64_t, std::int32_t>* only, std::int32_t group) {
@@ -134,7 +137,8 @@ Result<std::map<std::int64_t, double>> finalLossBySeed(const RunGroup& group, co
     return result;
 }
 
-LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& baseline, const Candidate<std::map<std::int64_t, double>>& candidate, double confidence) {
+LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& baseline, const Candidate<std::map<std::int64_t, double>>& candidate,
+                              double confidence) {
     LossDifference difference;
     difference.baseline_seeds = static_cast<std::int64_t>(baseline->size());
     difference.candidate_seeds = static_cast<std::int64_t>(candidate->size());
@@ -155,7 +159,8 @@ LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& ba
         interval = welch(b, a, confidence);
         if (a.size() >= 2 && b.size() >= 2) {
             difference.replication = Replication::kSeeds;
-            difference.over = fmt::format("over {} and {}, not paired", plural(static_cast<std::int64_t>(a.size()), "seed"), plural(static_cast<std::int64_t>(b.size()), "seed"));
+            difference.over = fmt::format("over {} and {}, not paired", plural(static_cast<std::int64_t>(a.size()), "seed"),
+                                          plural(static_cast<std::int64_t>(b.size()), "seed"));
         } else {
             difference.over = "one seed a side: no interval";
         }
@@ -192,7 +197,8 @@ Result<std::vector<LossDifference>> lossDifferences(const Baseline<RunGroup>& ba
                 if (!two) return tl::unexpected(two.error());
                 left_samples = std::move(*one);
                 right_samples = std::move(*two);
-                if (baseline->runs.size() + candidate->runs.size() > 2) notes.push_back("fewer than two seeds on one side: the interval is over the samples of one run a side");
+                if (baseline->runs.size() + candidate->runs.size() > 2)
+                    notes.push_back("fewer than two seeds on one side: the interval is over the samples of one run a side");
             }
             std::vector<double> weights(kObjectiveCount, 0.0);
             if (i == 0) weights = objectiveWeights(left->config());

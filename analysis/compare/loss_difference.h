@@ -52,7 +52,7 @@ struct SampleDifference {
                                                                   std::vector<std::string>& notes);
 
 /// Interval of values by seed: paired over common seeds, Welch otherwise, none with one value a side.
-[[nodiscard]] LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& baseline, const Candidate<std::map<std::int64_t, double>>& candidate,
-                                            double confidence);
+[[nodiscard]] LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& baseline,
+                                            const Candidate<std::map<std::int64_t, double>>& candidate, double confidence);
 
 }  // namespace es::analysis

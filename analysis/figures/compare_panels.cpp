@@ -64,7 +64,9 @@ Panel comparisonCurves(const Comparison& comparison) {
             lines.lines.push_back({reach.target_loss, reach.ratio ? reach.words : comparison.baseline_name + "'s end: not reached"});
     const std::size_t seeds_a = comparison.baseline_curve.runs.size(), seeds_b = comparison.candidate_curve.runs.size();
     if (std::max(seeds_a, seeds_b) < 2) panel.notes.push_back("1 seed a side: no band");
-    else panel.notes.push_back(fmt::format("{} against {} seeds; band: {}", seeds_a, seeds_b, std::min(seeds_a, seeds_b) >= 3 ? "mean and one sd" : "smallest and largest"));
+    else
+        panel.notes.push_back(
+            fmt::format("{} against {} seeds; band: {}", seeds_a, seeds_b, std::min(seeds_a, seeds_b) >= 3 ? "mean and one sd" : "smallest and largest"));
     panel.title = "Held-out loss";
     panel.context = fmt::format("x: {}", toString(comparison.axis));
     addNotes(comparison, panel);
@@ -102,7 +104,8 @@ Panel computeToReach(const Comparison& comparison) {
     if (lines.curves.empty()) panel.notes.push_back("the two curves share no range of losses on any recorded axis");
     for (const ReachRatio& reach : comparison.reach)
         if (!reach.ratio) {
-            panel.notes.push_back(fmt::format("{} does not reach the final loss of {} in {}", comparison.candidate_name, comparison.baseline_name, toString(reach.axis)));
+            panel.notes.push_back(
+                fmt::format("{} does not reach the final loss of {} in {}", comparison.candidate_name, comparison.baseline_name, toString(reach.axis)));
             break;
         }
     panel.title = "Compute to reach the same loss";
@@ -117,7 +120,12 @@ Panel lossForest(const Comparison& comparison) {
     ForestPanel forest;
     forest.x.title = fmt::format("{} minus {} (held-out loss)", comparison.candidate_name, comparison.baseline_name);
     for (const LossDifference& difference : comparison.losses) {
-        ForestPanel::Row row{lossWords(difference.loss), difference.mean, difference.low, difference.high, difference.n, {ColorRole::Kind::kRun, comparison.candidate_curve.color}};
+        ForestPanel::Row row{lossWords(difference.loss),
+                             difference.mean,
+                             difference.low,
+                             difference.high,
+                             difference.n,
+                             {ColorRole::Kind::kRun, comparison.candidate_curve.color}};
         if (!std::isfinite(row.low)) panel.notes.push_back(fmt::format("{}: no interval, {}", row.label, difference.over));
         forest.rows.push_back(std::move(row));
     }
@@ -134,7 +142,8 @@ Panel categoryForest(const Comparison& comparison) {
     ForestPanel forest;
     forest.x.title = fmt::format("{} minus {} (held-out loss)", comparison.candidate_name, comparison.baseline_name);
     for (const CategoryDifference& category : comparison.categories)
-        forest.rows.push_back({category.category, category.mean, category.low, category.high, category.samples, {ColorRole::Kind::kRun, comparison.candidate_curve.color}});
+        forest.rows.push_back(
+            {category.category, category.mean, category.low, category.high, category.samples, {ColorRole::Kind::kRun, comparison.candidate_curve.color}});
     if (forest.rows.empty()) panel.notes.push_back("no held-out sample has both a recorded category and per-sample losses on both sides");
     panel.title = "Gain by category";
     panel.context = fmt::format("loss difference, {} interval over samples", percent(comparison.confidence, 0));
@@ -215,7 +224,8 @@ Result<Panel> speedAgainstQuality(std::span<const RunGroup> groups) {
         curve.series = curve.label;
         lines.curves.push_back(std::move(curve));
     }
-    if (lines.curves.empty()) return jobFailed("Nothing to draw", "no group has both a held-out loss and throughput", "Choose runs that have been evaluated", {});
+    if (lines.curves.empty())
+        return jobFailed("Nothing to draw", "no group has both a held-out loss and throughput", "Choose runs that have been evaluated", {});
     panel.title = "Speed against quality";
     panel.context = "each point a configuration, bars ± sd over seeds";
     panel.content = std::move(lines);

@@ -35,9 +35,9 @@ enum class OverlayMode : std::uint8_t { kExpert, kWeight, kEntropy, kMargin, kDr
 [[nodiscard]] std::optional<OverlayMode> overlayModeFromString(std::string_view text);
 
 struct OverlayOptions {
-    LayerIndex layer = {};                 ///< invalid: the first layer with a router
+    LayerIndex layer = {};  ///< invalid: the first layer with a router
     OverlayMode mode = OverlayMode::kExpert;
-    std::int32_t rank = 0;                 ///< 0 first choice, 1 second ...
+    std::int32_t rank = 0;                              ///< 0 first choice, 1 second ...
     std::optional<Objective> patches = {}, words = {};  ///< which stream; empty: the pair when the sample ran as one, else image or text
 };
 /// Experts on the sample's patches and words in one layer. Patches follow that layer's V (or pooled) router, words its T (or pooled) router;
@@ -53,8 +53,8 @@ struct TokenReading {
     Objective objective = Objective::kImage;
     struct Choice {
         std::int32_t expert = -1;
-        float weight = 0;        ///< combine weight
-        float probability = 0;   ///< NaN when the distribution was not recorded
+        float weight = 0;       ///< combine weight
+        float probability = 0;  ///< NaN when the distribution was not recorded
         bool kept = true;
     };
     std::vector<Choice> choices;         ///< best first

@@ -35,7 +35,8 @@ Result<Panel> expertMatch(const RunSource& a, const RunSource& b, const std::str
         std::vector<std::int64_t> common;
         std::set_intersection(steps_a.begin(), steps_a.end(), steps_b.begin(), steps_b.end(), std::back_inserter(common));
         if (steps_a.empty() || steps_b.empty())
-            return jobFailed("Cannot match experts", "one of the runs has no probe yet", "Probes are written with every checkpoint", (steps_a.empty() ? a : b).run->folder().string());
+            return jobFailed("Cannot match experts", "one of the runs has no probe yet", "Probes are written with every checkpoint",
+                             (steps_a.empty() ? a : b).run->folder().string());
         step_a = common.empty() ? *steps_a.rbegin() : common.back();
         step_b = common.empty() ? *steps_b.rbegin() : common.back();
     }
@@ -54,7 +55,8 @@ Result<Panel> expertMatch(const RunSource& a, const RunSource& b, const std::str
     const std::int32_t experts = std::max(router_a->experts, router_b->experts);
     const ExpertMatch match = matchExperts(x, y, experts);
     if (match.tokens == 0)
-        return jobFailed("Cannot match experts", "the two runs were not probed with the same samples", "Choose runs on the same data with the same record.probe_samples", {});
+        return jobFailed("Cannot match experts", "the two runs were not probed with the same samples",
+                         "Choose runs on the same data with the same record.probe_samples", {});
     const auto size = static_cast<std::size_t>(experts);
     HeatmapPanel map;
     map.y.title = labelOf(a) + " expert";
@@ -78,12 +80,14 @@ Result<Panel> expertMatch(const RunSource& a, const RunSource& b, const std::str
     for (std::size_t e = 0; e < size; ++e) {
         const auto matched = static_cast<std::size_t>(match.permutation_E[e]);
         chance += row_sum[e] / n * column_sum[matched] / n;
-        for (std::size_t j = 0; j < size && row_sum[e] > 0; ++j) map.values[e * size + j] = match.count_EE[e * size + static_cast<std::size_t>(match.permutation_E[j])] / row_sum[e];
+        for (std::size_t j = 0; j < size && row_sum[e] > 0; ++j)
+            map.values[e * size + j] = match.count_EE[e * size + static_cast<std::size_t>(match.permutation_E[j])] / row_sum[e];
     }
     Panel panel;
     panel.title = "Routing of two runs, experts matched";
     panel.context = fmt::format("{} · agreement {} (chance {})", routerWords(*router_a), percent(match.agreement, 0), percent(chance, 1));
-    panel.notes.push_back(fmt::format("{} at step {}{}", plural(match.tokens, "token"), grouped(step_a), step_b != step_a ? fmt::format(" and {}", grouped(step_b)) : ""));
+    panel.notes.push_back(
+        fmt::format("{} at step {}{}", plural(match.tokens, "token"), grouped(step_a), step_b != step_a ? fmt::format(" and {}", grouped(step_b)) : ""));
     if (router_a->experts != router_b->experts) panel.notes.push_back(fmt::format("{} against {} experts", router_a->experts, router_b->experts));
     panel.notes.push_back("the matching is fitted to these tokens: two unrelated routers agree somewhat more than chance");
     panel.content = std::move(map);

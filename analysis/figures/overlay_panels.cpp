@@ -54,7 +54,8 @@ OverlayPanel::Cell cellOf(const TokenReading& reading, const OverlayOptions& opt
 }
 
 /// All tokens of one modality and stream of one router, by position.
-std::vector<std::pair<std::int32_t, OverlayPanel::Cell>> cellsOf(const store::RoutingTable& table, Modality modality, Objective stream, const OverlayOptions& options) {
+std::vector<std::pair<std::int32_t, OverlayPanel::Cell>> cellsOf(const store::RoutingTable& table, Modality modality, Objective stream,
+                                                                 const OverlayOptions& options) {
     std::vector<std::pair<std::int32_t, OverlayPanel::Cell>> cells;
     for (std::int64_t t = 0; t < table.tokens; ++t) {
         const auto at = static_cast<std::size_t>(t);
@@ -124,7 +125,8 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
             streams += (streams.empty() ? "" : ", ") + std::string(toString(stream));
             return stream;
         }
-        panel.notes.push_back(fmt::format("{}: the sample did not pass here as {}; shown as {}", routerWords(table.router), toString(*wanted), toString(present.front())));
+        panel.notes.push_back(
+            fmt::format("{}: the sample did not pass here as {}; shown as {}", routerWords(table.router), toString(*wanted), toString(present.front())));
         return present.front();
     };
     for (const store::RoutingTable& table : routing.routing) {
@@ -146,11 +148,14 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
                     }
     }
     content.value_max = options.mode == OverlayMode::kEntropy ? std::log(static_cast<double>(std::max(content.experts, 2))) : 1;
-    if (!content.patches.empty() && !any_patch) panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for patches", layer.value) : "no router took its patches");
-    if (!content.words.empty() && !any_word) panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for words", layer.value) : "no router took its words");
+    if (!content.patches.empty() && !any_patch)
+        panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for patches", layer.value) : "no router took its patches");
+    if (!content.words.empty() && !any_word)
+        panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for words", layer.value) : "no router took its words");
     const auto valueMissing = [](const OverlayPanel::Cell& cell) { return cell.expert >= 0 && std::isnan(cell.value); };
-    if (content.show_values && (std::any_of(content.patches.begin(), content.patches.end(), valueMissing) ||
-                                std::any_of(content.words.begin(), content.words.end(), [&](const OverlayPanel::Chip& chip) { return valueMissing(chip.cell); })))
+    if (content.show_values &&
+        (std::any_of(content.patches.begin(), content.patches.end(), valueMissing) ||
+         std::any_of(content.words.begin(), content.words.end(), [&](const OverlayPanel::Chip& chip) { return valueMissing(chip.cell); })))
         panel.notes.push_back(fmt::format("{} was not recorded for some tokens", content.value_title));
     if (content.picture.empty()) panel.notes.push_back("this sample has no picture");
     panel.notes.insert(panel.notes.end(), routing.notes.begin(), routing.notes.end());

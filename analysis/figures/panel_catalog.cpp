@@ -106,7 +106,8 @@ struct Entry {
 };
 
 const std::vector<Entry>& entries() {
-    static const std::vector<std::string> kCurve = {"metric", "smoothing", "x", "scale", "evaluations", "spikes", "events", "points", "first_step", "last_step"};
+    static const std::vector<std::string> kCurve = {"metric", "smoothing", "x",      "scale",      "evaluations",
+                                                    "spikes", "events",    "points", "first_step", "last_step"};
     static const std::vector<std::string> kCompare = {"baseline", "axis", "confidence", "baseline_name", "candidate_name"};
     static const std::vector<Entry> kEntries = {
         {{"loss", "Loss", "Training losses of one or more runs, smoothed over the raw line, with held-out losses as points", kCurve, 1},
@@ -159,13 +160,21 @@ const std::vector<Entry>& entries() {
              if (!routing) return tl::unexpected(routing.error());
              return overlay(*routing, options);
          }},
-        {{"layer_expert_map", "Expert x layer for a sample", "Share of a sample's tokens that each expert of each router takes", {"sample", "step", "variant"}, 1},
+        {{"layer_expert_map",
+          "Expert x layer for a sample",
+          "Share of a sample's tokens that each expert of each router takes",
+          {"sample", "step", "variant"},
+          1},
          [](Runs runs, QueryArguments& a, const JobContext&) -> Result<Panel> {
              auto routing = routingOf(runs, a);
              if (!routing) return tl::unexpected(routing.error());
              return layerExpertMap(*routing);
          }},
-        {{"token_distribution", "Router distribution of a token", "Router probability of every expert for one patch or word", {"sample", "router", "modality", "token", "step", "variant"}, 1},
+        {{"token_distribution",
+          "Router distribution of a token",
+          "Router probability of every expert for one patch or word",
+          {"sample", "router", "modality", "token", "step", "variant"},
+          1},
          [](Runs runs, QueryArguments& a, const JobContext&) -> Result<Panel> {
              const Modality modality = a.modality("modality", Modality::kVision);
              const RouterId router = a.router("router", *runs.front().run, RouterId());
@@ -221,10 +230,13 @@ const std::vector<Entry>& entries() {
              const std::int64_t step = stepOf(a);
              return checked(a, [&] { return flowMap(*runs.front().run, from, to, step); });
          }},
-        {{"compare_curves", "Held-out loss of two groups", "Held-out loss against compute, samples or time, with bands over seeds", kCompare, 2}, &fromComparison<comparisonCurves>},
-        {{"compare_reach", "Compute to reach the same loss", "Ratio of costs at each loss that both groups reach", kCompare, 2}, &fromComparison<computeToReach>},
+        {{"compare_curves", "Held-out loss of two groups", "Held-out loss against compute, samples or time, with bands over seeds", kCompare, 2},
+         &fromComparison<comparisonCurves>},
+        {{"compare_reach", "Compute to reach the same loss", "Ratio of costs at each loss that both groups reach", kCompare, 2},
+         &fromComparison<computeToReach>},
         {{"compare_losses", "Difference in held-out loss", "Candidate minus baseline for each loss, with intervals", kCompare, 2}, &fromComparison<lossForest>},
-        {{"compare_categories", "Gain by category", "Candidate minus baseline by category of the sample, with intervals", kCompare, 2}, &fromComparison<categoryForest, true>},
+        {{"compare_categories", "Gain by category", "Candidate minus baseline by category of the sample, with intervals", kCompare, 2},
+         &fromComparison<categoryForest, true>},
         {{"compare_cost", "Cost", "Parameters, FLOPs, speed, memory and losses of both groups", kCompare, 2}, &fromComparison<costTable>},
         {{"compare_config", "What differs in the configurations", "Keys that differ", kCompare, 2}, &fromComparison<configurationTable>},
         {{"compare_checks", "Verdict", "Whether the two groups compare, and the verdict", kCompare, 2}, &fromComparison<comparabilityTable>},
@@ -272,7 +284,8 @@ Status checkQuery(const PanelQuery& query) {
             return badInput(fmt::format("Cannot make the panel '{}'", query.kind), fmt::format("it has no parameter '{}'", name),
                             entry->kind.parameters.empty() ? "It takes none" : knownNames(name, entry->kind.parameters));
     if (static_cast<std::int64_t>(query.runs.size()) < entry->kind.min_runs)
-        return badInput(fmt::format("Cannot make the panel '{}'", query.kind), fmt::format("it needs {} run(s), {} given", entry->kind.min_runs, query.runs.size()), "Add a run to the panel");
+        return badInput(fmt::format("Cannot make the panel '{}'", query.kind),
+                        fmt::format("it needs {} run(s), {} given", entry->kind.min_runs, query.runs.size()), "Add a run to the panel");
     return {};
 }
 

@@ -30,7 +30,7 @@ enum class LineStyle : std::uint8_t { kSolid, kDashed, kDotted };
 struct Axis {
     std::string title;  ///< with the unit: "loss (nats)"
     Scale scale = Scale::kLinear;
-    std::optional<double> min, max;  ///< else from the data
+    std::optional<double> min, max;            ///< else from the data
     std::vector<std::string> categories = {};  ///< labels at 0, 1, 2 ...; empty for a numeric axis
 };
 
@@ -66,11 +66,11 @@ struct LinePanel {
 enum class ColorMap : std::uint8_t { kCividis, kDiverging };
 
 struct HeatmapPanel {
-    Axis x, y;                        ///< categories, or numeric with x_values
+    Axis x, y;  ///< categories, or numeric with x_values
     std::int32_t columns = 0, rows = 0;
-    std::vector<double> values;       ///< row-major, NaN missing
-    std::vector<double> x_values;     ///< left edge of each column on a numeric axis; empty with categories
-    std::string value_title;          ///< "share ÷ even share"
+    std::vector<double> values;    ///< row-major, NaN missing
+    std::vector<double> x_values;  ///< left edge of each column on a numeric axis; empty with categories
+    std::string value_title;       ///< "share ÷ even share"
     double value_min = 0, value_max = 1;
     ColorMap map = ColorMap::kCividis;
     std::vector<std::uint8_t> row_group_start = {};  ///< 1 where a gap goes above the row

@@ -30,7 +30,9 @@ bool QueryArguments::given(const std::string& name) const {
 }
 
 void QueryArguments::wrong(const std::string& name, const std::string& why, const std::string& remedy) {
-    if (!problem_) problem_ = Error{ErrorKind::kBadInput, fmt::format("Cannot make the panel '{}'", query_.kind), fmt::format("its parameter '{}' {}", name, why), remedy, {}};
+    if (!problem_)
+        problem_ =
+            Error{ErrorKind::kBadInput, fmt::format("Cannot make the panel '{}'", query_.kind), fmt::format("its parameter '{}' {}", name, why), remedy, {}};
 }
 
 void QueryArguments::require(const std::string& name, const std::string& why) {

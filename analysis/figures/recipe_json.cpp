@@ -3,8 +3,8 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <optional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "analysis/figures/figure_recipe.h"
 #include "analysis/figures/nearest.h"
@@ -101,7 +101,8 @@ void readPage(const Json& json, PageSettings& page, std::optional<std::string>& 
     object.read("panel_letters", page.panel_letters);
     std::vector<std::string> names;
     for (const PagePreset& preset : pagePresets()) names.push_back(preset.name);
-    if (std::find(names.begin(), names.end(), page.preset) == names.end()) object.wrong("preset", fmt::format("is '{}'. {}", page.preset, knownNames(page.preset, names)));
+    if (std::find(names.begin(), names.end(), page.preset) == names.end())
+        object.wrong("preset", fmt::format("is '{}'. {}", page.preset, knownNames(page.preset, names)));
 }
 
 void readPanel(const Json& json, const std::string& place, PanelQuery& query, std::optional<std::string>& problem) {
@@ -122,10 +123,12 @@ std::string toJson(const FigureRecipe& recipe) {
     json["format"] = kFormat;
     json["version"] = recipe.version;
     json["name"] = recipe.name;
-    json["page"] = {{"preset", recipe.page.preset}, {"width_mm", recipe.page.width_mm}, {"height_mm", recipe.page.height_mm}, {"font", recipe.page.font},
-                    {"font_pt", recipe.page.font_pt}, {"columns", recipe.page.columns}, {"panel_letters", recipe.page.panel_letters}};
+    json["page"] = {
+        {"preset", recipe.page.preset},   {"width_mm", recipe.page.width_mm}, {"height_mm", recipe.page.height_mm},        {"font", recipe.page.font},
+        {"font_pt", recipe.page.font_pt}, {"columns", recipe.page.columns},   {"panel_letters", recipe.page.panel_letters}};
     json["panels"] = Json::array();
-    for (const PanelQuery& panel : recipe.panels) json["panels"].push_back({{"kind", panel.kind}, {"title", panel.title}, {"parameters", Json::object()}, {"runs", panel.runs}});
+    for (const PanelQuery& panel : recipe.panels)
+        json["panels"].push_back({{"kind", panel.kind}, {"title", panel.title}, {"parameters", Json::object()}, {"runs", panel.runs}});
     for (std::size_t i = 0; i < recipe.panels.size(); ++i)
         for (const auto& [name, value] : recipe.panels[i].parameters) json["panels"][i]["parameters"][name] = value;
     json["provenance"] = Json::object();
@@ -146,7 +149,8 @@ Result<FigureRecipe> recipeFromJson(const std::string& text, const std::string& 
     recipe.version = kVersion;
     object.read("version", recipe.version, 1, 1'000'000);
     if (!problem && recipe.version > kVersion)
-        return badInput("Cannot read the recipe", fmt::format("it is of version {}, this program knows version {}", recipe.version, kVersion), "Use a newer version of the program", path);
+        return badInput("Cannot read the recipe", fmt::format("it is of version {}, this program knows version {}", recipe.version, kVersion),
+                        "Use a newer version of the program", path);
     object.onlyKnows({"format", "version", "name", "page", "panels", "provenance", "program_version"});
     object.read("name", recipe.name, true);
     object.read("program_version", recipe.program_version);

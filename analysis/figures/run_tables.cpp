@@ -20,7 +20,8 @@ Panel runFacts(const store::RunReader& run) {
     table.right_aligned = {0, 1};
     const auto add = [&](std::string name, std::string value) { table.rows.push_back({std::move(name), std::move(value)}); };
     if (provenance.parameters_total > 0)
-        add("parameters", fmt::format("{} total · {} active", abbreviated(static_cast<double>(provenance.parameters_total)), abbreviated(static_cast<double>(provenance.parameters_active))));
+        add("parameters", fmt::format("{} total · {} active", abbreviated(static_cast<double>(provenance.parameters_total)),
+                                      abbreviated(static_cast<double>(provenance.parameters_active))));
     if (routers.empty()) {
         add("feed-forward", config.model.ffn == "scaled_dense" ? "dense, output scaled" : "dense");
     } else {

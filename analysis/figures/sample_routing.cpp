@@ -158,7 +158,8 @@ std::vector<TokenReading> tokenPath(const SampleRouting& routing, Modality modal
     return path;
 }
 
-Result<TokenHistory> tokenHistory(const store::RunReader& run, std::uint64_t sample, RouterId router, Modality modality, TokenIndex token, const JobContext& context) {
+Result<TokenHistory> tokenHistory(const store::RunReader& run, std::uint64_t sample, RouterId router, Modality modality, TokenIndex token,
+                                  const JobContext& context) {
     TokenHistory history;
     std::vector<store::ProbeKey> keys;
     for (const store::ProbeKey& key : run.probes())

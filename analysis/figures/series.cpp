@@ -17,8 +17,8 @@ namespace {
 bool has(const std::vector<std::string>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
 
 Status notRecorded(XAxis axis, const std::string& what, const store::RunReader& run) {
-    return jobFailed(fmt::format("Cannot draw against {}", toString(axis)), fmt::format("the run has not recorded {}", what), "Choose another axis, for example step",
-                     run.folder().string());
+    return jobFailed(fmt::format("Cannot draw against {}", toString(axis)), fmt::format("the run has not recorded {}", what),
+                     "Choose another axis, for example step", run.folder().string());
 }
 
 }  // namespace
@@ -144,7 +144,8 @@ Result<Curve> scalarCurve(const store::RunReader& run, const CurveSource& source
     if (!series) return tl::unexpected(series.error());
     Curve curve;
     curve.series = source.metric;
-    if (series->non_finite > 0) notes.push_back(fmt::format("{}: {} not finite, left as gaps", readableName(source.metric), plural(series->non_finite, "value")));
+    if (series->non_finite > 0)
+        notes.push_back(fmt::format("{}: {} not finite, left as gaps", readableName(source.metric), plural(series->non_finite, "value")));
     const std::vector<double> x = axis(series->step);
     const bool reduced_by_store = !all && series->points > static_cast<std::int64_t>(series->step.size()) && series->low.size() == series->step.size() &&
                                   series->high.size() == series->step.size();
@@ -178,7 +179,9 @@ Result<Curve> scalarCurve(const store::RunReader& run, const CurveSource& source
     for (double& y : curve.raw_y)
         if (!std::isfinite(y)) y = kMissing;
     const auto drawn = static_cast<std::int64_t>(std::max(curve.x.size(), curve.raw_x.size()));
-    if (series->points > drawn) notes.push_back(fmt::format("{}: {} drawn as {}, minimum and maximum kept", readableName(source.metric), plural(series->points, "point"), grouped(drawn)));
+    if (series->points > drawn)
+        notes.push_back(
+            fmt::format("{}: {} drawn as {}, minimum and maximum kept", readableName(source.metric), plural(series->points, "point"), grouped(drawn)));
     return curve;
 }
 

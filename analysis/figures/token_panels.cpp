@@ -35,7 +35,9 @@ std::vector<std::string> expertNames(std::int32_t experts) {
     return names;
 }
 
-std::string contextOf(const store::RoutingTable& table) { return fmt::format("{} · step {} · {}", routerWords(table.router), grouped(table.step), plural(table.tokens, "token")); }
+std::string contextOf(const store::RoutingTable& table) {
+    return fmt::format("{} · step {} · {}", routerWords(table.router), grouped(table.step), plural(table.tokens, "token"));
+}
 
 store::RoutingTable onlySample(store::RoutingTable table, std::optional<std::uint64_t> sample) {
     if (!sample) return table;
@@ -52,7 +54,8 @@ Result<Panel> routingChange(const store::RunReader& run, ChangeMeasure measure, 
         if (key.variant == "trained") keys.push_back(key);
     std::sort(keys.begin(), keys.end());
     if (keys.size() < 2)
-        return jobFailed("No change between checkpoints yet", fmt::format("the run has {}, two are needed", plural(static_cast<std::int64_t>(keys.size()), "probe")),
+        return jobFailed("No change between checkpoints yet",
+                         fmt::format("the run has {}, two are needed", plural(static_cast<std::int64_t>(keys.size()), "probe")),
                          "A probe is written with every checkpoint", run.folder().string());
     const bool churn = measure == ChangeMeasure::kChurn;
     Panel panel;
@@ -129,8 +132,8 @@ Result<Panel> categoryByExpert(const store::RunReader& run, RouterId router, std
             total += joint[l * experts + e];
         }
     if (!(total > 0))
-        return jobFailed("No categories to show", "none of the probed samples has a known category", "Use data with categories (metadata.csv with a category column)",
-                         run.folder().string());
+        return jobFailed("No categories to show", "none of the probed samples has a known category",
+                         "Use data with categories (metadata.csv with a category column)", run.folder().string());
     const std::vector<double> pointwise = npmi(joint, rows, table->router.experts);
     HeatmapPanel map;
     map.x.title = "expert";
@@ -212,7 +215,8 @@ Result<Panel> coactivationMap(const store::RunReader& run, RouterId router, std:
     auto table = probeTable(run, router, step);
     if (!table) return tl::unexpected(table.error());
     if (table->router.layout == store::RoutingLayout::kFixedK && table->router.k < 2)
-        return jobFailed("No co-activation", "every token has one expert (k = 1), so no two are ever active together", "Look at the flow between layers instead", run.folder().string());
+        return jobFailed("No co-activation", "every token has one expert (k = 1), so no two are ever active together",
+                         "Look at the flow between layers instead", run.folder().string());
     const Coactivation pairs = coactivation(store::RoutingView(*table));
     HeatmapPanel map;
     map.x.title = "with expert";
@@ -272,18 +276,20 @@ Result<Panel> flowMap(const store::RunReader& run, RouterId from, RouterId to, s
 Result<Panel> specialisationTable(const store::RunReader& run, std::int64_t step, const JobContext& context) {
     auto rows = specialisation(run, step, {}, context);
     if (!rows) return tl::unexpected(rows.error());
-    if (rows->empty()) return jobFailed("No specialisation to show", "the run has no routers with labelled tokens", "Choose a sparse run", run.folder().string());
+    if (rows->empty())
+        return jobFailed("No specialisation to show", "the run has no routers with labelled tokens", "Choose a sparse run", run.folder().string());
     TablePanel table;
     table.columns = {"router", "label", "NMI", "random router", "untrained", "permutation 97.5 %", "MI (nats)", "tokens", "above all"};
     table.right_aligned = {0, 0, 1, 1, 1, 1, 1, 1, 0};
     for (const Specialisation& row : *rows) {
         const auto shown = [](const SpecialisationBaseline& baseline, bool range) {
             if (!baseline.available()) return std::string("not recorded");
-            return range && baseline.draws > 1 ? fmt::format("{} (max {})", fixed(baseline.nmi_mean, 3), fixed(baseline.nmi_max, 3)) : fixed(baseline.nmi_max, 3);
+            return range && baseline.draws > 1 ? fmt::format("{} (max {})", fixed(baseline.nmi_mean, 3), fixed(baseline.nmi_max, 3))
+                                               : fixed(baseline.nmi_max, 3);
         };
-        table.rows.push_back({routerName(row.router), row.label == LabelKind::kCategory ? "category" : "token id", fixed(row.nmi, 3), shown(row.random_router, true),
-                              shown(row.untrained, false), shown(row.permutation, false), fixed(row.mi_nats, 3), grouped(row.tokens),
-                              row.aboveAll() ? "yes" : "no"});
+        table.rows.push_back({routerName(row.router), row.label == LabelKind::kCategory ? "category" : "token id", fixed(row.nmi, 3),
+                              shown(row.random_router, true), shown(row.untrained, false), shown(row.permutation, false), fixed(row.mi_nats, 3),
+                              grouped(row.tokens), row.aboveAll() ? "yes" : "no"});
     }
     Panel panel;
     panel.title = "Specialisation";

@@ -34,7 +34,8 @@ Status markSpikes(const store::RunReader& run, const std::string& metric, const 
     if (!steps) return tl::unexpected(steps.error());
     double last = -1e300;
     for (const double step : *steps) {
-        if (step > last + 1) panel.markers.push_back({axis(step), fmt::format("spike at step {}", grouped(static_cast<std::int64_t>(step))), {ColorRole::Kind::kBad, 0}});
+        if (step > last + 1)
+            panel.markers.push_back({axis(step), fmt::format("spike at step {}", grouped(static_cast<std::int64_t>(step))), {ColorRole::Kind::kBad, 0}});
         last = step;
     }
     return {};
@@ -55,7 +56,8 @@ Status addTrivialLine(const store::RunReader& run, const std::string& metric, Li
     if (!series) return tl::unexpected(series.error());
     if (series->value.empty() || !std::isfinite(series->value.back())) return {};
     const double loss = series->value.back();
-    const auto known = std::find_if(panel.lines.begin(), panel.lines.end(), [loss](const YLine& line) { return std::abs(line.y - loss) <= 1e-6 * std::abs(loss); });
+    const auto known =
+        std::find_if(panel.lines.begin(), panel.lines.end(), [loss](const YLine& line) { return std::abs(line.y - loss) <= 1e-6 * std::abs(loss); });
     if (known == panel.lines.end()) panel.lines.push_back({loss, "trivial predictor"});
     return {};
 }
@@ -70,8 +72,12 @@ std::string contextOf(const CurveOptions& options) {
 
 std::string readableName(std::string_view scalar) {
     static constexpr std::pair<std::string_view, std::string_view> kKnown[] = {
-        {"train/loss", "training loss"},     {"train/loss/total", "training loss"}, {"eval/loss", "held-out loss"},
-        {"eval/loss/total", "held-out loss"}, {"time/step_ms", "step (ms)"},         {"throughput/samples_per_s", "samples per second"},
+        {"train/loss", "training loss"},
+        {"train/loss/total", "training loss"},
+        {"eval/loss", "held-out loss"},
+        {"eval/loss/total", "held-out loss"},
+        {"time/step_ms", "step (ms)"},
+        {"throughput/samples_per_s", "samples per second"},
         {"throughput/tokens_per_s", "tokens per second"},
     };
     for (const auto& [name, words] : kKnown)
@@ -83,7 +89,8 @@ std::string readableName(std::string_view scalar) {
     replaceStart("train/loss/", "training loss, ");
     replaceStart("eval/loss/", "held-out loss, ");
     replaceStart("grad_norm/", "gradient norm, ");
-    static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {{"_nats", " (nats)"}, {"_ms", " (ms)"}, {"_mb", " (MB)"}, {"_per_s", " per second"}, {"_s", " (s)"}};
+    static constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
+        {"_nats", " (nats)"}, {"_ms", " (ms)"}, {"_mb", " (MB)"}, {"_per_s", " per second"}, {"_s", " (s)"}};
     for (const auto& [ending, unit] : kUnits)
         if (text.size() > ending.size() && text.ends_with(ending)) {
             text.replace(text.size() - ending.size(), ending.size(), unit);
@@ -134,7 +141,8 @@ Result<Panel> scalarCurves(std::span<const RunSource> runs, const CurveOptions& 
             if (!curve) return tl::unexpected(curve.error());
             const bool several = runs.size() > 1;
             // One metric of one run has the run's colour too: it is the same curve when a second run joins it.
-            const ColorRole color = several || options.metrics.size() == 1 ? ColorRole{ColorRole::Kind::kRun, source.color} : ColorRole{ColorRole::Kind::kSeries, static_cast<std::int32_t>(m)};
+            const ColorRole color = several || options.metrics.size() == 1 ? ColorRole{ColorRole::Kind::kRun, source.color}
+                                                                           : ColorRole{ColorRole::Kind::kSeries, static_cast<std::int32_t>(m)};
             const std::string name = !several && options.metrics.size() > 1 ? readableName(metric)
                                      : options.metrics.size() > 1           ? labelOf(source) + " · " + readableName(metric)
                                                                             : labelOf(source);
@@ -167,8 +175,8 @@ Result<Panel> scalarCurves(std::span<const RunSource> runs, const CurveOptions& 
         if (const std::string note = partialNote(run); !note.empty()) panel.notes.push_back(note);
     }
     if (lines.curves.empty())
-        return jobFailed("There is nothing to draw yet", missing.empty() ? "no run is chosen" : "not recorded: " + missing, "It fills as soon as the run records its first steps",
-                         runs.empty() ? std::string() : runs.front().run->folder().string());
+        return jobFailed("There is nothing to draw yet", missing.empty() ? "no run is chosen" : "not recorded: " + missing,
+                         "It fills as soon as the run records its first steps", runs.empty() ? std::string() : runs.front().run->folder().string());
     if (!missing.empty()) panel.notes.push_back("not recorded: " + missing);
     panel.title = options.metrics.size() == 1 ? readableName(options.metrics.front()) : "Scalars";
     panel.context = contextOf(options);
@@ -243,7 +251,9 @@ Result<Panel> throughput(const store::RunReader& run, double minutes, std::int64
         }
         points = reducedToExtremes(shown.x, shown.y, max_points);
         panel.context = minutes > 0 ? fmt::format("last {:.3g} min of training", minutes) : "whole run";
-        if (points.x.size() < shown.x.size()) panel.notes.push_back(fmt::format("{} drawn as {}, minimum and maximum kept", plural(static_cast<std::int64_t>(shown.x.size()), "point"), points.x.size()));
+        if (points.x.size() < shown.x.size())
+            panel.notes.push_back(
+                fmt::format("{} drawn as {}, minimum and maximum kept", plural(static_cast<std::int64_t>(shown.x.size()), "point"), points.x.size()));
     } else {
         lines.x.title = "step";
         points = reducedToExtremes(series->step, series->value, max_points);

@@ -19,9 +19,9 @@ struct CurveOptions {
     double smoothing = 0;                               ///< 0 .. 0.99, debiased exponential mean per recorded step; the raw line is kept
     XAxis x = XAxis::kStep;
     Scale y_scale = Scale::kLinear;
-    bool evaluations = true;    ///< held-out values of the same loss as points ("eval/..." beside "train/...")
-    bool mark_spikes = false;   ///< markers where x > mean + 6 sd of the last 128
-    bool mark_events = false;   ///< markers at resumes and non-finite values
+    bool evaluations = true;   ///< held-out values of the same loss as points ("eval/..." beside "train/...")
+    bool mark_spikes = false;  ///< markers where x > mean + 6 sd of the last 128
+    bool mark_events = false;  ///< markers at resumes and non-finite values
     std::int64_t max_points = 2000;
     double first_step = -1e300, last_step = 1e300;
 };

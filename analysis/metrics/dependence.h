@@ -11,8 +11,8 @@
 namespace es::analysis {
 
 struct MutualInformation {
-    double mi_nats = 0;   ///< I(label; expert)
-    double nmi = 0;       ///< I ÷ min(H(label), H(expert)); 0 / 0 is 0
+    double mi_nats = 0;  ///< I(label; expert)
+    double nmi = 0;      ///< I ÷ min(H(label), H(expert)); 0 / 0 is 0
     double h_label_nats = 0, h_expert_nats = 0;
     std::int64_t tokens = 0;
     std::int64_t labels = 0, experts = 0;  ///< that occur

@@ -81,7 +81,8 @@ std::vector<std::int32_t> CategoryLabels::of(const store::RoutingTable& table, b
         if (leave_out_masked && !table.masked_T.empty() && table.masked_T[t]) continue;
         const bool patch = table.modality_T.empty() || table.modality_T[t] == Modality::kVision;
         if (patch && !table.position_T.empty())
-            if (const auto found = blank.find(table.sample_T[t]); found != blank.end() && table.position_T[t] < found->second.size() && found->second[table.position_T[t]]) {
+            if (const auto found = blank.find(table.sample_T[t]);
+                found != blank.end() && table.position_T[t] < found->second.size() && found->second[table.position_T[t]]) {
                 result[t] = blankLabel();
                 continue;
             }

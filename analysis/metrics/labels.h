@@ -19,8 +19,8 @@ namespace es::analysis {
 
 /// Categories of samples, numbered in order of name; blank patches carry a label of their own after them.
 struct CategoryLabels {
-    std::vector<std::string> names;                                ///< one a category
-    std::unordered_map<std::uint64_t, std::int32_t> category;      ///< of a sample; absent: none known
+    std::vector<std::string> names;                            ///< one a category
+    std::unordered_map<std::uint64_t, std::int32_t> category;  ///< of a sample; absent: none known
     std::unordered_map<std::uint64_t, std::vector<std::uint8_t>> blank;
     [[nodiscard]] std::int32_t blankLabel() const { return static_cast<std::int32_t>(names.size()); }
     /// Of each token of a table: its category, blankLabel(), or -1 (masked, sample without category, unknown sample).

@@ -12,10 +12,10 @@ namespace es::analysis {
 
 /// Balance of E loads n_e. All scalars are 0 (effective_experts too) when nothing was assigned; then every expert is dead.
 struct LoadStats {
-    std::vector<double> share_E;    ///< f_e = n_e / sum n
-    double cv = 0;                  ///< population sd ÷ mean of n
-    double max_vio = 0;             ///< max n ÷ mean n - 1: 0 balanced, E - 1 collapsed
-    double imbalance = 0;           ///< max n ÷ mean n = 1 + MaxVio
+    std::vector<double> share_E;  ///< f_e = n_e / sum n
+    double cv = 0;                ///< population sd ÷ mean of n
+    double max_vio = 0;           ///< max n ÷ mean n - 1: 0 balanced, E - 1 collapsed
+    double imbalance = 0;         ///< max n ÷ mean n = 1 + MaxVio
     double min_share = 0;
     double effective_experts = 0;   ///< exp H(f): 1 .. E
     double normalized_entropy = 0;  ///< H(f) ÷ ln E; 1 for E = 1
@@ -26,7 +26,8 @@ struct LoadStats {
 [[nodiscard]] LoadStats loadOf(std::span<const std::uint32_t> n_E);
 
 /// n_e over the tokens that include_T marks (empty: all), before capacity. About 1 ns an assignment for fixed k.
-[[nodiscard]] std::vector<double> expertLoads(const store::RoutingView& view, Weighing weighing = Weighing::kAuto, std::span<const std::uint8_t> include_T = {});
+[[nodiscard]] std::vector<double> expertLoads(const store::RoutingView& view, Weighing weighing = Weighing::kAuto,
+                                              std::span<const std::uint8_t> include_T = {});
 
 /// What capacity cost.
 struct DropStats {

@@ -57,9 +57,11 @@ RetrievalRecall retrievalRecall(std::span<const double> similarity_IT, std::span
     const auto at = [&](std::int64_t i, std::int64_t t) { return similarity_IT[static_cast<std::size_t>(i * texts + t)]; };
     const auto match = [&](std::int64_t i, std::int64_t t) { return group_I[static_cast<std::size_t>(i)] == group_T[static_cast<std::size_t>(t)]; };
     for (std::int64_t i = 0; i < images; ++i)
-        result.images += addQuery(texts, [&](std::int64_t t) { return at(i, t); }, [&](std::int64_t t) { return match(i, t); }, ranks_K, result.image_to_text_K);
+        result.images += addQuery(
+            texts, [&](std::int64_t t) { return at(i, t); }, [&](std::int64_t t) { return match(i, t); }, ranks_K, result.image_to_text_K);
     for (std::int64_t t = 0; t < texts; ++t)
-        result.texts += addQuery(images, [&](std::int64_t i) { return at(i, t); }, [&](std::int64_t i) { return match(i, t); }, ranks_K, result.text_to_image_K);
+        result.texts += addQuery(
+            images, [&](std::int64_t i) { return at(i, t); }, [&](std::int64_t i) { return match(i, t); }, ranks_K, result.text_to_image_K);
     for (double& sum : result.image_to_text_K) sum = result.images > 0 ? sum / static_cast<double>(result.images) : 0;
     for (double& sum : result.text_to_image_K) sum = result.texts > 0 ? sum / static_cast<double>(result.texts) : 0;
     return result;

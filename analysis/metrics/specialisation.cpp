@@ -119,7 +119,8 @@ std::vector<LabelKind> kindsOf(const store::RoutingTable& table) {
 
 std::string_view toString(LabelKind kind) { return kind == LabelKind::kCategory ? "category" : "token_id"; }
 
-Result<std::vector<Specialisation>> specialisation(const store::RunReader& run, std::int64_t step, const SpecialisationOptions& options, const JobContext& context) {
+Result<std::vector<Specialisation>> specialisation(const store::RunReader& run, std::int64_t step, const SpecialisationOptions& options,
+                                                   const JobContext& context) {
     const std::vector<store::ProbeKey> keys = run.probes();
     std::optional<store::ProbeKey> trained;
     std::vector<store::ProbeKey> random;

@@ -21,8 +21,8 @@ enum class LabelKind : std::uint8_t {
 
 struct SpecialisationOptions {
     std::int32_t permutations = 200;
-    double quantile = 0.975;      ///< of the permuted values
-    std::uint64_t seed = 0;       ///< of the permutations
+    double quantile = 0.975;        ///< of the permuted values
+    std::uint64_t seed = 0;         ///< of the permutations
     std::int32_t wanted_draws = 5;  ///< fewer random routers than this are used, and said in notes
 };
 
@@ -53,8 +53,8 @@ struct Specialisation {
 /// Every router, each with the labels that fit its tokens: category for patches, token id for words. `step` names a stored probe of the
 /// trained model (-1: the newest). Masked tokens are left out and counted. Errors: no probe at that step. Pure: the same run and options
 /// give the same numbers.
-[[nodiscard]] Result<std::vector<Specialisation>> specialisation(const store::RunReader& run, std::int64_t step = -1,
-                                                                 const SpecialisationOptions& options = {}, const JobContext& context = {});
+[[nodiscard]] Result<std::vector<Specialisation>> specialisation(const store::RunReader& run, std::int64_t step = -1, const SpecialisationOptions& options = {},
+                                                                 const JobContext& context = {});
 
 /// "3 of 4 routers stand above all three baselines: 1.v category, ..." or what is missing to say so.
 [[nodiscard]] std::string specialisationVerdict(const std::vector<Specialisation>& rows);

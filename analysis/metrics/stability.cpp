@@ -90,8 +90,7 @@ RoutingChange compareRouting(const store::RoutingTable& a, const store::RoutingT
             std::size_t shared = 0;
             for (const std::int32_t e : slots_a) shared += e >= 0 && std::find(slots_b.begin(), slots_b.end(), e) != slots_b.end();
             overlap += static_cast<double>(shared) / static_cast<double>(width);
-            for (std::size_t i = 0; i < width; ++i)
-                changed_slots += i >= slots_a.size() || i >= slots_b.size() || slots_a[i] != slots_b[i];
+            for (std::size_t i = 0; i < width; ++i) changed_slots += i >= slots_a.size() || i >= slots_b.size() || slots_a[i] != slots_b[i];
             slots_total += static_cast<double>(width);
         }
         changed_first += first_differs;

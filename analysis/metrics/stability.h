@@ -10,11 +10,11 @@ namespace es::analysis {
 
 /// Means over the tokens that both tables hold.
 struct RoutingChange {
-    double overlap = 0;        ///< mean |A ∩ B| ÷ k (OLMoE's router saturation against the final model); soft: sum of the smaller masses
-    double changed_slots = 0;  ///< share of slots whose expert differs, position by position
-    double changed_first = 0;  ///< share of tokens whose first choice differs
-    std::int64_t tokens = 0;   ///< compared; NaN above when 0
-    std::int64_t unmatched = 0;///< of the first table, not in the second
+    double overlap = 0;          ///< mean |A ∩ B| ÷ k (OLMoE's router saturation against the final model); soft: sum of the smaller masses
+    double changed_slots = 0;    ///< share of slots whose expert differs, position by position
+    double changed_first = 0;    ///< share of tokens whose first choice differs
+    std::int64_t tokens = 0;     ///< compared; NaN above when 0
+    std::int64_t unmatched = 0;  ///< of the first table, not in the second
 };
 /// Ragged: |A ∩ B| and slots are over the larger of the two choices; tokens without any choice on both sides are left out.
 /// An expert index of -1 is no choice; an empty slot on one side only has changed.

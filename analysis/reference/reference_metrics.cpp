@@ -185,7 +185,8 @@ const std::map<std::string, Metric>& metricsByName() {
          }},
         {"metric.modality_split", modalitySplitOfChoices},
         {"metric.vocabulary", vocabularyOfTokens},
-        {"metric.repetition", [](const Call& call, Results& out) { out.real("rate", repetitionRate(integers(call, "sequence_T"), numbered(call, "expert_T"))); }},
+        {"metric.repetition",
+         [](const Call& call, Results& out) { out.real("rate", repetitionRate(integers(call, "sequence_T"), numbered(call, "expert_T"))); }},
         {"metric.match_experts", matchedExperts},
         {"metric.cka",
          [](const Call& call, Results& out) {

@@ -25,7 +25,7 @@ struct MetricInfo {
 struct AnalyzeRequest {
     std::vector<std::string> metrics = {};  ///< empty: all
     LayerIndex layer = {};                  ///< invalid: every layer
-    std::int64_t checkpoint = -1;       ///< step of a probe; -1: the newest
+    std::int64_t checkpoint = -1;           ///< step of a probe; -1: the newest
     SpecialisationOptions specialisation = {};
 };
 
@@ -36,12 +36,12 @@ struct MetricRow {
     Branch branch = Branch::kAll;
     RouterId router;
     Modality modality = Modality::kUnknown;
-    ExpertIndex expert;       ///< invalid: of the router as a whole
-    std::string label;        ///< category, word or objective that it belongs to
+    ExpertIndex expert;  ///< invalid: of the router as a whole
+    std::string label;   ///< category, word or objective that it belongs to
     std::int64_t step = -1;
-    double value = 0;         ///< NaN: not defined here
-    double low = 0, high = 0; ///< 95 % interval; NaN: none
-    std::int64_t n = 0;       ///< what it was computed over (tokens, samples)
+    double value = 0;          ///< NaN: not defined here
+    double low = 0, high = 0;  ///< 95 % interval; NaN: none
+    std::int64_t n = 0;        ///< what it was computed over (tokens, samples)
     std::string note;
 };
 

@@ -14,9 +14,9 @@ struct AnalyzeInput {
     const store::RunReader& run;
     const AnalyzeRequest& request;
     const JobContext& context;
-    std::vector<store::RouterInfo> routers;        ///< of the chosen layer, or all
-    std::vector<store::RoutingTable> tables;       ///< one a router; empty without a probe
-    std::int64_t step = -1;                        ///< of the probe; without one, the newest recorded step
+    std::vector<store::RouterInfo> routers;   ///< of the chosen layer, or all
+    std::vector<store::RoutingTable> tables;  ///< one a router; empty without a probe
+    std::int64_t step = -1;                   ///< of the probe; without one, the newest recorded step
 };
 
 using MetricPart = Status (*)(const AnalyzeInput& input, AnalyzeResult& result);

@@ -62,7 +62,12 @@ Json toJsonValue(const GroupCurve& curve) {
     Json runs = Json::array();
     for (const GroupCurve::RunCurve& run : curve.runs)
         runs.push_back({{"run", run.label}, {"step", toJsonValue(run.step)}, {"x", toJsonValue(run.x)}, {"loss", toJsonValue(run.loss)}});
-    return {{"name", curve.name}, {"x", toJsonValue(curve.x)}, {"mean", toJsonValue(curve.mean)}, {"low", toJsonValue(curve.low)}, {"high", toJsonValue(curve.high)}, {"runs", runs}};
+    return {{"name", curve.name},
+            {"x", toJsonValue(curve.x)},
+            {"mean", toJsonValue(curve.mean)},
+            {"low", toJsonValue(curve.low)},
+            {"high", toJsonValue(curve.high)},
+            {"runs", runs}};
 }
 
 /// RFC 4180: quoted when it holds a comma, a quote or a line break.
@@ -107,25 +112,33 @@ std::string placeOf(const MetricRow& row) {
 }
 
 bool sameButExpert(const MetricRow& a, const MetricRow& b) {
-    return a.metric == b.metric && a.name == b.name && a.router == b.router && a.label == b.label && a.modality == b.modality && a.step == b.step && b.expert > a.expert &&
-           a.note.empty() && b.note.empty();
+    return a.metric == b.metric && a.name == b.name && a.router == b.router && a.label == b.label && a.modality == b.modality && a.step == b.step &&
+           b.expert > a.expert && a.note.empty() && b.note.empty();
 }
 
 /// One line a router, the baselines beside the measured value.
 std::string specialisationText(const std::vector<Specialisation>& rows) {
-    std::vector<std::vector<std::string>> cells = {{"  router", "label", "trained", "random mean", "max", "untrained", "permuted 97.5 %", "mi (nats)", "tokens", "blank", "above all"}};
+    std::vector<std::vector<std::string>> cells = {
+        {"  router", "label", "trained", "random mean", "max", "untrained", "permuted 97.5 %", "mi (nats)", "tokens", "blank", "above all"}};
     for (const Specialisation& row : rows)
-        cells.push_back({"  " + routerName(row.router), std::string(toString(row.label)), fixed(row.nmi, 3), fixed(row.random_router.nmi_mean, 3), fixed(row.random_router.nmi_max, 3),
-                         fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.mi_nats, 3), grouped(row.tokens), grouped(row.blank_tokens),
-                         row.aboveAll() ? "yes" : "no"});
+        cells.push_back({"  " + routerName(row.router), std::string(toString(row.label)), fixed(row.nmi, 3), fixed(row.random_router.nmi_mean, 3),
+                         fixed(row.random_router.nmi_max, 3), fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.mi_nats, 3),
+                         grouped(row.tokens), grouped(row.blank_tokens), row.aboveAll() ? "yes" : "no"});
     return aligned(cells, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0});
 }
 
 }  // namespace
 
 std::string toJson(const AnalyzeResult& result) {
-    Json json = {{"schema", "expertscope-analyze"}, {"schema_version", kSchemaVersion}, {"run", result.run}, {"run_uuid", result.run_uuid}, {"step", result.step},
-                 {"verdict", textOrNull(result.verdict)}, {"notes", result.notes}, {"rows", Json::array()}, {"specialisation", Json::array()}};
+    Json json = {{"schema", "expertscope-analyze"},
+                 {"schema_version", kSchemaVersion},
+                 {"run", result.run},
+                 {"run_uuid", result.run_uuid},
+                 {"step", result.step},
+                 {"verdict", textOrNull(result.verdict)},
+                 {"notes", result.notes},
+                 {"rows", Json::array()},
+                 {"specialisation", Json::array()}};
     for (const MetricRow& row : result.rows)
         json["rows"].push_back({{"metric", row.metric},
                                 {"name", row.name},
@@ -167,8 +180,9 @@ std::string toCsv(const AnalyzeResult& result) {
     const auto index = [](auto value) { return value.valid() ? std::to_string(value.value) : std::string(); };
     for (const MetricRow& row : result.rows)
         text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csvCell(row.metric), csvCell(row.name), index(row.layer),
-                            row.layer.valid() ? toString(row.branch) : "", index(row.router), row.modality == Modality::kUnknown ? "" : toString(row.modality), index(row.expert),
-                            csvCell(row.label), row.step, csvNumber(row.value), csvNumber(row.low), csvNumber(row.high), row.n, csvCell(row.note));
+                            row.layer.valid() ? toString(row.branch) : "", index(row.router), row.modality == Modality::kUnknown ? "" : toString(row.modality),
+                            index(row.expert), csvCell(row.label), row.step, csvNumber(row.value), csvNumber(row.low), csvNumber(row.high), row.n,
+                            csvCell(row.note));
     text.pop_back();
     return text;
 }
@@ -197,7 +211,8 @@ std::string toText(const AnalyzeResult& result) {
         std::size_t last = i;
         while (row.expert.valid() && last + 1 < result.rows.size() && sameButExpert(row, result.rows[last + 1])) ++last;
         if (last > i) {
-            for (std::size_t j = i; j <= last; ++j) experts += fmt::format("{}e{} {}", j > i ? "  " : "", result.rows[j].expert.value, number(result.rows[j].value, 3));
+            for (std::size_t j = i; j <= last; ++j)
+                experts += fmt::format("{}e{} {}", j > i ? "  " : "", result.rows[j].expert.value, number(result.rows[j].value, 3));
             rows.push_back({fmt::format("  {}.{}", row.layer.value, toString(row.branch)), label, row.name, "", "", row.n > 0 ? grouped(row.n) : "", experts});
             i = last;
             continue;
@@ -205,7 +220,8 @@ std::string toText(const AnalyzeResult& result) {
         rows.push_back({"  " + placeOf(row), label, row.name, number(row.value, 4), interval, row.n > 0 ? grouped(row.n) : "", row.note});
     }
     flush();
-    if (!result.specialisation.empty()) text += "\nspecialisation: normalised mutual information of first choice and label\n" + specialisationText(result.specialisation);
+    if (!result.specialisation.empty())
+        text += "\nspecialisation: normalised mutual information of first choice and label\n" + specialisationText(result.specialisation);
     if (!result.verdict.empty()) text += "\n" + result.verdict + "\n";
     for (const std::string& note : result.notes) text += "note: " + note + "\n";
     text.pop_back();
@@ -213,9 +229,20 @@ std::string toText(const AnalyzeResult& result) {
 }
 
 std::string toJson(const Comparison& c) {
-    Json json = {{"schema", "expertscope-compare"}, {"schema_version", kSchemaVersion}, {"baseline", c.baseline_name}, {"candidate", c.candidate_name},
-                 {"axis", std::string(toString(c.axis))}, {"confidence", c.confidence}, {"verdict", c.verdict}, {"losses", Json::array()}, {"at_equal_axis", nullptr},
-                 {"compute_to_reach", Json::array()}, {"categories", Json::array()}, {"cost", Json::array()}, {"configuration", Json::array()}, {"checks", Json::array()},
+    Json json = {{"schema", "expertscope-compare"},
+                 {"schema_version", kSchemaVersion},
+                 {"baseline", c.baseline_name},
+                 {"candidate", c.candidate_name},
+                 {"axis", std::string(toString(c.axis))},
+                 {"confidence", c.confidence},
+                 {"verdict", c.verdict},
+                 {"losses", Json::array()},
+                 {"at_equal_axis", nullptr},
+                 {"compute_to_reach", Json::array()},
+                 {"categories", Json::array()},
+                 {"cost", Json::array()},
+                 {"configuration", Json::array()},
+                 {"checks", Json::array()},
                  {"notes", c.notes}};
     for (const LossDifference& difference : c.losses) json["losses"].push_back(toJsonValue(difference));
     if (c.at_equal_axis) {
@@ -238,8 +265,10 @@ std::string toJson(const Comparison& c) {
                                       {"high", numberOrNull(category.high)},
                                       {"samples", category.samples}});
     for (const CostRow& row : c.cost)
-        json["cost"].push_back({{"name", row.name}, {"unit", textOrNull(row.unit)}, {"baseline", numberOrNull(row.baseline)}, {"candidate", numberOrNull(row.candidate)}});
-    for (const config::ConfigDifference& difference : c.configuration) json["configuration"].push_back({{"key", difference.key}, {"baseline", difference.a}, {"candidate", difference.b}});
+        json["cost"].push_back(
+            {{"name", row.name}, {"unit", textOrNull(row.unit)}, {"baseline", numberOrNull(row.baseline)}, {"candidate", numberOrNull(row.candidate)}});
+    for (const config::ConfigDifference& difference : c.configuration)
+        json["configuration"].push_back({{"key", difference.key}, {"baseline", difference.a}, {"candidate", difference.b}});
     for (const ComparabilityCheck& check : c.checks) json["checks"].push_back({{"ok", check.ok}, {"words", check.words}});
     json["curves"] = {{"baseline", toJsonValue(c.baseline_curve)}, {"candidate", toJsonValue(c.candidate_curve)}};
     return dumped(json);
@@ -247,7 +276,8 @@ std::string toJson(const Comparison& c) {
 
 std::string toText(const Comparison& c) {
     std::string text = c.verdict + "\n\n";
-    std::vector<std::vector<std::string>> rows = {{"held-out loss", c.baseline_name, c.candidate_name, "difference", percent(c.confidence, 0) + " interval", "over"}};
+    std::vector<std::vector<std::string>> rows = {
+        {"held-out loss", c.baseline_name, c.candidate_name, "difference", percent(c.confidence, 0) + " interval", "over"}};
     const auto add = [&](const LossDifference& d, const std::string& name) {
         rows.push_back({name, fixed(d.baseline, 4), fixed(d.candidate, 4), fmt::format("{:+.4f}", d.mean),
                         std::isfinite(d.low) ? fmt::format("{:+.4f} to {:+.4f}", d.low, d.high) : "none", d.over});
@@ -256,7 +286,8 @@ std::string toText(const Comparison& c) {
     if (c.at_equal_axis) add(*c.at_equal_axis, fmt::format("total at {} {}", toString(c.axis), number(c.equal_axis_value)));
     text += aligned(rows, {0, 1, 1, 1, 0, 0}) + "\n";
     rows = {{"to reach the baseline's final loss", "baseline ÷ candidate", ""}};
-    for (const ReachRatio& reach : c.reach) rows.push_back({std::string(toString(reach.axis)), reach.ratio ? number(*reach.ratio) : "not reached", reach.ratio ? reach.words : ""});
+    for (const ReachRatio& reach : c.reach)
+        rows.push_back({std::string(toString(reach.axis)), reach.ratio ? number(*reach.ratio) : "not reached", reach.ratio ? reach.words : ""});
     text += aligned(rows, {0, 1, 0}) + "\n";
     rows = {{"cost", c.baseline_name, c.candidate_name, "unit"}};
     for (const CostRow& row : c.cost) rows.push_back({row.name, number(row.baseline, 5), number(row.candidate, 5), row.unit});
@@ -269,7 +300,8 @@ std::string toText(const Comparison& c) {
         text += "\n" + aligned(rows, {0, 1, 0, 1});
     }
     text += "\n";
-    for (const config::ConfigDifference& difference : c.configuration) text += fmt::format("differs: {}  {} -> {}\n", difference.key, difference.a, difference.b);
+    for (const config::ConfigDifference& difference : c.configuration)
+        text += fmt::format("differs: {}  {} -> {}\n", difference.key, difference.a, difference.b);
     for (const ComparabilityCheck& check : c.checks) text += fmt::format("{} {}\n", check.ok ? "ok:  " : "mind:", check.words);
     for (const std::string& note : c.notes) text += "note: " + note + "\n";
     text.pop_back();

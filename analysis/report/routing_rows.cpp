@@ -40,7 +40,9 @@ Result<std::vector<store::LoadRecord>> lastRecords(const AnalyzeInput& input, Ro
     return input.run.loadRecords(router, std::max<std::int64_t>(input.step - kLastSteps + 1, 0), input.step);
 }
 
-std::string trainingLabel(const std::vector<store::LoadRecord>& records) { return fmt::format("training, steps {} to {}", records.front().step, records.back().step); }
+std::string trainingLabel(const std::vector<store::LoadRecord>& records) {
+    return fmt::format("training, steps {} to {}", records.front().step, records.back().step);
+}
 
 }  // namespace
 
@@ -52,7 +54,8 @@ Status addLoad(const AnalyzeInput& input, AnalyzeResult& result) {
         addLoadStats(result, row, loadOf(expertLoads(view)));
         const DropStats dropped = drops(view);
         addRow(result, row, "drop_rate", dropped.dropRate(), dropped.assignments);
-        addRow(result, row, "left_behind_rate", dropped.tokens > 0 ? static_cast<double>(dropped.left_behind) / static_cast<double>(dropped.tokens) : kMissing, dropped.tokens);
+        addRow(result, row, "left_behind_rate", dropped.tokens > 0 ? static_cast<double>(dropped.left_behind) / static_cast<double>(dropped.tokens) : kMissing,
+               dropped.tokens);
     }
     for (const store::RouterInfo& router : input.routers) {
         auto records = lastRecords(input, router.id);
@@ -85,7 +88,8 @@ Status addConfidence(const AnalyzeInput& input, AnalyzeResult& result) {
         row.label = "probe";
         row.n = stats.tokens;
         addRow(result, row, "entropy_nats", stats.entropy_nats);
-        addRow(result, row, "entropy_normalized", table.router.experts > 1 ? stats.entropy_nats / std::log(static_cast<double>(table.router.experts)) : kMissing);
+        addRow(result, row, "entropy_normalized",
+               table.router.experts > 1 ? stats.entropy_nats / std::log(static_cast<double>(table.router.experts)) : kMissing);
         addRow(result, row, "top1", stats.top1);
         addRow(result, row, "margin12", stats.margin12);
         addRow(result, row, "boundary_margin", stats.boundary_margin);
@@ -213,7 +217,8 @@ Status addRepetition(const AnalyzeInput& input, AnalyzeResult& result) {
         std::vector<std::int64_t> sequence(static_cast<std::size_t>(table.tokens), 0);
         std::int64_t number = 0;
         for (std::size_t t = 1; t < sequence.size(); ++t) {
-            const bool same = (table.sample_T.empty() || table.sample_T[t] == table.sample_T[t - 1]) && (table.modality_T.empty() || table.modality_T[t] == table.modality_T[t - 1]) &&
+            const bool same = (table.sample_T.empty() || table.sample_T[t] == table.sample_T[t - 1]) &&
+                              (table.modality_T.empty() || table.modality_T[t] == table.modality_T[t - 1]) &&
                               (table.objective_T.empty() || table.objective_T[t] == table.objective_T[t - 1]);
             sequence[t] = same ? number : ++number;
         }
@@ -242,7 +247,8 @@ Status addCoactivation(const AnalyzeInput& input, AnalyzeResult& result) {
                 MetricRow row = routerRow("coactivation", table.router, input.step);
                 row.expert = ExpertIndex(i);
                 row.label = fmt::format("with expert {}", j);
-                addRow(result, std::move(row), "conditional", pairs.conditional_EE[at], std::llround(pairs.count_EE[static_cast<std::size_t>(i * pairs.experts + i)]));
+                addRow(result, std::move(row), "conditional", pairs.conditional_EE[at],
+                       std::llround(pairs.count_EE[static_cast<std::size_t>(i * pairs.experts + i)]));
             }
     }
     return {};

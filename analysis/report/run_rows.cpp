@@ -84,7 +84,8 @@ Status addLosses(const AnalyzeInput& input, AnalyzeResult& result) {
         }
         if (words) addRow(result, row, "accuracy", accuracyOf(*last, objective), gain.samples);
         const SampleLosses wrong = lossesOf(*last, "wrong_picture", false);
-        addDifference(result, row, "wrong_picture_minus_right" + unit, sampleDifference(Baseline<SampleLosses>(model), Candidate<SampleLosses>(wrong), weights, kConfidence));
+        addDifference(result, row, "wrong_picture_minus_right" + unit,
+                      sampleDifference(Baseline<SampleLosses>(model), Candidate<SampleLosses>(wrong), weights, kConfidence));
     }
     return {};
 }

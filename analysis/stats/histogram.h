@@ -9,7 +9,7 @@ namespace es::analysis {
 
 /// Equal bins over [min, max]; the last bin holds its upper edge too.
 struct Histogram {
-    std::vector<double> edges;          ///< bins + 1
+    std::vector<double> edges;  ///< bins + 1
     std::vector<std::int64_t> counts;
     std::int64_t below = 0, above = 0, non_finite = 0;
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <CLI/CLI.hpp>
 
+#include <spdlog/fmt/fmt.h>
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
-#include <spdlog/fmt/fmt.h>
 
 #include "app/cli/commands.h"
 #include "engine/base/logging.h"
@@ -32,7 +32,8 @@ int runCommandLine(int argc, char** argv) {
     // "expertscope" and "expertscope RUN" open the window, as a file manager would call it.
     std::vector<std::string> arguments(argv + 1, argv + argc);
     const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
-    const bool named = !arguments.empty() && std::any_of(commands.begin(), commands.end(), [&](const CLI::App* c) { return c->get_name() == arguments.front(); });
+    const bool named =
+        !arguments.empty() && std::any_of(commands.begin(), commands.end(), [&](const CLI::App* c) { return c->get_name() == arguments.front(); });
     const bool asksForHelp = !arguments.empty() && (arguments.front() == "--help" || arguments.front() == "-h" || arguments.front() == "--version");
     if (!named && !asksForHelp) arguments.insert(arguments.begin(), "open");
     try {

@@ -55,7 +55,8 @@ void addCompareCommand(CLI::App& program, Action& action) {
     CLI::App* command = program.add_subcommand("compare", "Sparse against dense: held-out losses, cost and a verdict with its interval");
     command->add_option("--baseline", arguments->baseline, "Runs of the baseline: seeds of one configuration")->required();
     command->add_option("--candidate", arguments->candidate, "Runs of the candidate")->required();
-    command->add_option("--axis", arguments->axis, "What the sides are compared at")->check(CLI::IsMember({"active-flops", "total-flops", "samples", "tokens", "time", "memory"}));
+    command->add_option("--axis", arguments->axis, "What the sides are compared at")
+        ->check(CLI::IsMember({"active-flops", "total-flops", "samples", "tokens", "time", "memory"}));
     command->add_flag("--json", arguments->json, "Print JSON");
     command->callback([arguments, &action] { action = [arguments] { return compare(*arguments); }; });
 }

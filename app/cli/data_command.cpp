@@ -30,16 +30,28 @@ nlohmann::json toJson(const std::vector<session::DataProblem>& problems) {
 }
 
 nlohmann::json toJson(const session::DataReport& r) {
-    return {{"schema", "expertscope.data.1"}, {"set", r.set},         {"cache", r.cache},           {"pictures", r.pictures},
-            {"captions", r.captions},         {"pairs", r.pairs},     {"distinct_captions", r.distinct_captions},
-            {"duplicates", r.duplicates},     {"train", r.train},     {"validation", r.validation}, {"test", r.test},
-            {"seconds", r.seconds},           {"damaged", r.problems.size()}, {"problems", toJson(r.problems)},
-            {"samples", r.samples},           {"vocabulary", r.vocabulary}, {"notes", toJson(r.notes)}};
+    return {{"schema", "expertscope.data.1"},
+            {"set", r.set},
+            {"cache", r.cache},
+            {"pictures", r.pictures},
+            {"captions", r.captions},
+            {"pairs", r.pairs},
+            {"distinct_captions", r.distinct_captions},
+            {"duplicates", r.duplicates},
+            {"train", r.train},
+            {"validation", r.validation},
+            {"test", r.test},
+            {"seconds", r.seconds},
+            {"damaged", r.problems.size()},
+            {"problems", toJson(r.problems)},
+            {"samples", r.samples},
+            {"vocabulary", r.vocabulary},
+            {"notes", toJson(r.notes)}};
 }
 
 void print(const session::DataReport& r) {
-    fmt::print("{}: {} samples: {} with a picture, {} with a caption ({} distinct), {} with both; {} duplicates left out\n", r.set, r.samples, r.pictures, r.captions,
-               r.distinct_captions, r.pairs, r.duplicates);
+    fmt::print("{}: {} samples: {} with a picture, {} with a caption ({} distinct), {} with both; {} duplicates left out\n", r.set, r.samples, r.pictures,
+               r.captions, r.distinct_captions, r.pairs, r.duplicates);
     fmt::print("split: {} train, {} validation, {} test · {:.1f} s\n", r.train, r.validation, r.test, r.seconds);
     if (!r.cache.empty()) fmt::print("cache: {}\n", r.cache);
     for (std::size_t i = 0; i < std::min(r.problems.size(), kProblemsShown); ++i) fmt::print("damaged: {}: {}\n", r.problems[i].path, r.problems[i].why);
@@ -65,7 +77,12 @@ int list(const DataArguments& arguments) {
     if (arguments.json) {
         nlohmann::json document{{"schema", "expertscope.data_list.1"}, {"sets", nlohmann::json::array()}};
         for (const auto& s : sets)
-            document["sets"].push_back({{"name", s.name}, {"description", s.description}, {"license", s.license}, {"available", s.available}, {"remedy", s.remedy}, {"samples", s.samples}});
+            document["sets"].push_back({{"name", s.name},
+                                        {"description", s.description},
+                                        {"license", s.license},
+                                        {"available", s.available},
+                                        {"remedy", s.remedy},
+                                        {"samples", s.samples}});
         printJson(document);
         return 0;
     }

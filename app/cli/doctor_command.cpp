@@ -20,7 +20,8 @@ int doctor(bool json) {
     found.lines.push_back({"program", ES_VERSION, true});
     std::error_code error;
     const auto space = std::filesystem::space(".", error);
-    if (!error) found.lines.push_back({"free disk here", fmt::format("{:.1f} GB", static_cast<double>(space.available) / 1e9), space.available > 1'000'000'000});
+    if (!error)
+        found.lines.push_back({"free disk here", fmt::format("{:.1f} GB", static_cast<double>(space.available) / 1e9), space.available > 1'000'000'000});
     if (auto library = session::loadEngineLibrary()) {
         for (auto& line : (*library)->doctor().lines) found.lines.push_back(std::move(line));
     } else {
@@ -44,7 +45,9 @@ void addDoctorCommand(CLI::App& program, Action& action) {
     CLI::App* command = program.add_subcommand("doctor", "Versions, devices, precision support, disk; the numerics against reference cases");
     CLI::Option* reference = command->add_option("--reference", arguments->path, "Compute a case file, or every *.safetensors of a folder, and compare");
     command->add_option("--write", arguments->write, "Folder for what was computed, a safetensors file a case")->needs(reference);
-    command->add_option("--device", arguments->device, "Where the engine computes the cases: cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->needs(reference);
+    command->add_option("--device", arguments->device, "Where the engine computes the cases: cpu or cuda")
+        ->check(CLI::IsMember({"cpu", "cuda"}))
+        ->needs(reference);
     command->add_flag("--list", arguments->list, "Print the operations that cases can name, with their parameters");
     command->add_flag("--json", arguments->json, "Print JSON");
     command->callback([arguments, reference, &action] {

@@ -24,7 +24,9 @@ namespace fs = std::filesystem;
 constexpr const char* kCaseEnding = ".safetensors";
 
 Result<std::vector<fs::path>> caseFiles(const fs::path& path) {
-    const auto refuse = [&](std::string why) { return badInput("Cannot check reference cases", std::move(why), "Name a case file or a folder of *.safetensors", path.string()); };
+    const auto refuse = [&](std::string why) {
+        return badInput("Cannot check reference cases", std::move(why), "Name a case file or a folder of *.safetensors", path.string());
+    };
     std::error_code error;
     if (!fs::exists(path, error)) return refuse(error ? error.message() : "there is no such file or folder");
     if (!fs::is_directory(path, error)) return std::vector<fs::path>{path};
@@ -97,7 +99,11 @@ nlohmann::json operationJson(const reference::Operation& operation) {
     for (const auto& p : operation.parameters) parameters.push_back({{"name", p.name}, {"allowed", reference::describe(p)}, {"required", !p.fallback}});
     for (const auto& form : operation.inputs) inputs.push_back({{"name", form.name}, {"shape", reference::describe(form)}, {"required", !form.optional}});
     for (const auto& form : operation.outputs) outputs.push_back({{"name", form.name}, {"shape", reference::describe(form)}});
-    return {{"name", operation.name}, {"parameters", parameters}, {"inputs", inputs}, {"outputs", outputs}, {"gradients", operation.gradients != reference::Gradients::kNone}};
+    return {{"name", operation.name},
+            {"parameters", parameters},
+            {"inputs", inputs},
+            {"outputs", outputs},
+            {"gradients", operation.gradients != reference::Gradients::kNone}};
 }
 
 int listOperations(bool json) {
@@ -128,20 +134,25 @@ int checkReferences(const ReferenceArguments& arguments) {
         std::error_code error;
         fs::create_directories(arguments.write, error);
         if (error || !fs::is_directory(arguments.write, error))
-            return report({ErrorKind::kBadInput, "Cannot write what is computed", error ? error.message() : "it is not a folder", "Name a folder that can be written", arguments.write}, arguments.json);
+            return report({ErrorKind::kBadInput, "Cannot write what is computed", error ? error.message() : "it is not a folder",
+                           "Name a folder that can be written", arguments.write},
+                          arguments.json);
     }
     std::size_t passed = 0, failed = 0;
     nlohmann::json rows = nlohmann::json::array();
     for (const fs::path& file : *files) {
         NamedArrays computed;
-        const reference::Outcome outcome = reference::runCase(file, [&](const reference::Call& call) { return engine.run(call); }, analysis::runReferenceMetric, &computed);
+        const reference::Outcome outcome = reference::runCase(
+            file, [&](const reference::Call& call) { return engine.run(call); }, analysis::runReferenceMetric, &computed);
         ++(outcome.verdict == reference::Verdict::kOk ? passed : failed);
         if (!arguments.json) printOutcome(outcome);
         else rows.push_back(outcomeJson(outcome, file));
         if (!arguments.write.empty() && !computed.empty())
-            if (const Status done = writeComputed(fs::path(arguments.write) / file.filename(), outcome, computed); !done) return report(done.error(), arguments.json);
+            if (const Status done = writeComputed(fs::path(arguments.write) / file.filename(), outcome, computed); !done)
+                return report(done.error(), arguments.json);
     }
-    if (arguments.json) printJson({{"schema", "expertscope.reference.1"}, {"device", arguments.device}, {"passed", passed}, {"failed", failed}, {"cases", rows}});
+    if (arguments.json)
+        printJson({{"schema", "expertscope.reference.1"}, {"device", arguments.device}, {"passed", passed}, {"failed", failed}, {"cases", rows}});
     else fmt::print("{} passed, {} failed\n", passed, failed);
     return failed == 0 ? 0 : static_cast<int>(ErrorKind::kJobFailed);
 }

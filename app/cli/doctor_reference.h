@@ -7,10 +7,10 @@
 namespace es::app {
 
 struct ReferenceArguments {
-    std::string path;             ///< a case file, or a folder of them
-    std::string write;            ///< folder for what was computed; empty: nowhere
-    std::string device = "cpu";   ///< "cpu" or "cuda"
-    bool list = false;            ///< print the operations instead
+    std::string path;            ///< a case file, or a folder of them
+    std::string write;           ///< folder for what was computed; empty: nowhere
+    std::string device = "cpu";  ///< "cpu" or "cuda"
+    bool list = false;           ///< print the operations instead
     bool json = false;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <CLI/CLI.hpp>
 
-#include <QGuiApplication>
 #include <spdlog/fmt/fmt.h>
+#include <QGuiApplication>
 
 #include <filesystem>
 #include <memory>

@@ -31,8 +31,8 @@ int index(const IndexArguments& arguments) {
         fmt::print("{}\n", store::toString(status.state));
         return 0;
     }
-    fmt::print("{}: {}, step {} of {}, {} series, {} routers\n", arguments.run, store::toString(status.state), status.step, status.steps, (*reader)->scalarNames().size(),
-               (*reader)->routers().size());
+    fmt::print("{}: {}, step {} of {}, {} series, {} routers\n", arguments.run, store::toString(status.state), status.step, status.steps,
+               (*reader)->scalarNames().size(), (*reader)->routers().size());
     for (const std::string& warning : status.warnings) fmt::print("warning: {}\n", warning);
     return 0;
 }

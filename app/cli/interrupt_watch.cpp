@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/cli/interrupt_watch.h"
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 #include "engine/base/result.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <CLI/CLI.hpp>
 
+#include <spdlog/fmt/fmt.h>
 #include <QFileInfo>
 #include <QTimer>
-#include <spdlog/fmt/fmt.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -50,7 +50,8 @@ Result<WindowOptions> windowOptions(const OpenArguments& arguments) {
     if (!arguments.size.empty()) {
         const QStringList sides = QString::fromStdString(arguments.size).split(QLatin1Char('x'));
         options.size = sides.size() == 2 ? QSize(sides[0].toInt(), sides[1].toInt()) : QSize();
-        if (!options.size.isValid() || options.size.isEmpty()) return wrongCall("Cannot use --size", "'" + arguments.size + "' is not of the form 1280x800", "Give width x height in pixels");
+        if (!options.size.isValid() || options.size.isEmpty())
+            return wrongCall("Cannot use --size", "'" + arguments.size + "' is not of the form 1280x800", "Give width x height in pixels");
     }
     options.settings_file = QString::fromStdString(arguments.settings);
     // A picture is of the runs asked for, not of what somebody looked at last.
@@ -64,8 +65,11 @@ int open(const OpenArguments& arguments, int& argc, char** argv) {
     const bool headless = !arguments.screenshot.empty() || !arguments.dump.empty();
     if (headless && !std::getenv("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
     if (!hasDisplay())
-        return report({ErrorKind::kJobFailed, "Cannot open the window", "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-                       "Start it on a desktop, or take a picture with --screenshot FILE", {}});
+        return report({ErrorKind::kJobFailed,
+                       "Cannot open the window",
+                       "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
+                       "Start it on a desktop, or take a picture with --screenshot FILE",
+                       {}});
     Application application(argc, argv);
     MainWindow window(*options);
     const FirstPaint firstPaint(&window);
@@ -85,10 +89,11 @@ int open(const OpenArguments& arguments, int& argc, char** argv) {
     const int code = application.exec();
     if (arguments.watchdog) {
         const auto r = application.watchdog().report();
-        fmt::print("event loop delay: n {} · p50 {:.2f} ms · p99 {:.2f} ms · p99.9 {:.2f} ms · worst {:.2f} ms; longest handler {:.2f} ms: {}\n", r.samples, r.p50_ms, r.p99_ms,
-                   r.p999_ms, r.worst_ms, r.longest_handler_ms, r.longest_handler.toStdString());
+        fmt::print("event loop delay: n {} · p50 {:.2f} ms · p99 {:.2f} ms · p99.9 {:.2f} ms · worst {:.2f} ms; longest handler {:.2f} ms: {}\n", r.samples,
+                   r.p50_ms, r.p99_ms, r.p999_ms, r.worst_ms, r.longest_handler_ms, r.longest_handler.toStdString());
         const auto& first = firstPaint.report();
-        fmt::print("first paint: monotonic {} ns · resident {:.1f} MB · engine loaded: {}\n", first.monotonic_ns, first.resident_mb, first.engine_mapped ? "yes" : "no");
+        fmt::print("first paint: monotonic {} ns · resident {:.1f} MB · engine loaded: {}\n", first.monotonic_ns, first.resident_mb,
+                   first.engine_mapped ? "yes" : "no");
     }
     return code;
 }

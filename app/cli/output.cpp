@@ -18,7 +18,8 @@ constexpr std::chrono::seconds kLogInterval{10};
 
 int report(const Error& error, bool asJson) {
     if (asJson)
-        printJson({{"error", {{"kind", static_cast<int>(error.kind)}, {"what", error.what}, {"why", error.why}, {"remedy", error.remedy}, {"path", error.path}}}});
+        printJson(
+            {{"error", {{"kind", static_cast<int>(error.kind)}, {"what", error.what}, {"why", error.why}, {"remedy", error.remedy}, {"path", error.path}}}});
     fmt::print(stderr, "expertscope: {}\n", error.message());
     return static_cast<int>(error.kind);
 }
@@ -38,7 +39,9 @@ void ProgressLine::clear() {
 
 void ProgressLine::show(std::string_view text) {
     const auto now = std::chrono::steady_clock::now();
-    if (last_.time_since_epoch().count() != 0 && now - last_ < (terminal_ ? std::chrono::milliseconds(kTerminalInterval) : std::chrono::milliseconds(kLogInterval))) return;
+    if (last_.time_since_epoch().count() != 0 &&
+        now - last_ < (terminal_ ? std::chrono::milliseconds(kTerminalInterval) : std::chrono::milliseconds(kLogInterval)))
+        return;
     last_ = now;
     if (terminal_) {
         fmt::print(stderr, "\r{:<{}}", text, width_);
@@ -53,7 +56,8 @@ JobContext ProgressLine::context(std::stop_token stop) {
     JobContext context;
     context.stop = std::move(stop);
     context.onProgress = [this](const Progress& p) {
-        show(p.total > 0 ? fmt::format("{} {} / {} ({:.0f} %)", p.label, p.done, p.total, 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total)) : p.label);
+        show(p.total > 0 ? fmt::format("{} {} / {} ({:.0f} %)", p.label, p.done, p.total, 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total))
+                         : p.label);
     };
     context.onLog = [this](std::string_view line) {
         clear();

@@ -17,9 +17,7 @@ nlohmann::json toJson(const store::RoutingTable& table) {
         view.forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex expert, float mass, bool kept) {
             chosen.push_back({{"expert", expert.value}, {"gate", mass}, {"kept", kept}});
         });
-        nlohmann::json entry{{"position", table.position_T[at]},
-                             {"modality", std::string(toString(table.modality_T[at]))},
-                             {"chosen", std::move(chosen)}};
+        nlohmann::json entry{{"position", table.position_T[at]}, {"modality", std::string(toString(table.modality_T[at]))}, {"chosen", std::move(chosen)}};
         if (!table.token_id_T.empty() && table.token_id_T[at] >= 0) entry["token_id"] = table.token_id_T[at];
         if (!table.masked_T.empty() && table.masked_T[at]) entry["masked"] = true;
         if (!table.entropy_nats_T.empty()) entry["entropy_nats"] = table.entropy_nats_T[at];

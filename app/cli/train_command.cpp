@@ -97,7 +97,8 @@ void addTrainCommand(CLI::App& program, Action& action) {
     command->add_flag("--resume", arguments->resume, "Go on from the newest complete checkpoint");
     command->add_flag("--background", arguments->background, "Give way to other programs, so that a window on the same machine stays smooth");
     command->add_option("--control", arguments->control, "Local socket of a window that steers this training")->group("");
-    CLI::Option* dry_run = command->add_flag("--dry-run", arguments->dry_run, "Print what the run would take: parameters and FLOPs by part, memory, disk; train nothing");
+    CLI::Option* dry_run =
+        command->add_flag("--dry-run", arguments->dry_run, "Print what the run would take: parameters and FLOPs by part, memory, disk; train nothing");
     command->add_flag("--json", arguments->json, "Print JSON")->needs(dry_run);
     command->callback([arguments, &action] { action = [arguments] { return arguments->dry_run ? estimate(*arguments) : train(*arguments); }; });
 }

@@ -22,14 +22,16 @@ std::string scaled(std::int64_t value) { return scaled(static_cast<double>(value
 std::string bytesText(double value) { return scaled(value) + "B"; }
 
 std::string partRow(const session::PartCost& part) {
-    return fmt::format("  {:<16}{:>14}{:>14}{:>16}{:>16}\n", part.name, scaled(part.parameters_total), scaled(part.parameters_active), scaled(part.flops_per_step_active),
-                       scaled(part.flops_per_step_total));
+    return fmt::format("  {:<16}{:>14}{:>14}{:>16}{:>16}\n", part.name, scaled(part.parameters_total), scaled(part.parameters_active),
+                       scaled(part.flops_per_step_active), scaled(part.flops_per_step_total));
 }
 
 std::string publishedText(const session::PublishedComparison& p) {
     const double ours = static_cast<double>(p.ours);
-    return fmt::format("\nPublished for {}: {} parameters ({})\n  counted alike ({}), at the preset's own vocabulary and picture size: {}, {:+.2f} %\n  with the heads of our objectives: {}\n", p.preset,
-                       scaled(p.published), p.source, p.counts, scaled(p.ours), 100 * (ours / p.published - 1), scaled(p.ours_with_our_heads));
+    return fmt::format(
+        "\nPublished for {}: {} parameters ({})\n  counted alike ({}), at the preset's own vocabulary and picture size: {}, {:+.2f} %\n  with the heads of our "
+        "objectives: {}\n",
+        p.preset, scaled(p.published), p.source, p.counts, scaled(p.ours), 100 * (ours / p.published - 1), scaled(p.ours_with_our_heads));
 }
 
 nlohmann::json partJson(const session::PartCost& part) {
@@ -51,19 +53,20 @@ std::string estimateText(const session::TrainEstimate& e) {
     for (const session::PartCost& part : e.parts) text += partRow(part);
     text += partRow(e.model);
     text += "Active: with the experts that one token chooses. FLOPs: matrix products, forward and backward, texts at full length.\n";
-    text += fmt::format("A step: {} pictures, {} texts, {} pairs. One picture {}FLOPs, one text {}FLOPs, one pair {}FLOPs\n", e.images_per_step, e.texts_per_step, e.pairs_per_step,
-                        scaled(e.flops_per_image), scaled(e.flops_per_text), scaled(e.flops_per_pair));
+    text += fmt::format("A step: {} pictures, {} texts, {} pairs. One picture {}FLOPs, one text {}FLOPs, one pair {}FLOPs\n", e.images_per_step,
+                        e.texts_per_step, e.pairs_per_step, scaled(e.flops_per_image), scaled(e.flops_per_text), scaled(e.flops_per_pair));
     text += fmt::format("Pictures of {} x {} pixels, texts of {} words, vocabulary of {} pieces ({})\n", e.image_size, e.image_size, e.max_words, e.vocabulary,
                         e.prepared ? "the prepared data's" : "assumed from data.vocabulary: the data are not prepared");
     if (e.published) text += publishedText(*e.published);
 
     const session::MemoryNeed& m = e.memory;
-    text += fmt::format("\nMemory, about {}: weights {}, gradients {}, optimizer moments {}, activations {}, working space {}\n", bytesText(m.total()), bytesText(m.weights),
-                        bytesText(m.gradients), bytesText(m.moments), bytesText(m.activations), bytesText(m.working));
+    text += fmt::format("\nMemory, about {}: weights {}, gradients {}, optimizer moments {}, activations {}, working space {}\n", bytesText(m.total()),
+                        bytesText(m.weights), bytesText(m.gradients), bytesText(m.moments), bytesText(m.activations), bytesText(m.working));
     text += m.available > 0 ? fmt::format("  available: {}\n", bytesText(m.available)) : std::string("  available: not known\n");
     const session::DiskEstimate& d = e.disk;
-    text += fmt::format("Disk, at most about {}: {} checkpoints of {}, traces {} ({} a traced step), probes {}, evaluations {}, samples {}, journal {}\n", bytesText(d.total()), d.checkpoints,
-                        bytesText(d.checkpoint), bytesText(d.trace_run), bytesText(d.trace_step), bytesText(d.probes), bytesText(d.evaluations), bytesText(d.samples), bytesText(d.journal));
+    text += fmt::format("Disk, at most about {}: {} checkpoints of {}, traces {} ({} a traced step), probes {}, evaluations {}, samples {}, journal {}\n",
+                        bytesText(d.total()), d.checkpoints, bytesText(d.checkpoint), bytesText(d.trace_run), bytesText(d.trace_step), bytesText(d.probes),
+                        bytesText(d.evaluations), bytesText(d.samples), bytesText(d.journal));
     text += d.free > 0 ? fmt::format("  free: {}\n", bytesText(d.free)) : std::string("  free: not known\n");
     for (const session::EstimateWarning& warning : e.warnings) text += fmt::format("\nwarning: {}\n", warning.message);
     return text;
@@ -74,7 +77,7 @@ nlohmann::json estimateJson(const session::TrainEstimate& e) {
     for (const session::PartCost& part : e.parts) parts.push_back(partJson(part));
     for (const session::EstimateWarning& warning : e.warnings) warnings.push_back({{"kind", warning.kind}, {"message", warning.message}});
     if (e.published)
-        published = {{"preset", e.published->preset},       {"source", e.published->source}, {"counts", e.published->counts},
+        published = {{"preset", e.published->preset},        {"source", e.published->source}, {"counts", e.published->counts},
                      {"parameters", e.published->published}, {"ours", e.published->ours},     {"ours_with_our_heads", e.published->ours_with_our_heads}};
     const session::MemoryNeed& m = e.memory;
     const session::DiskEstimate& d = e.disk;
@@ -87,10 +90,20 @@ nlohmann::json estimateJson(const session::TrainEstimate& e) {
             {"flops_per_sample", {{"image", e.flops_per_image}, {"text", e.flops_per_text}, {"pair", e.flops_per_pair}}},
             {"batch", {{"images", e.images_per_step}, {"texts", e.texts_per_step}, {"pairs", e.pairs_per_step}}},
             {"steps", e.steps},
-            {"data", {{"vocabulary", e.vocabulary}, {"vocabulary_from", e.prepared ? "prepared data" : "configuration"}, {"image_size_pixels", e.image_size}, {"max_words", e.max_words}}},
+            {"data",
+             {{"vocabulary", e.vocabulary},
+              {"vocabulary_from", e.prepared ? "prepared data" : "configuration"},
+              {"image_size_pixels", e.image_size},
+              {"max_words", e.max_words}}},
             {"published", published},
             {"memory_bytes",
-             {{"weights", m.weights}, {"gradients", m.gradients}, {"moments", m.moments}, {"activations", m.activations}, {"working", m.working}, {"total", m.total()}, {"available", known(m.available)}}},
+             {{"weights", m.weights},
+              {"gradients", m.gradients},
+              {"moments", m.moments},
+              {"activations", m.activations},
+              {"working", m.working},
+              {"total", m.total()},
+              {"available", known(m.available)}}},
             {"disk_bytes",
              {{"checkpoint", d.checkpoint},
               {"trace_per_traced_step", d.trace_step},

@@ -58,8 +58,7 @@ std::vector<int> CommandPalette::matches(const std::vector<views::PaletteEntry>&
     const QStringList words = query.split(QLatin1Char(' '), Qt::SkipEmptyParts);
     std::vector<std::pair<int, int>> scored;
     for (int i = 0; i < static_cast<int>(entries.size()); ++i)
-        if (const int points = words.isEmpty() ? 0 : score(entries[static_cast<std::size_t>(i)], words); points != -1)
-            scored.emplace_back(points, i);
+        if (const int points = words.isEmpty() ? 0 : score(entries[static_cast<std::size_t>(i)], words); points != -1) scored.emplace_back(points, i);
     std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     std::vector<int> found;
     for (std::size_t i = 0; i < std::min(scored.size(), static_cast<std::size_t>(most)); ++i) found.push_back(scored[i].second);

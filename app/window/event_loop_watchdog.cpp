@@ -41,12 +41,13 @@ private:
     EventLoopWatchdog& owner_;
 };
 
-EventLoopWatchdog::EventLoopWatchdog() : receiver_(std::make_unique<Receiver>(*this)), thread_([this](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-        beat();
-        std::this_thread::sleep_for(kBeat);
-    }
-}) {}
+EventLoopWatchdog::EventLoopWatchdog()
+    : receiver_(std::make_unique<Receiver>(*this)), thread_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+              beat();
+              std::this_thread::sleep_for(kBeat);
+          }
+      }) {}
 
 EventLoopWatchdog::~EventLoopWatchdog() {
     thread_.request_stop();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/window/first_paint.h"
 
+#include <unistd.h>
 #include <QEvent>
 #include <QFile>
 #include <QTimer>
 #include <QWidget>
 #include <ctime>
-#include <unistd.h>
 
 namespace es::app {
 namespace {

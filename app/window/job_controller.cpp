@@ -14,9 +14,7 @@ namespace {
 constexpr int kTickMs = 100;
 constexpr qint64 kVisibleAfterMs = 300;
 
-Error ourFault(const char* words) {
-    return {ErrorKind::kJobFailed, "The work failed", words, "Try again; if it happens again, please report it", {}};
-}
+Error ourFault(const char* words) { return {ErrorKind::kJobFailed, "The work failed", words, "Try again; if it happens again, please report it", {}}; }
 
 }  // namespace
 
@@ -75,7 +73,8 @@ void JobController::start(QObject* owner, const QString& slot, const QString& la
                 failure = ourFault("of an unknown kind of error");
             }
         }
-        QMetaObject::invokeMethod(this, [this, id, failure] { finish(id, failure); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this, [this, id, failure] { finish(id, failure); }, Qt::QueuedConnection);
     });
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/window/main_window.h"
 
+#include <QCloseEvent>
 #include <QCoreApplication>
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QMenu>
 #include <QMessageBox>
 #include <QMimeData>
-#include <QCloseEvent>
 #include <QShortcut>
 #include <QStackedWidget>
 #include <QTimer>
@@ -43,7 +43,8 @@ struct WorkspaceRow {
     const char* title;
     const char* keys;
 };
-constexpr WorkspaceRow kWorkspaces[] = {{"train", "Train", "Ctrl+1"}, {"inspect", "Inspect", "Ctrl+2"}, {"compare", "Compare", "Ctrl+3"}, {"figures", "Figures", "Ctrl+4"}};
+constexpr WorkspaceRow kWorkspaces[] = {
+    {"train", "Train", "Ctrl+1"}, {"inspect", "Inspect", "Ctrl+2"}, {"compare", "Compare", "Ctrl+3"}, {"figures", "Figures", "Ctrl+4"}};
 
 bool isWorkspace(const QString& id) {
     return std::any_of(std::begin(kWorkspaces), std::end(kWorkspaces), [&](const WorkspaceRow& row) { return id == QLatin1String(row.id); });
@@ -77,7 +78,8 @@ MainWindow::MainWindow(const WindowOptions& options)
     context_.jobs = jobs_;
     context_.feeds = hub_;
     context_.trainer = options.trainer ? options.trainer : &engine_->trainer();
-    context_.runSample = options.run_sample ? options.run_sample : [this](const session::SampleRequest& request, JobContext& job) -> Result<session::SampleResult> {
+    context_.runSample =
+        options.run_sample ? options.run_sample : [this](const session::SampleRequest& request, JobContext& job) -> Result<session::SampleResult> {
         if (engine_) return engine_->runSample(request, job);
         return jobFailed("Cannot run the sample", "this window has no engine", "Restart it");
     };
@@ -88,8 +90,7 @@ MainWindow::MainWindow(const WindowOptions& options)
         status_->say(QStringLiteral("Added to the page in Figures (Ctrl+4)"));
     };
 
-    for (const WorkspaceRow& row : kWorkspaces)
-        bar_->addWorkspace(QLatin1String(row.id), QLatin1String(row.title), QLatin1String(row.keys));
+    for (const WorkspaceRow& row : kWorkspaces) bar_->addWorkspace(QLatin1String(row.id), QLatin1String(row.title), QLatin1String(row.keys));
     makeActions();
 
     connect(bar_, &TopBar::workspaceChosen, this, [this](const QString& id) {
@@ -165,28 +166,44 @@ void MainWindow::makeActions() {
     auto* menu = new QMenu(this);
     for (const WorkspaceRow& row : kWorkspaces) {
         const QString id = QLatin1String(row.id);
-        addAction(QLatin1String(row.title), QKeySequence(QLatin1String(row.keys)), [this, id] { Q_EMIT bar_->workspaceChosen(id); }, menu);
+        addAction(
+            QLatin1String(row.title), QKeySequence(QLatin1String(row.keys)), [this, id] { Q_EMIT bar_->workspaceChosen(id); }, menu);
     }
     menu->addSeparator();
-    addAction(QStringLiteral("Open a run or a folder of runs…"), QKeySequence::Open, [this] {
-        const QString folder = QFileDialog::getExistingDirectory(this, QStringLiteral("Open a run or a folder of runs"));
-        if (!folder.isEmpty()) openRun(folder);
-    }, menu);
-    addAction(QStringLiteral("Search"), QKeySequence(Qt::CTRL | Qt::Key_K), [this] { showPalette(); }, menu);
-    addAction(QStringLiteral("Undo selection"), QKeySequence::Undo, [this] { selection_.undoStack()->undo(); }, menu);
-    addAction(QStringLiteral("Redo selection"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), [this] { selection_.undoStack()->redo(); }, menu);
+    addAction(
+        QStringLiteral("Open a run or a folder of runs…"), QKeySequence::Open,
+        [this] {
+            const QString folder = QFileDialog::getExistingDirectory(this, QStringLiteral("Open a run or a folder of runs"));
+            if (!folder.isEmpty()) openRun(folder);
+        },
+        menu);
+    addAction(
+        QStringLiteral("Search"), QKeySequence(Qt::CTRL | Qt::Key_K), [this] { showPalette(); }, menu);
+    addAction(
+        QStringLiteral("Undo selection"), QKeySequence::Undo, [this] { selection_.undoStack()->undo(); }, menu);
+    addAction(
+        QStringLiteral("Redo selection"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), [this] { selection_.undoStack()->redo(); }, menu);
     menu->addSeparator();
-    addAction(QStringLiteral("Light theme"), {}, [this] { theme_.setMode(views::ThemeMode::kLight); }, menu);
-    addAction(QStringLiteral("Dark theme"), {}, [this] { theme_.setMode(views::ThemeMode::kDark); }, menu);
-    addAction(QStringLiteral("Theme of the system"), {}, [this] { theme_.setMode(views::ThemeMode::kSystem); }, menu);
+    addAction(
+        QStringLiteral("Light theme"), {}, [this] { theme_.setMode(views::ThemeMode::kLight); }, menu);
+    addAction(
+        QStringLiteral("Dark theme"), {}, [this] { theme_.setMode(views::ThemeMode::kDark); }, menu);
+    addAction(
+        QStringLiteral("Theme of the system"), {}, [this] { theme_.setMode(views::ThemeMode::kSystem); }, menu);
     menu->addSeparator();
-    addAction(QStringLiteral("Keyboard shortcuts"), QKeySequence(Qt::Key_F1), [this] { showShortcuts(); }, menu);
-    addAction(QStringLiteral("About ExpertScope"), {}, [this] {
-        QMessageBox::about(this, QStringLiteral("ExpertScope"),
-                           QStringLiteral("<b>ExpertScope %1</b><p>Trains, records and shows sparse mixture-of-experts vision-language models.</p>"
-                                          "<p>GPL-3.0-or-later. Uses LibTorch, Qt, QCustomPlot, OpenCV, HDF5 and SQLite.</p>").arg(QStringLiteral(ES_VERSION)));
-    }, menu);
-    addAction(QStringLiteral("Quit"), QKeySequence::Quit, [this] { close(); }, menu);
+    addAction(
+        QStringLiteral("Keyboard shortcuts"), QKeySequence(Qt::Key_F1), [this] { showShortcuts(); }, menu);
+    addAction(
+        QStringLiteral("About ExpertScope"), {},
+        [this] {
+            QMessageBox::about(this, QStringLiteral("ExpertScope"),
+                               QStringLiteral("<b>ExpertScope %1</b><p>Trains, records and shows sparse mixture-of-experts vision-language models.</p>"
+                                              "<p>GPL-3.0-or-later. Uses LibTorch, Qt, QCustomPlot, OpenCV, HDF5 and SQLite.</p>")
+                                   .arg(QStringLiteral(ES_VERSION)));
+        },
+        menu);
+    addAction(
+        QStringLiteral("Quit"), QKeySequence::Quit, [this] { close(); }, menu);
     bar_->menuButton()->setMenu(menu);
     auto* openMenu = new QShortcut(QKeySequence(Qt::Key_F10), this);
     connect(openMenu, &QShortcut::activated, this, [this] { bar_->menuButton()->showMenu(); });
@@ -198,10 +215,10 @@ void MainWindow::showPalette() {
     for (const auto& run : hub_->runs()) {
         const QString folder = QString::fromStdString(run.folder.string());
         entries.push_back({QStringLiteral("Run %1").arg(QString::fromStdString(run.name)), folder, [this, folder] {
-            Selection next = selection_.current();
-            next.run = folder;
-            selection_.change(next, QStringLiteral("Select run"));
-        }});
+                               Selection next = selection_.current();
+                               next.run = folder;
+                               selection_.change(next, QStringLiteral("Select run"));
+                           }});
     }
     for (auto& entry : currentWorkspace()->paletteEntries()) entries.push_back(std::move(entry));
     (new CommandPalette(std::move(entries), &theme_, this))->open();
@@ -253,14 +270,17 @@ void MainWindow::updateChips() {
 
 void MainWindow::updateRunText() {
     const auto& runs = hub_->runs();
-    const auto found = std::find_if(runs.begin(), runs.end(), [&](const store::RunSummary& run) { return QString::fromStdString(run.folder.string()) == selection_.current().run; });
+    const auto found = std::find_if(runs.begin(), runs.end(),
+                                    [&](const store::RunSummary& run) { return QString::fromStdString(run.folder.string()) == selection_.current().run; });
     if (found == runs.end()) {
         status_->setRight(hub_->listed() && runs.empty() ? QStringLiteral("no runs here yet") : QString());
         return;
     }
     const std::string_view state = store::toString(found->state);
-    status_->setRight(QStringLiteral("%1 · %2 · step %3 of %4").arg(QString::fromStdString(found->name), QString::fromUtf8(state.data(), static_cast<qsizetype>(state.size())))
-                          .arg(found->step).arg(found->steps));
+    status_->setRight(QStringLiteral("%1 · %2 · step %3 of %4")
+                          .arg(QString::fromStdString(found->name), QString::fromUtf8(state.data(), static_cast<qsizetype>(state.size())))
+                          .arg(found->step)
+                          .arg(found->steps));
 }
 
 void MainWindow::updateTraining() {
@@ -299,14 +319,17 @@ QJsonObject MainWindow::dump() {
 
 void MainWindow::restore() {
     const QJsonObject window = options_.remember ? settings_.section(QStringLiteral("window")) : QJsonObject{};
-    theme_.setMode(options_.theme_given ? options_.theme : static_cast<views::ThemeMode>(window.value(QStringLiteral("theme")).toInt(static_cast<int>(views::ThemeMode::kSystem))));
+    theme_.setMode(options_.theme_given
+                       ? options_.theme
+                       : static_cast<views::ThemeMode>(window.value(QStringLiteral("theme")).toInt(static_cast<int>(views::ThemeMode::kSystem))));
     resize(options_.size.isValid() ? options_.size : kFirstSize);
     if (!options_.size.isValid()) restoreGeometry(QByteArray::fromBase64(window.value(QStringLiteral("geometry")).toString().toLatin1()));
     Selection selection = options_.remember ? selectionFromJson(settings_.section(QStringLiteral("selection"))) : Selection{};
     if (!QFileInfo::exists(selection.run)) selection.run.clear();
     // Runs named on the command line win over the remembered one.
-    if (!options_.folders.isEmpty() && !selection.run.isEmpty() &&
-        std::none_of(options_.folders.begin(), options_.folders.end(), [&](const QString& folder) { return QFileInfo(selection.run).absoluteFilePath().startsWith(QFileInfo(folder).absoluteFilePath()); }))
+    if (!options_.folders.isEmpty() && !selection.run.isEmpty() && std::none_of(options_.folders.begin(), options_.folders.end(), [&](const QString& folder) {
+            return QFileInfo(selection.run).absoluteFilePath().startsWith(QFileInfo(folder).absoluteFilePath());
+        }))
         selection = Selection{};
     if (!options_.workspace.isEmpty()) selection.workspace = options_.workspace;
     if (!isWorkspace(selection.workspace)) selection.workspace = QStringLiteral("train");

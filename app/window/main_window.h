@@ -21,16 +21,16 @@ class StatusStrip;
 class TopBar;
 
 struct WindowOptions {
-    QStringList folders;                        ///< run directories or folders of runs
-    QString workspace;                          ///< "train" ...; empty: as remembered
+    QStringList folders;  ///< run directories or folders of runs
+    QString workspace;    ///< "train" ...; empty: as remembered
     views::ThemeMode theme = views::ThemeMode::kSystem;
-    bool theme_given = false;                   ///< else as remembered
-    QSize size;                                 ///< invalid: as remembered
-    QString settings_file;                      ///< empty: the user's own
-    bool remember = true;                       ///< restore and save layout and selection
-    session::EngineSession* trainer = nullptr;  ///< instead of a child process (tests); not owned
+    bool theme_given = false;                                                                             ///< else as remembered
+    QSize size;                                                                                           ///< invalid: as remembered
+    QString settings_file;                                                                                ///< empty: the user's own
+    bool remember = true;                                                                                 ///< restore and save layout and selection
+    session::EngineSession* trainer = nullptr;                                                            ///< instead of a child process (tests); not owned
     std::function<Result<session::SampleResult>(const session::SampleRequest&, JobContext&)> run_sample;  ///< instead of the engine's library (tests)
-    QString program;                            ///< what a child process runs; empty: this program
+    QString program;                                                                                      ///< what a child process runs; empty: this program
 };
 
 class MainWindow : public QMainWindow {

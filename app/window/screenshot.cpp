@@ -14,7 +14,7 @@ namespace es::app {
 namespace {
 
 constexpr int kLookEveryMs = 40;
-constexpr int kCalmLooks = 5;          // settled this many times in a row: queued replots and animations are through
+constexpr int kCalmLooks = 5;  // settled this many times in a row: queued replots and animations are through
 constexpr int kMostLooks = 60000 / kLookEveryMs;
 
 }  // namespace

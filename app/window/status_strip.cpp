@@ -31,9 +31,9 @@ QProgressBar* makeBar(QWidget* parent, const QString& name) {
 }  // namespace
 
 StatusStrip::StatusStrip(views::Theme* theme, JobController* jobs, QWidget* parent)
-    : QWidget(parent), theme_(theme), jobs_(jobs), training_(new QLabel(this)), message_(new QLabel(this)), jobText_(new QLabel(this)), right_(new QLabel(this)),
-      trainingBar_(makeBar(this, QStringLiteral("Training progress"))), jobBar_(makeBar(this, QStringLiteral("Progress of the work"))), dismiss_(new QToolButton(this)),
-      cancel_(new QToolButton(this)), fade_(new QTimer(this)) {
+    : QWidget(parent), theme_(theme), jobs_(jobs), training_(new QLabel(this)), message_(new QLabel(this)), jobText_(new QLabel(this)),
+      right_(new QLabel(this)), trainingBar_(makeBar(this, QStringLiteral("Training progress"))),
+      jobBar_(makeBar(this, QStringLiteral("Progress of the work"))), dismiss_(new QToolButton(this)), cancel_(new QToolButton(this)), fade_(new QTimer(this)) {
     setFixedHeight(kStripHeight);
     message_->setObjectName(QStringLiteral("statusMessage"));
     message_->setTextInteractionFlags(Qt::TextSelectableByMouse);

@@ -120,14 +120,15 @@ void TopBar::restyle() {
     name_->setText(QStringLiteral("<b>Expert<span style='color:%1'>Scope</span></b>").arg(c.accent.name()));
     menu_->setIcon(QIcon(theme_->icon(QStringLiteral("menu"))));
     // The tabs and the search box differ from ordinary buttons: flat, and the chosen one in the accent's ground.
-    setStyleSheet(QStringLiteral("QPushButton#workspaceTab{border:none;background:transparent;color:%1;padding:5px 13px;border-radius:5px;font-weight:500}"
-                                 "QPushButton#workspaceTab:hover{background:%2}"
-                                 "QPushButton#workspaceTab:checked{background:%3;color:%4;font-weight:600}"
-                                 "QPushButton#workspaceTab:focus{border:2px solid %4;padding:3px 11px}"
-                                 "QPushButton#searchButton{text-align:left;color:%5;background:%2;border:1px solid %6;border-radius:5px;padding:4px 10px;font-weight:400}"
-                                 "QPushButton#searchButton:focus{border:2px solid %4;padding:3px 9px}"
-                                 "QToolButton#menuButton::menu-indicator{image:none}")
-                      .arg(c.text.name(), c.panelHeader.name(), c.accentGround.name(), c.accent.name(), c.muted.name(), c.line.name()));
+    setStyleSheet(
+        QStringLiteral("QPushButton#workspaceTab{border:none;background:transparent;color:%1;padding:5px 13px;border-radius:5px;font-weight:500}"
+                       "QPushButton#workspaceTab:hover{background:%2}"
+                       "QPushButton#workspaceTab:checked{background:%3;color:%4;font-weight:600}"
+                       "QPushButton#workspaceTab:focus{border:2px solid %4;padding:3px 11px}"
+                       "QPushButton#searchButton{text-align:left;color:%5;background:%2;border:1px solid %6;border-radius:5px;padding:4px 10px;font-weight:400}"
+                       "QPushButton#searchButton:focus{border:2px solid %4;padding:3px 9px}"
+                       "QToolButton#menuButton::menu-indicator{image:none}")
+            .arg(c.text.name(), c.panelHeader.name(), c.accentGround.name(), c.accent.name(), c.muted.name(), c.line.name()));
     update();
 }
 

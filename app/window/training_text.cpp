@@ -15,8 +15,9 @@ TrainingText trainingText(const session::SessionSnapshot& s) {
     if (!result.active) return result;
     if (s.steps > 0 && s.step >= 0) result.progress = std::clamp(static_cast<double>(s.step) / static_cast<double>(s.steps), 0.0, 1.0);
     const QLocale locale = QLocale::c();
-    QString text = s.steps > 0 ? QStringLiteral("step %1 / %2").arg(locale.toString(static_cast<qlonglong>(s.step)), locale.toString(static_cast<qlonglong>(s.steps)))
-                               : QStringLiteral("starting");
+    QString text = s.steps > 0
+                       ? QStringLiteral("step %1 / %2").arg(locale.toString(static_cast<qlonglong>(s.step)), locale.toString(static_cast<qlonglong>(s.steps)))
+                       : QStringLiteral("starting");
     if (s.state == State::kPaused) text += QStringLiteral(" · paused");
     else if (s.state == State::kStopping) text += QStringLiteral(" · stopping after this step");
     else if (!s.activity.empty()) text += QStringLiteral(" · ") + QString::fromStdString(s.activity);

@@ -34,11 +34,13 @@ bool writeAll(int descriptor, std::string_view content) {
 Result<std::string> readFile(const fs::path& path, std::uintmax_t maxBytes) {
     std::error_code error;
     const auto status = fs::status(path, error);
-    if (error || !fs::exists(status)) return badInput("Cannot read the file", error ? error.message() : "there is no such file", "Check the path", path.string());
+    if (error || !fs::exists(status))
+        return badInput("Cannot read the file", error ? error.message() : "there is no such file", "Check the path", path.string());
     if (fs::is_directory(status)) return badInput("Cannot read the file", "it is a folder", "Name a file", path.string());
     const auto size = fs::file_size(path, error);
     if (!error && size > maxBytes)
-        return badInput("Cannot read the file", "it has " + std::to_string(size) + " bytes, more than the limit of " + std::to_string(maxBytes), "Use a smaller file", path.string());
+        return badInput("Cannot read the file", "it has " + std::to_string(size) + " bytes, more than the limit of " + std::to_string(maxBytes),
+                        "Use a smaller file", path.string());
     std::ifstream in(path, std::ios::binary);
     if (!in) return badInput("Cannot read the file", systemError(), "Check its permissions", path.string());
     std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());

@@ -23,8 +23,7 @@ constexpr Tables makeTables() {
         tables[0][i] = crc;
     }
     for (std::uint32_t i = 0; i < 256; ++i)
-        for (std::size_t slice = 1; slice < 8; ++slice)
-            tables[slice][i] = (tables[slice - 1][i] >> 8) ^ tables[0][tables[slice - 1][i] & 0xFF];
+        for (std::size_t slice = 1; slice < 8; ++slice) tables[slice][i] = (tables[slice - 1][i] >> 8) ^ tables[0][tables[slice - 1][i] & 0xFF];
     return tables;
 }
 constexpr Tables kTables = makeTables();

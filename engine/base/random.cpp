@@ -26,8 +26,7 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 }  // namespace
 
 RandomStream::RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint64_t step, std::uint32_t rank)
-    : key_{static_cast<std::uint32_t>(seed) ^ (static_cast<std::uint32_t>(purpose) * 0x9E3779B1u),
-           static_cast<std::uint32_t>(seed >> 32) ^ rank},
+    : key_{static_cast<std::uint32_t>(seed) ^ (static_cast<std::uint32_t>(purpose) * 0x9E3779B1u), static_cast<std::uint32_t>(seed >> 32) ^ rank},
       counter_{0, 0, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32)} {}
 
 std::uint32_t RandomStream::nextU32() {

@@ -11,9 +11,22 @@ namespace es {
 
 /// What the numbers are for. Values are part of a run's reproducibility: append only.
 enum class RandomPurpose : std::uint32_t {
-    kWeights = 1, kImageOrder = 2, kTextOrder = 3, kPairOrder = 4, kImageMask = 5, kTextMask = 6, kPairImageMask = 7,
-    kPairTextMask = 8, kRouterNoise = 9, kEvaluationMask = 10, kProbe = 11, kRandomRouter = 12, kBootstrap = 13, kPermutation = 14,
-    kSynthetic = 15, kStochasticDepth = 16,
+    kWeights = 1,
+    kImageOrder = 2,
+    kTextOrder = 3,
+    kPairOrder = 4,
+    kImageMask = 5,
+    kTextMask = 6,
+    kPairImageMask = 7,
+    kPairTextMask = 8,
+    kRouterNoise = 9,
+    kEvaluationMask = 10,
+    kProbe = 11,
+    kRandomRouter = 12,
+    kBootstrap = 13,
+    kPermutation = 14,
+    kSynthetic = 15,
+    kStochasticDepth = 16,
 };
 
 /// A stream of random numbers for one (seed, purpose, step, rank). Cheap to make; not shared between threads.

@@ -31,8 +31,16 @@ struct TypeRow {
     std::size_t bytes;
 };
 constexpr std::array<TypeRow, 10> kTypeRows{{
-    {ElementType::kF64, "F64", 8}, {ElementType::kF32, "F32", 4}, {ElementType::kF16, "F16", 2}, {ElementType::kBF16, "BF16", 2}, {ElementType::kI64, "I64", 8},
-    {ElementType::kI32, "I32", 4}, {ElementType::kI16, "I16", 2}, {ElementType::kI8, "I8", 1}, {ElementType::kU8, "U8", 1}, {ElementType::kBool, "BOOL", 1},
+    {ElementType::kF64, "F64", 8},
+    {ElementType::kF32, "F32", 4},
+    {ElementType::kF16, "F16", 2},
+    {ElementType::kBF16, "BF16", 2},
+    {ElementType::kI64, "I64", 8},
+    {ElementType::kI32, "I32", 4},
+    {ElementType::kI16, "I16", 2},
+    {ElementType::kI8, "I8", 1},
+    {ElementType::kU8, "U8", 1},
+    {ElementType::kBool, "BOOL", 1},
 }};
 
 std::uint64_t countOf(const HeaderJson& json, const std::string& whose) {
@@ -175,9 +183,7 @@ std::size_t bytesOf(ElementType type) {
         if (row.type == type) return row.bytes;
     return 0;
 }
-bool isReal(ElementType type) {
-    return type == ElementType::kF64 || type == ElementType::kF32 || type == ElementType::kF16 || type == ElementType::kBF16;
-}
+bool isReal(ElementType type) { return type == ElementType::kF64 || type == ElementType::kF32 || type == ElementType::kF16 || type == ElementType::kBF16; }
 
 std::string shapeText(const std::vector<std::int64_t>& shape) {
     std::string text = "[";
@@ -278,7 +284,8 @@ Status writeArrayFile(const std::filesystem::path& path, const ArrayFile& file) 
         const std::uint64_t begin = data.size();
         const auto bytes = tensorBytes(array->shape, bytesOf(array->type));
         if (!encode(*array, data) || !bytes || data.size() - begin != *bytes)
-            return jobFailed("Cannot write the tensors", "'" + name + "' has a type or a shape that cannot be written", "Report this with the command that caused it", path.string());
+            return jobFailed("Cannot write the tensors", "'" + name + "' has a type or a shape that cannot be written",
+                             "Report this with the command that caused it", path.string());
         header.entries.push_back({name, array->type, array->shape, begin, data.size()});
     }
     return writeFileAtomically(path, safetensorsHeaderText(header) + data);

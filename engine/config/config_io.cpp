@@ -84,8 +84,7 @@ Status assign(RunConfig& config, std::string_view section, std::string_view key,
             field = std::move(*value);
         }
     });
-    if (!found)
-        return badInput(std::string(kWhat), fmt::format("there is no key '{}' in [{}]", key, section), suggestion(key, keysOf(config, section)), where);
+    if (!found) return badInput(std::string(kWhat), fmt::format("there is no key '{}' in [{}]", key, section), suggestion(key, keysOf(config, section)), where);
     return status;
 }
 
@@ -137,7 +136,7 @@ Result<RunConfig> parse(std::string_view text, const std::string& path, std::spa
 std::string hashWithout(RunConfig config, bool keepSeed) {
     config.run.name.clear();
     if (!keepSeed) config.run.seed = 0;
-    config.data.cache.clear();      // where the data lie and who prepares them do not change a run
+    config.data.cache.clear();  // where the data lie and who prepares them do not change a run
     config.data.threads = 1;
     return hashText(hash64(toToml(config)));
 }
@@ -211,7 +210,7 @@ std::vector<OptionDescription> describeOptions() {
     forEachField(RunConfig{}, [&](std::string_view section, std::string_view name, const auto& field, const OptionInfo& info) {
         using Field = std::remove_cvref_t<decltype(field)>;
         OptionDescription description{std::string(section), std::string(name), std::string(typeName<Field>()), std::string(info.unit),
-                                      rangeText(info), valueText(field), std::string(info.help), {}};
+                                      rangeText(info),      valueText(field),  std::string(info.help),         {}};
         for (const std::string_view choice : info.choices) description.choices.emplace_back(choice);
         descriptions.push_back(std::move(description));
     });

@@ -32,8 +32,8 @@ namespace es::config {
 [[nodiscard]] std::string groupHash(const RunConfig& config);
 
 struct ConfigDifference {
-    std::string key;  ///< "model.ffn"
-    std::string a, b; ///< values as in TOML
+    std::string key;   ///< "model.ffn"
+    std::string a, b;  ///< values as in TOML
 };
 [[nodiscard]] std::vector<ConfigDifference> difference(const RunConfig& a, const RunConfig& b);
 

@@ -21,9 +21,8 @@ void forEachField(RunConfig& config, Visitor&& visit) {
 template <class Visitor>
 void forEachField(const RunConfig& config, Visitor&& visit) {
     RunConfig copy = config;  // describe() hands out references; the copy keeps this one untouched
-    forEachField(copy, [&](std::string_view section, std::string_view name, auto& field, const OptionInfo& info) {
-        visit(section, name, std::as_const(field), info);
-    });
+    forEachField(
+        copy, [&](std::string_view section, std::string_view name, auto& field, const OptionInfo& info) { visit(section, name, std::as_const(field), info); });
 }
 
 /// TOML text of a value: shortest that reads back the same.

@@ -14,8 +14,8 @@ namespace es::config {
 
 /// What there is to say about one option besides its name, type and default (which come from the struct).
 struct OptionInfo {
-    std::string_view help;       ///< one sentence, for a researcher
-    std::string_view unit = "";  ///< "steps", "pixels", "" for none
+    std::string_view help;                                  ///< one sentence, for a researcher
+    std::string_view unit = "";                             ///< "steps", "pixels", "" for none
     double min = -std::numeric_limits<double>::infinity();  ///< smallest legal value of a number, or of each entry of a list
     double max = std::numeric_limits<double>::infinity();
     std::vector<std::string_view> choices = {};  ///< legal texts; empty: any

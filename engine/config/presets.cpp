@@ -24,7 +24,7 @@ struct PresetSizes {
 // VLMo: unilm/vlmo/vlmo/modules/multiway_transformer.py and config.py (40 words, BERT's 30,522 pieces, drop path 0.1).
 // BEiT-3: unilm/beit3/modeling_utils.py on torchscale's encoder (64,010 pieces, subln); 64 words as it is tuned on pairs.
 constexpr std::array<PresetSizes, 7> kPresetSizes{{
-    {"tiny", true, 128, 4, 4, 8, 256, 1, "shared", false, 0, 0, 48, 16, 1024},  // 3 M parameters, learns emoji in two minutes on two cores
+    {"tiny", true, 128, 4, 4, 8, 256, 1, "shared", false, 0, 0, 48, 16, 1024},     // 3 M parameters, learns emoji in two minutes on two cores
     {"small", true, 512, 8, 8, 16, 2048, 2, "shared", false, 0, 0, 96, 16, 1024},  // V-MoE's S
     {"vlmo-base", false, 768, 12, 12, 16, 3072, 2, "shared", false, 0.1, 0.1, 224, 40, 30522},
     {"vlmo-base-plus", false, 544, 24, 16, 16, 2176, 3, "shared", false, 0, 0.1, 224, 40, 30522},

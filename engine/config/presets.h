@@ -20,8 +20,8 @@ namespace es::config {
 
 /// What a published parameter count includes.
 enum class CountScope : std::uint8_t {
-    kWithoutHeads,       ///< embeddings and layers
-    kWithWordAndCodeHead ///< also a word head and a head for 8,192 picture codes, neither shared with the embeddings
+    kWithoutHeads,        ///< embeddings and layers
+    kWithWordAndCodeHead  ///< also a word head and a head for 8,192 picture codes, neither shared with the embeddings
 };
 
 /// The parameter count that the authors give for a dense parent.

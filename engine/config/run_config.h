@@ -30,7 +30,9 @@ struct RunOptions {
         visit("precision", precision,
               OptionInfo{.help = "auto is bf16 where the hardware multiplies it fast, else fp32; router, losses and master weights are always fp32",
                          .choices = {"auto", "fp32", "bf16"}});
-        visit("threads", threads, OptionInfo{.help = "Compute threads; 0 takes all cores. Part of what a run's losses to the bit depend on", .unit = "threads", .min = 0, .max = 1024});
+        visit("threads", threads,
+              OptionInfo{
+                  .help = "Compute threads; 0 takes all cores. Part of what a run's losses to the bit depend on", .unit = "threads", .min = 0, .max = 1024});
     }
 };
 
@@ -49,9 +51,11 @@ struct DataOptions {
         visit("cache", cache, OptionInfo{.help = "Folder for converted data; relative to the working folder"});
         visit("image_size", image_size, OptionInfo{.help = "Side of the square pictures", .unit = "pixels", .min = 8, .max = 1024});
         visit("max_words", max_words, OptionInfo{.help = "Longest caption in tokens; longer ones are cut", .unit = "tokens", .min = 2, .max = 512});
-        visit("vocabulary", vocabulary, OptionInfo{.help = "Size of the SentencePiece vocabulary trained on the training captions", .unit = "tokens", .min = 64, .max = 65536});
+        visit("vocabulary", vocabulary,
+              OptionInfo{.help = "Size of the SentencePiece vocabulary trained on the training captions", .unit = "tokens", .min = 64, .max = 65536});
         visit("keywords", keywords, OptionInfo{.help = "Whether a sample's keywords follow its name in the caption"});
-        visit("threads", threads, OptionInfo{.help = "Threads that prepare batches; the result does not depend on it", .unit = "threads", .min = 1, .max = 256});
+        visit("threads", threads,
+              OptionInfo{.help = "Threads that prepare batches; the result does not depend on it", .unit = "threads", .min = 1, .max = 256});
     }
 };
 
@@ -76,35 +80,51 @@ struct ModelOptions {
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("preset", preset, OptionInfo{.help = "Sizes to start from, those of picture, text and vocabulary among them; keys given beside it win. vlmo-... (arXiv:2111.02358) and beit3-... "
-                                 "(arXiv:2208.10442) are dense; -16e and -32e have as many experts of the FFN's size in every other layer; -dense and -scaled-dense are the twins",
+        visit("preset", preset,
+              OptionInfo{.help = "Sizes to start from, those of picture, text and vocabulary among them; keys given beside it win. vlmo-... (arXiv:2111.02358) "
+                                 "and beit3-... "
+                                 "(arXiv:2208.10442) are dense; -16e and -32e have as many experts of the FFN's size in every other layer; -dense and "
+                                 "-scaled-dense are the twins",
                          .choices = presetNames()});
         visit("ffn", ffn,
-              OptionInfo{.help = "Feed-forward of the MoE layers: experts, a dense twin of equal active compute, or that twin with its output scaled by ffn_scales",
-                         .choices = {"moe", "dense", "scaled_dense"}});
+              OptionInfo{
+                  .help = "Feed-forward of the MoE layers: experts, a dense twin of equal active compute, or that twin with its output scaled by ffn_scales",
+                  .choices = {"moe", "dense", "scaled_dense"}});
         visit("width", width, OptionInfo{.help = "Width of the token vectors", .min = 8, .max = 65536});
         visit("layers", layers, OptionInfo{.help = "Transformer blocks", .unit = "layers", .min = 1, .max = 512});
         visit("heads", heads, OptionInfo{.help = "Attention heads; must divide width", .min = 1, .max = 512});
         visit("patch", patch, OptionInfo{.help = "Side of an image patch; must divide data.image_size", .unit = "pixels", .min = 1, .max = 256});
         visit("ffn_width", ffn_width, OptionInfo{.help = "Hidden width of the dense feed-forward networks", .min = 1, .max = 262144});
         visit("activation", activation,
-              OptionInfo{.help = "Of the dense feed-forward networks. gelu: w2 gelu(w1 x + b1) + b2; swiglu: w2 (silu(w1 x) * (w3 x)), a third matrix and no biases",
-                         .choices = {"gelu", "swiglu"}});
+              OptionInfo{
+                  .help = "Of the dense feed-forward networks. gelu: w2 gelu(w1 x + b1) + b2; swiglu: w2 (silu(w1 x) * (w3 x)), a third matrix and no biases",
+                  .choices = {"gelu", "swiglu"}});
         visit("ffn_biases", ffn_biases, OptionInfo{.help = "Whether the dense networks have biases; swiglu has none"});
         visit("moe_layers", moe_layers, OptionInfo{.help = "Layers (from 0) whose feed-forward networks are mixtures of experts", .min = 0});
         visit("moe_branches", moe_branches, OptionInfo{.help = "Branches that get experts in those layers", .choices = {"v", "t"}});
-        visit("vl_layers", vl_layers, OptionInfo{.help = "Top layers in which image-text pairs use a vision-language FFN of their own", .unit = "layers", .min = 0});
+        visit("vl_layers", vl_layers,
+              OptionInfo{.help = "Top layers in which image-text pairs use a vision-language FFN of their own", .unit = "layers", .min = 0});
         visit("attention", attention,
-              OptionInfo{.help = "shared: one set of attention weights for both modalities (VLMo); decoupled: one per modality (BEiT-3's code)", .choices = {"shared", "decoupled"}});
+              OptionInfo{.help = "shared: one set of attention weights for both modalities (VLMo); decoupled: one per modality (BEiT-3's code)",
+                         .choices = {"shared", "decoupled"}});
         visit("sub_norm", sub_norm,
-              OptionInfo{.help = "Sub-LayerNorm (Magneto, arXiv:2210.06423; BEiT-3's code): also normalises before the output projections of attention and of each network"});
-        visit("layer_scale", layer_scale,
-              OptionInfo{.help = "First value of a learned factor for each channel of what a sublayer adds (LayerScale, arXiv:2103.17239; VLMo: 0.1); 0 has none", .min = 0, .max = 10});
+              OptionInfo{.help = "Sub-LayerNorm (Magneto, arXiv:2210.06423; BEiT-3's code): also normalises before the output projections of attention and of "
+                                 "each network"});
+        visit(
+            "layer_scale", layer_scale,
+            OptionInfo{.help = "First value of a learned factor for each channel of what a sublayer adds (LayerScale, arXiv:2103.17239; VLMo: 0.1); 0 has none",
+                       .min = 0,
+                       .max = 10});
         visit("drop_path", drop_path,
-              OptionInfo{.help = "Stochastic depth (arXiv:1603.09382): probability that a sample skips a sublayer of the top layer in training; rises linearly from 0 in the first", .min = 0, .max = 0.9});
+              OptionInfo{.help = "Stochastic depth (arXiv:1603.09382): probability that a sample skips a sublayer of the top layer in training; rises linearly "
+                                 "from 0 in the first",
+                         .min = 0,
+                         .max = 0.9});
         visit("ffn_scales", ffn_scales,
-              OptionInfo{.help = "For scaled_dense: the frozen factor on the FFN output, per MoE layer in order of moe_layers, first v then t within a layer. To be measured: the mean "
-                                 "gate of the sparse twin. A -scaled-dense preset puts 0.23, the demo's, until then", .min = 0});
+              OptionInfo{.help = "For scaled_dense: the frozen factor on the FFN output, per MoE layer in order of moe_layers, first v then t within a layer. "
+                                 "To be measured: the mean "
+                                 "gate of the sparse twin. A -scaled-dense preset puts 0.23, the demo's, until then",
+                         .min = 0});
     }
 };
 
@@ -139,48 +159,83 @@ struct MoeOptions {
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("experts", experts, OptionInfo{.help = "Experts per router. Fine-grained experts (DeepSeekMoE): m times as many, each 1/m as wide, m times k", .unit = "experts", .min = 1, .max = 65535});
-        visit("k", k, OptionInfo{.help = "Experts that process each token (top_p: at most; expert_choice: on average, at a capacity factor of 1)", .unit = "experts", .min = 1, .max = 64});
+        visit("experts", experts,
+              OptionInfo{.help = "Experts per router. Fine-grained experts (DeepSeekMoE): m times as many, each 1/m as wide, m times k",
+                         .unit = "experts",
+                         .min = 1,
+                         .max = 65535});
+        visit("k", k,
+              OptionInfo{.help = "Experts that process each token (top_p: at most; expert_choice: on average, at a capacity factor of 1)",
+                         .unit = "experts",
+                         .min = 1,
+                         .max = 64});
         visit("expert_width", expert_width, OptionInfo{.help = "Hidden width of an expert", .min = 1, .max = 262144});
         visit("activation", activation,
-              OptionInfo{.help = "Of the experts and of their dense twin. gelu: w2 gelu(w1 x + b1) + b2; swiglu: w2 (silu(w1 x) * (w3 x)), a third matrix and no biases (Mixtral, Qwen)",
+              OptionInfo{.help = "Of the experts and of their dense twin. gelu: w2 gelu(w1 x + b1) + b2; swiglu: w2 (silu(w1 x) * (w3 x)), a third matrix and "
+                                 "no biases (Mixtral, Qwen)",
                          .choices = {"gelu", "swiglu"}});
         visit("biases", biases, OptionInfo{.help = "Whether the experts have biases; swiglu has none"});
         visit("shared_experts", shared_experts,
-              OptionInfo{.help = "Experts that every token goes through besides its chosen ones, built as one network that many times expert_width wide (DeepSeekMoE)", .unit = "experts", .min = 0, .max = 64});
-        visit("shared_gate", shared_gate, OptionInfo{.help = "Whether the output of the shared experts is scaled by a learned sigmoid gate of the token (Qwen)"});
-        visit("router", router,
-              OptionInfo{.help = "How tokens choose experts. softmax_topk: softmax, then the k best (V-MoE); topk_softmax: softmax over the k best logits (Mixtral); "
-                                 "noisy_topk: with noise in training (V-MoE); sigmoid_topk and group_limited (DeepSeek); cosine: cosines to learned directions (X-MoE); "
-                                 "sinkhorn: the k best after balancing, in training (Megatron); top_p: as many as reach a probability, at most k; expert_choice: each expert "
-                                 "takes its best capacity_factor k tokens / experts tokens; hash: fixed by the word or the patch's place, k = 1; random: drawn anew each step",
-                         .choices = {"softmax_topk", "topk_softmax", "noisy_topk", "sigmoid_topk", "group_limited", "cosine", "sinkhorn", "top_p", "expert_choice", "hash", "random"}});
-        visit("renormalize", renormalize, OptionInfo{.help = "Whether the gates of the chosen experts are divided by their sum (softmax_topk, sigmoid_topk, group_limited)"});
+              OptionInfo{
+                  .help = "Experts that every token goes through besides its chosen ones, built as one network that many times expert_width wide (DeepSeekMoE)",
+                  .unit = "experts",
+                  .min = 0,
+                  .max = 64});
+        visit("shared_gate", shared_gate,
+              OptionInfo{.help = "Whether the output of the shared experts is scaled by a learned sigmoid gate of the token (Qwen)"});
+        visit(
+            "router", router,
+            OptionInfo{
+                .help = "How tokens choose experts. softmax_topk: softmax, then the k best (V-MoE); topk_softmax: softmax over the k best logits (Mixtral); "
+                        "noisy_topk: with noise in training (V-MoE); sigmoid_topk and group_limited (DeepSeek); cosine: cosines to learned directions (X-MoE); "
+                        "sinkhorn: the k best after balancing, in training (Megatron); top_p: as many as reach a probability, at most k; expert_choice: each "
+                        "expert "
+                        "takes its best capacity_factor k tokens / experts tokens; hash: fixed by the word or the patch's place, k = 1; random: drawn anew "
+                        "each step",
+                .choices = {"softmax_topk", "topk_softmax", "noisy_topk", "sigmoid_topk", "group_limited", "cosine", "sinkhorn", "top_p", "expert_choice",
+                            "hash", "random"}});
+        visit("renormalize", renormalize,
+              OptionInfo{.help = "Whether the gates of the chosen experts are divided by their sum (softmax_topk, sigmoid_topk, group_limited)"});
         visit("gate_scale", gate_scale, OptionInfo{.help = "The gates times this (sigmoid_topk, group_limited; DeepSeek-V3 has 2.5)", .min = 0, .max = 100});
         visit("bias_rate", bias_rate,
-              OptionInfo{.help = "How far a bias of each expert, which choices alone see, moves towards balance each step (sigmoid_topk, group_limited; DeepSeek-V3 has 0.001); 0 no bias",
-                         .min = 0, .max = 1});
+              OptionInfo{.help = "How far a bias of each expert, which choices alone see, moves towards balance each step (sigmoid_topk, group_limited; "
+                                 "DeepSeek-V3 has 0.001); 0 no bias",
+                         .min = 0,
+                         .max = 1});
         visit("noise", noise, OptionInfo{.help = "Deviation of noisy_topk's noise in training, times the number of experts; 0 none", .min = 0, .max = 100});
         visit("score_function", score_function, OptionInfo{.help = "What group_limited chooses and weighs by", .choices = {"softmax", "sigmoid"}});
         visit("groups", groups, OptionInfo{.help = "Groups of neighbouring experts of group_limited; must divide experts", .min = 1, .max = 65535});
-        visit("groups_kept", groups_kept, OptionInfo{.help = "Groups of group_limited in which a token may choose; together they need k experts", .min = 1, .max = 65535});
-        visit("group_score", group_score, OptionInfo{.help = "What makes a group of group_limited good: its best score (DeepSeek-V2) or the sum of its best two (DeepSeek-V3)", .choices = {"max", "top2_sum"}});
+        visit("groups_kept", groups_kept,
+              OptionInfo{.help = "Groups of group_limited in which a token may choose; together they need k experts", .min = 1, .max = 65535});
+        visit("group_score", group_score,
+              OptionInfo{.help = "What makes a group of group_limited good: its best score (DeepSeek-V2) or the sum of its best two (DeepSeek-V3)",
+                         .choices = {"max", "top2_sum"}});
         visit("cosine_width", cosine_width, OptionInfo{.help = "Dimensions in which the cosine router compares", .min = 1, .max = 65536});
         visit("cosine_temperature", cosine_temperature, OptionInfo{.help = "The cosine router's logits are cosines over this", .min = 0.001, .max = 100});
-        visit("sinkhorn_tolerance", sinkhorn_tolerance, OptionInfo{.help = "Sinkhorn balancing ends when the experts' factors change by less than this on average", .min = 0, .max = 1});
+        visit("sinkhorn_tolerance", sinkhorn_tolerance,
+              OptionInfo{.help = "Sinkhorn balancing ends when the experts' factors change by less than this on average", .min = 0, .max = 1});
         visit("sinkhorn_rounds", sinkhorn_rounds, OptionInfo{.help = "Most rounds of Sinkhorn balancing", .min = 1, .max = 100000});
         visit("top_p", top_p, OptionInfo{.help = "Probability that a token's experts reach together (top_p)", .min = 0.000001, .max = 1});
         visit("router_init_std", router_init_std, OptionInfo{.help = "Deviation of the router's initial weights", .min = 0, .max = 10});
         visit("dispatch", dispatch,
-              OptionInfo{.help = "dropless: every choice reaches its expert; capacity: an expert takes only so many tokens, a choice that finds it full adds nothing", .choices = {"dropless", "capacity"}});
+              OptionInfo{
+                  .help = "dropless: every choice reaches its expert; capacity: an expert takes only so many tokens, a choice that finds it full adds nothing",
+                  .choices = {"dropless", "capacity"}});
         visit("capacity_factor", capacity_factor,
-              OptionInfo{.help = "Slots per expert relative to an even share, in training: ceil(factor k tokens / experts), at least 1; for dispatch = capacity and the expert_choice router", .min = 0.01, .max = 1000});
+              OptionInfo{.help = "Slots per expert relative to an even share, in training: ceil(factor k tokens / experts), at least 1; for dispatch = "
+                                 "capacity and the expert_choice router",
+                         .min = 0.01,
+                         .max = 1000});
         visit("capacity_factor_eval", capacity_factor_eval, OptionInfo{.help = "The same in evaluation and inference", .min = 0.01, .max = 1000});
         visit("capacity_policy", capacity_policy,
-              OptionInfo{.help = "Who gets the slots, all first choices before second ones. position: tokens in order; batch_priority: tokens of largest probability first (V-MoE)",
+              OptionInfo{.help = "Who gets the slots, all first choices before second ones. position: tokens in order; batch_priority: tokens of largest "
+                                 "probability first (V-MoE)",
                          .choices = {"position", "batch_priority"}});
         visit("group_size", group_size,
-              OptionInfo{.help = "Tokens, in order, that compete for slots among themselves alone; the last group may be smaller; 0 all tokens of a router", .unit = "tokens", .min = 0, .max = 1e9});
+              OptionInfo{.help = "Tokens, in order, that compete for slots among themselves alone; the last group may be smaller; 0 all tokens of a router",
+                         .unit = "tokens",
+                         .min = 0,
+                         .max = 1e9});
     }
 };
 
@@ -194,7 +249,10 @@ struct LossOptions {
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("balance", balance, OptionInfo{.help = "Weight of the load balance loss of each router (1 at perfect balance); negative values cause collapse on purpose", .min = -10, .max = 10});
+        visit("balance", balance,
+              OptionInfo{.help = "Weight of the load balance loss of each router (1 at perfect balance); negative values cause collapse on purpose",
+                         .min = -10,
+                         .max = 10});
         visit("z", z, OptionInfo{.help = "Weight of the router z-loss", .min = 0, .max = 10});
         visit("image", image, OptionInfo{.help = "Weight of masked image modelling", .min = 0, .max = 1000});
         visit("text", text, OptionInfo{.help = "Weight of masked text modelling", .min = 0, .max = 1000});
@@ -264,11 +322,19 @@ struct RecordOptions {
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("trace_every", trace_every, OptionInfo{.help = "Steps between traced steps (every token of every router); 1 all, 0 none", .unit = "steps", .min = 0});
-        visit("probe_samples", probe_samples, OptionInfo{.help = "Validation samples whose routing is recorded whole at each checkpoint", .unit = "samples", .min = 0, .max = 1e6});
-        visit("probe_random_routers", probe_random_routers, OptionInfo{.help = "Draws of the random-router baseline at the last checkpoint", .min = 0, .max = 1000});
-        visit("evaluated_samples", evaluated_samples, OptionInfo{.help = "Evaluated samples kept with picture and caption, to look at single losses and compare categories", .unit = "samples", .min = 0, .max = 1e6});
-        visit("flush_seconds", flush_seconds, OptionInfo{.help = "Longest time that records wait before they are on disk", .unit = "s", .min = 0.01, .max = 3600});
+        visit("trace_every", trace_every,
+              OptionInfo{.help = "Steps between traced steps (every token of every router); 1 all, 0 none", .unit = "steps", .min = 0});
+        visit("probe_samples", probe_samples,
+              OptionInfo{.help = "Validation samples whose routing is recorded whole at each checkpoint", .unit = "samples", .min = 0, .max = 1e6});
+        visit("probe_random_routers", probe_random_routers,
+              OptionInfo{.help = "Draws of the random-router baseline at the last checkpoint", .min = 0, .max = 1000});
+        visit("evaluated_samples", evaluated_samples,
+              OptionInfo{.help = "Evaluated samples kept with picture and caption, to look at single losses and compare categories",
+                         .unit = "samples",
+                         .min = 0,
+                         .max = 1e6});
+        visit("flush_seconds", flush_seconds,
+              OptionInfo{.help = "Longest time that records wait before they are on disk", .unit = "s", .min = 0.01, .max = 3600});
         visit("flush_steps", flush_steps, OptionInfo{.help = "Most steps that records wait before they are on disk", .unit = "steps", .min = 1, .max = 1e6});
     }
 };

@@ -12,8 +12,8 @@ ImageStream makeImages(std::span<const std::span<const std::uint8_t>> pictures, 
                        std::span<const std::uint8_t> masked) {
     const auto batch = static_cast<std::int64_t>(pictures.size());
     const std::int64_t grid = size / patch, patches = grid * grid, numbers = patch * patch * 3;
-    ImageStream out{at::empty({batch, patches, numbers}, at::kFloat), at::empty({batch, patches, numbers}, at::kFloat),
-                    at::empty({batch, patches}, at::kBool), at::empty({batch, patches}, at::kBool)};
+    ImageStream out{at::empty({batch, patches, numbers}, at::kFloat), at::empty({batch, patches, numbers}, at::kFloat), at::empty({batch, patches}, at::kBool),
+                    at::empty({batch, patches}, at::kBool)};
     std::vector<std::uint8_t> countable(static_cast<std::size_t>(patches));
     bool* hidden = out.masked_BP.data_ptr<bool>();
     bool* counts = out.counts_BP.data_ptr<bool>();
@@ -83,9 +83,7 @@ double maskRatio(const config::TrainOptions& options, Objective objective) {
 }
 
 BatchBuilder::BatchBuilder(std::shared_ptr<const DataSource> source, const config::RunConfig& config)
-    : source_(std::move(source)),
-      options_(config.train),
-      seed_(static_cast<std::uint64_t>(config.run.seed)),
+    : source_(std::move(source)), options_(config.train), seed_(static_cast<std::uint64_t>(config.run.seed)),
       images_(source_->samples(Split::kTrain, StreamKind::kImages), seed_, RandomPurpose::kImageOrder, options_.batch_images),
       texts_(source_->samples(Split::kTrain, StreamKind::kTexts), seed_, RandomPurpose::kTextOrder, options_.batch_texts),
       pairs_(source_->samples(Split::kTrain, StreamKind::kPairs), seed_, RandomPurpose::kPairOrder, options_.batch_pairs) {}

@@ -19,7 +19,8 @@ namespace es::engine {
 [[nodiscard]] ImageStream makeImages(std::span<const std::span<const std::uint8_t>> pictures, std::int64_t size, std::int64_t patch, const PictureScale& scale,
                                      std::span<const std::uint8_t> masked);
 /// Captions given as token ids; the tensors are as long as the longest. `masked`: one mask a caption.
-[[nodiscard]] TextStream makeTexts(std::span<const std::span<const std::int32_t>> captions, std::span<const std::vector<std::uint8_t>> masked, std::int32_t pad_id);
+[[nodiscard]] TextStream makeTexts(std::span<const std::span<const std::int32_t>> captions, std::span<const std::vector<std::uint8_t>> masked,
+                                   std::int32_t pad_id);
 
 /// The mask of a sample under an objective, in the length of its patches or words.
 using MaskOf = std::function<std::vector<std::uint8_t>(std::int64_t sample, Objective objective)>;

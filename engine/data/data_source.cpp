@@ -83,9 +83,7 @@ std::span<const std::int32_t> DataSource::tokens(std::int64_t sample) const {
     return std::span(tokens_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
 }
 
-const std::vector<std::int64_t>& DataSource::samples(Split split, StreamKind kind) const {
-    return samples_[static_cast<int>(split)][static_cast<int>(kind)];
-}
+const std::vector<std::int64_t>& DataSource::samples(Split split, StreamKind kind) const { return samples_[static_cast<int>(split)][static_cast<int>(kind)]; }
 
 store::SampleRecord DataSource::record(std::int64_t sample) const {
     const auto view = dataset_->sample(sample);

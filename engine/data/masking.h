@@ -18,6 +18,7 @@ namespace es::engine {
 [[nodiscard]] std::int64_t maskedWordCount(std::int64_t maskable, double ratio);
 
 /// Hides maskedWordCount words, each maskable one equally likely. The unknown word and padding are never hidden. 1 is hidden.
-[[nodiscard]] std::vector<std::uint8_t> wordMask(std::span<const std::int32_t> ids, std::int32_t unknown_id, std::int32_t pad_id, double ratio, RandomStream& random);
+[[nodiscard]] std::vector<std::uint8_t> wordMask(std::span<const std::int32_t> ids, std::int32_t unknown_id, std::int32_t pad_id, double ratio,
+                                                 RandomStream& random);
 
 }  // namespace es::engine

@@ -15,9 +15,9 @@ struct PictureScale {
     bool operator==(const PictureScale&) const = default;
 };
 
-inline constexpr double kOpaqueAlpha = 0.02;          ///< a patch counts when its mean alpha is above this
-inline constexpr double kFlatDeviation = 2.0 / 255;   ///< and its pixels deviate by more than this
-inline constexpr double kTargetEpsilon = 0.01;        ///< target: (x - mean) / sqrt(variance + epsilon^2)
+inline constexpr double kOpaqueAlpha = 0.02;         ///< a patch counts when its mean alpha is above this
+inline constexpr double kFlatDeviation = 2.0 / 255;  ///< and its pixels deviate by more than this
+inline constexpr double kTargetEpsilon = 0.01;       ///< target: (x - mean) / sqrt(variance + epsilon^2)
 
 /// Cuts one RGBA picture (size x size, alpha not multiplied in) into patches, row by row. Each patch has patch * patch * 3 numbers:
 /// rows of pixels, colours last. `input`, `target`: patches x numbers; `countable`: 1 where a patch is neither transparent nor flat.

@@ -53,7 +53,8 @@ Status hide(std::vector<std::uint8_t>& mask, const std::vector<std::int32_t>& po
     return {};
 }
 
-std::vector<session::WordPrediction> predictions(const at::Tensor& log_probs_NV, const std::vector<std::uint8_t>& masked, const datasets::Tokenizer& tokenizer) {
+std::vector<session::WordPrediction> predictions(const at::Tensor& log_probs_NV, const std::vector<std::uint8_t>& masked,
+                                                 const datasets::Tokenizer& tokenizer) {
     std::vector<session::WordPrediction> out;
     if (!log_probs_NV.defined() || log_probs_NV.size(0) == 0) return out;
     const auto count = std::min<std::int64_t>(kPredictions, log_probs_NV.size(1));
@@ -86,12 +87,14 @@ Result<SampleRunner::Loaded*> SampleRunner::load(const session::SampleRequest& r
     if (!fs::exists(request.run / "run.toml", error))
         return badInput("Cannot open the run", "it has no run.toml", "Name the folder of a run", request.run.string());
     if (steps.empty())
-        return badInput("Cannot run a sample through this run", "it has no checkpoint yet", "Wait for its first checkpoint, or make one now", request.run.string());
+        return badInput("Cannot run a sample through this run", "it has no checkpoint yet", "Wait for its first checkpoint, or make one now",
+                        request.run.string());
     const std::int64_t step = request.checkpoint < 0 ? steps.back() : request.checkpoint;
     if (!std::ranges::binary_search(steps, step)) {
         std::string known;
         for (const std::int64_t s : steps) known += (known.empty() ? "" : ", ") + std::to_string(s);
-        return badInput("There is no such checkpoint", "the run keeps those of steps " + known, "Choose one of them", (request.run / CheckpointStore::folderName(step)).string());
+        return badInput("There is no such checkpoint", "the run keeps those of steps " + known, "Choose one of them",
+                        (request.run / CheckpointStore::folderName(step)).string());
     }
     const auto written = fs::last_write_time(request.run / CheckpointStore::folderName(step) / "state.json", error);
     if (loaded_ && loaded_->run == request.run && loaded_->step == step && loaded_->written == written) return loaded_.get();

@@ -10,9 +10,7 @@
 namespace es::engine::kernels {
 namespace {
 constexpr std::int64_t kGrainElements = 32768;
-std::int64_t grain(const CombineShape& shape) {
-    return std::max<std::int64_t>(1, kGrainElements / std::max<std::int64_t>(1, shape.width * shape.choices));
-}
+std::int64_t grain(const CombineShape& shape) { return std::max<std::int64_t>(1, kGrainElements / std::max<std::int64_t>(1, shape.width * shape.choices)); }
 }  // namespace
 
 template <class T>

@@ -6,10 +6,10 @@
 
 // The BLAS that libtorch_cpu.so carries and exports (MKL in the wheels). Column-major, 32-bit sizes, everything by address.
 extern "C" {
-void sgemm_(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k, const float* alpha, const float* a,
-            const int* lda, const float* b, const int* ldb, const float* beta, float* c, const int* ldc);
-void dgemm_(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k, const double* alpha, const double* a,
-            const int* lda, const double* b, const int* ldb, const double* beta, double* c, const int* ldc);
+void sgemm_(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k, const float* alpha, const float* a, const int* lda,
+            const float* b, const int* ldb, const float* beta, float* c, const int* ldc);
+void dgemm_(const char* trans_a, const char* trans_b, const int* m, const int* n, const int* k, const double* alpha, const double* a, const int* lda,
+            const double* b, const int* ldb, const double* beta, double* c, const int* ldc);
 }
 
 namespace es::engine::kernels {
@@ -25,8 +25,8 @@ namespace detail {
 
 /// Row-major C (m x n) = op(A) · op(B) + beta · C is column-major Cᵀ = op(B)ᵀ · op(A)ᵀ.
 template <class T>
-void multiply(bool transpose_a, bool transpose_b, std::int64_t rows, std::int64_t columns, std::int64_t inner, MatrixView<const T> a,
-              MatrixView<const T> b, T beta, MatrixView<T> c) {
+void multiply(bool transpose_a, bool transpose_b, std::int64_t rows, std::int64_t columns, std::int64_t inner, MatrixView<const T> a, MatrixView<const T> b,
+              T beta, MatrixView<T> c) {
     if (rows == 0 || columns == 0) return;
     const char of_b = transpose_b ? 'T' : 'N', of_a = transpose_a ? 'T' : 'N';
     const int m = static_cast<int>(columns), n = static_cast<int>(rows), k = static_cast<int>(inner);

@@ -13,8 +13,8 @@ namespace es::engine::kernels {
 // Named, because the lambdas of the templates below hold these types.
 namespace grouped_ffn {
 
-constexpr std::int64_t kBlockRows = 192;   // largest block of rows of an item: its activations stay in the second-level cache
-constexpr std::int64_t kSliceRows = 64;    // rows of a weight gradient that an item computes
+constexpr std::int64_t kBlockRows = 192;  // largest block of rows of an item: its activations stay in the second-level cache
+constexpr std::int64_t kSliceRows = 64;   // rows of a weight gradient that an item computes
 
 struct RowBlock {
     std::int64_t expert, begin, end;
@@ -54,8 +54,7 @@ void computeSlice(const WeightGradient<T>& weight, std::int64_t slice, std::int6
         return;
     }
     const T* output = weight.output + begin * weight.rows + from;
-    multiplyTN<T>(rows, weight.columns, count, {output, weight.rows}, {weight.input + begin * weight.columns, weight.columns}, T(0),
-                  {matrix, weight.columns});
+    multiplyTN<T>(rows, weight.columns, count, {output, weight.rows}, {weight.input + begin * weight.columns, weight.columns}, T(0), {matrix, weight.columns});
     if (bias) sumRows(output, count, rows, weight.rows, bias);
 }
 
@@ -64,9 +63,7 @@ void computeSlice(const WeightGradient<T>& weight, std::int64_t slice, std::int6
 namespace {
 
 /// Multiply-adds of one matrix product over all rows, for forEachItem's guess.
-double operationsOf(const FfnShape& shape) {
-    return 2.0 * static_cast<double>(shape.offsets.back()) * static_cast<double>(shape.width * shape.hidden);
-}
+double operationsOf(const FfnShape& shape) { return 2.0 * static_cast<double>(shape.offsets.back()) * static_cast<double>(shape.width * shape.hidden); }
 
 }  // namespace
 
@@ -93,8 +90,8 @@ void groupedFfnForward(const FfnShape& shape, const FfnWeights<const T>& weights
 }
 
 template <class T>
-void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const FfnKept<const T>& kept, const T* dy_SD,
-                        T* scratch_SH, T* gate_scratch_SH, T* dx_SD, const FfnWeights<T>& gradients) {
+void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const FfnKept<const T>& kept, const T* dy_SD, T* scratch_SH,
+                        T* gate_scratch_SH, T* dx_SD, const FfnWeights<T>& gradients) {
     const std::int64_t d = shape.width, h = shape.hidden;
     const bool gated = shape.activation == Activation::kSwiglu;
     const std::vector<grouped_ffn::RowBlock> blocks = grouped_ffn::rowBlocks(shape.offsets);
@@ -134,9 +131,9 @@ void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weight
 
 template void groupedFfnForward(const FfnShape&, const FfnWeights<const float>&, const float*, const FfnKept<float>&, float*);
 template void groupedFfnForward(const FfnShape&, const FfnWeights<const double>&, const double*, const FfnKept<double>&, double*);
-template void groupedFfnBackward(const FfnShape&, const FfnWeights<const float>&, const float*, const FfnKept<const float>&, const float*, float*,
-                                 float*, float*, const FfnWeights<float>&);
-template void groupedFfnBackward(const FfnShape&, const FfnWeights<const double>&, const double*, const FfnKept<const double>&, const double*,
-                                 double*, double*, double*, const FfnWeights<double>&);
+template void groupedFfnBackward(const FfnShape&, const FfnWeights<const float>&, const float*, const FfnKept<const float>&, const float*, float*, float*,
+                                 float*, const FfnWeights<float>&);
+template void groupedFfnBackward(const FfnShape&, const FfnWeights<const double>&, const double*, const FfnKept<const double>&, const double*, double*, double*,
+                                 double*, const FfnWeights<double>&);
 
 }  // namespace es::engine::kernels

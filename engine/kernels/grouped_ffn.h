@@ -42,7 +42,7 @@ void groupedFfnForward(const FfnShape& shape, const FfnWeights<const T>& weights
 /// Gradients of x (null: not wanted) and of the weights that are there, all overwritten; experts without rows get zeros. `scratch_SH` and,
 /// for SwiGLU, `gate_scratch_SH` are overwritten.
 template <class T>
-void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const FfnKept<const T>& kept, const T* dy_SD,
-                        T* scratch_SH, T* gate_scratch_SH, T* dx_SD, const FfnWeights<T>& gradients);
+void groupedFfnBackward(const FfnShape& shape, const FfnWeights<const T>& weights, const T* x_SD, const FfnKept<const T>& kept, const T* dy_SD, T* scratch_SH,
+                        T* gate_scratch_SH, T* dx_SD, const FfnWeights<T>& gradients);
 
 }  // namespace es::engine::kernels

@@ -172,9 +172,7 @@ void addBias(double* y, const double* bias, std::int64_t rows, std::int64_t colu
 ES_CLONES void sumRows(const float* __restrict x, std::int64_t rows, std::int64_t columns, std::int64_t stride, float* __restrict sum) {
     sumRowsBody(x, rows, columns, stride, sum);
 }
-void sumRows(const double* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, double* sum) {
-    sumRowsBody(x, rows, columns, stride, sum);
-}
+void sumRows(const double* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, double* sum) { sumRowsBody(x, rows, columns, stride, sum); }
 
 ES_CLONES void softmaxRows(float* s, float scale, std::int64_t rows, std::int64_t columns, float* norms) {
     for (std::int64_t r = 0; r < rows; ++r) {

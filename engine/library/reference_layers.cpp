@@ -32,8 +32,8 @@ CaseOutputs mixture(const CaseTensors& in, const TokenChoice& choice, const at::
 
 CaseOutputs boundedMixture(const CaseTensors& in) {
     const TokenChoice choice = routed(in);
-    const at::Tensor kept_TK =
-        keptWithinCapacity(choice.indices_TK, choice.probs_TE.detach(), in.call().size('E'), in.call().integer("capacity"), capacityPolicyNamed(in.call().word("policy")));
+    const at::Tensor kept_TK = keptWithinCapacity(choice.indices_TK, choice.probs_TE.detach(), in.call().size('E'), in.call().integer("capacity"),
+                                                  capacityPolicyNamed(in.call().word("policy")));
     CaseOutputs out = mixture(in, choice, kept_TK);
     out["kept_TK"] = kept_TK;
     return out;

@@ -29,7 +29,8 @@ std::map<std::string, ReferenceOperation> referenceLosses() {
         {"loss.load", load},
         {"loss.z", [](const CaseTensors& in) { return lossOutput(zLoss(in("logits_TE"))); }},
         {"loss.local_entropy", [](const CaseTensors& in) { return lossOutput(localEntropyLoss(probabilities(in), in("modality_T"))); }},
-        {"loss.global_entropy", [](const CaseTensors& in) { return lossOutput(globalEntropyLoss(probabilities(in), in("modality_T"), in.call().real("tau"))); }},
+        {"loss.global_entropy",
+         [](const CaseTensors& in) { return lossOutput(globalEntropyLoss(probabilities(in), in("modality_T"), in.call().real("tau"))); }},
         {"loss.sequence_balance", [](const CaseTensors& in) { return lossOutput(sequenceBalanceLoss(probabilities(in), in("indices_TK"), in("sequence_T"))); }},
     };
 }

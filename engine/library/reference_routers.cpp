@@ -89,9 +89,15 @@ std::map<std::string, ReferenceOperation> referenceRouters() {
         {"router.sinkhorn", sinkhornRouter},
         {"router.soft_moe", softRouter},
         {"router.top_p", topPRouter},
-        {"router.bias_update", [](const CaseTensors& in) { return CaseOutputs{{"bias_E", updatedBias(in("counts_E"), in("bias_E"), in.call().real("rate"))}}; }},
+        {"router.bias_update",
+         [](const CaseTensors& in) {
+             return CaseOutputs{{"bias_E", updatedBias(in("counts_E"), in("bias_E"), in.call().real("rate"))}};
+         }},
         {"dispatch.capacity", capacityDispatch},
-        {"assign.base", [](const CaseTensors& in) { return CaseOutputs{{"expert_T", balancedAssignment(in("scores_TE"))}}; }},
+        {"assign.base",
+         [](const CaseTensors& in) {
+             return CaseOutputs{{"expert_T", balancedAssignment(in("scores_TE"))}};
+         }},
     };
 }
 

@@ -43,7 +43,8 @@ Status checkReferenceDevice(const std::string& device) {
 }
 
 Result<NamedArrays> runReferenceCase(const reference::Call& call, const std::string& device) {
-    if (Status there = checkReferenceDevice(device); !there) return tl::unexpected(Error{ErrorKind::kJobFailed, kCannotCompute, there.error().why, there.error().remedy, {}});
+    if (Status there = checkReferenceDevice(device); !there)
+        return tl::unexpected(Error{ErrorKind::kJobFailed, kCannotCompute, there.error().why, there.error().remedy, {}});
     const auto operation = engineOperations().find(call.operation->name);
     if (operation == engineOperations().end()) return jobFailed(kCannotCompute, "the engine has no operation '" + call.operation->name + "'", kReportCase);
     try {

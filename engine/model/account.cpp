@@ -10,7 +10,18 @@ namespace es::engine {
 namespace {
 
 enum class Part : std::uint8_t {
-    kEmbeddings, kAttention, kVisionFfn, kTextFfn, kPairFfn, kVisionExperts, kTextExperts, kSharedExperts, kRouters, kNorms, kPictureHead, kWordHead,
+    kEmbeddings,
+    kAttention,
+    kVisionFfn,
+    kTextFfn,
+    kPairFfn,
+    kVisionExperts,
+    kTextExperts,
+    kSharedExperts,
+    kRouters,
+    kNorms,
+    kPictureHead,
+    kWordHead,
 };
 constexpr std::array<const char*, 12> kPartNames{"embeddings", "attention",      "V-FFN",   "T-FFN", "VL-FFN",       "V-experts",
                                                  "T-experts",  "shared experts", "routers", "norms", "picture head", "word head"};
@@ -119,7 +130,8 @@ ModelAccount accountFor(const config::RunConfig& config, const DataShape& shape)
     const Tokens tokens{images * p, pairs * p, pairs * l, texts * l};
     Ledger ledger;
 
-    ledger.parameters(Part::kEmbeddings, numbers * width + width + width + (shape.vocabulary + 1) * width + patches * width + shape.max_words * width + 2 * width);
+    ledger.parameters(Part::kEmbeddings,
+                      numbers * width + width + width + (shape.vocabulary + 1) * width + patches * width + shape.max_words * width + 2 * width);
     ledger.flops(Part::kEmbeddings, 2 * tokens.vision() * static_cast<double>(numbers) * d);
 
     const std::int64_t copies = model.attention == "decoupled" ? 2 : 1;

@@ -16,8 +16,8 @@ const bool* attendedRows(const at::Tensor& attended_N) { return attended_N.defin
 
 class PackedAttentionFunction : public torch::autograd::Function<PackedAttentionFunction> {
 public:
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences,
-                              std::int64_t heads, const std::optional<at::Tensor>& attended) {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads,
+                              const std::optional<at::Tensor>& attended) {
         const std::int64_t rows = qkv_N3D.size(0), width = qkv_N3D.size(1) / 3;
         const at::Tensor attended_N = attended ? *attended : at::Tensor();
         at::Tensor out_ND = at::empty({rows, width}, qkv_N3D.options()), norms_NA2 = at::empty({rows, heads, 2}, qkv_N3D.options());
@@ -39,9 +39,8 @@ public:
         const at::Tensor dout_ND = gradients[0].contiguous();
         at::Tensor dqkv_N3D = at::empty_like(saved[0]);
         AT_DISPATCH_FLOATING_TYPES(dout_ND.scalar_type(), "packed_attention_backward", [&] {
-            kernels::packedAttentionBackward<scalar_t>({dout_ND.size(1), flat[0], sequences, attendedRows(saved[2])},
-                                                       saved[0].const_data_ptr<scalar_t>(), saved[1].const_data_ptr<scalar_t>(),
-                                                       dout_ND.const_data_ptr<scalar_t>(), dqkv_N3D.data_ptr<scalar_t>());
+            kernels::packedAttentionBackward<scalar_t>({dout_ND.size(1), flat[0], sequences, attendedRows(saved[2])}, saved[0].const_data_ptr<scalar_t>(),
+                                                       saved[1].const_data_ptr<scalar_t>(), dout_ND.const_data_ptr<scalar_t>(), dqkv_N3D.data_ptr<scalar_t>());
         });
         return {dqkv_N3D, at::Tensor(), at::Tensor(), at::Tensor()};
     }
@@ -78,8 +77,7 @@ at::Tensor packedAttentionReference(const at::Tensor& qkv_N3D, const std::vector
     return out.transpose(1, 2).reshape({batch * longest, width}).index_select(0, rows);
 }
 
-at::Tensor packedAttention(const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads,
-                           const at::Tensor& attended_N) {
+at::Tensor packedAttention(const at::Tensor& qkv_N3D, const std::vector<kernels::SequenceRows>& sequences, std::int64_t heads, const at::Tensor& attended_N) {
     const bool fused = qkv_N3D.is_cpu() && (qkv_N3D.scalar_type() == at::kFloat || qkv_N3D.scalar_type() == at::kDouble);
     if (!fused) return packedAttentionReference(qkv_N3D, sequences, heads, attended_N);
     const std::optional<at::Tensor> attended = attended_N.defined() ? std::optional(attended_N.contiguous()) : std::nullopt;
@@ -128,8 +126,8 @@ at::Tensor Attention::forward(const at::Tensor& x_ND, const TokenLayout& layout)
         qkv_N3D = projections_[0].qkv->forward(projections_[0].norm->forward(x_ND));
     } else {
         const std::vector<at::Tensor> x = x_ND.split_with_sizes(sizes);
-        qkv_N3D = at::cat({projections_[0].qkv->forward(projections_[0].norm->forward(x[0])),
-                           projections_[1].qkv->forward(projections_[1].norm->forward(x[1]))});
+        qkv_N3D =
+            at::cat({projections_[0].qkv->forward(projections_[0].norm->forward(x[0])), projections_[1].qkv->forward(projections_[1].norm->forward(x[1]))});
     }
     const at::Tensor mixed_ND = packedAttention(qkv_N3D, layout.sequences, heads_);
     if (projections_.size() == 1) return projections_[0].project(mixed_ND);

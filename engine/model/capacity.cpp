@@ -18,7 +18,8 @@ at::Tensor servingOrder(const at::Tensor& probs_TE, CapacityPolicy policy) {
 at::Tensor keptWithinCapacity(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, std::int64_t capacity, CapacityPolicy policy) {
     TORCH_CHECK(indices_TK.dim() == 2 && capacity >= 0, "capacity ", capacity, " for indices ", indices_TK.sizes());
     const std::int64_t tokens = indices_TK.size(0), choices = indices_TK.size(1);
-    TORCH_CHECK(policy == CapacityPolicy::kPosition || (probs_TE.dim() == 2 && probs_TE.size(0) == tokens), "batch priority for ", tokens, " tokens needs as many rows of probabilities");
+    TORCH_CHECK(policy == CapacityPolicy::kPosition || (probs_TE.dim() == 2 && probs_TE.size(0) == tokens), "batch priority for ", tokens,
+                " tokens needs as many rows of probabilities");
     const at::Tensor indices = indices_TK.cpu().contiguous(), order = servingOrder(probs_TE, policy);
     at::Tensor kept_TK = at::zeros({tokens, choices}, at::kByte);
     const std::int64_t* expert_of = indices.const_data_ptr<std::int64_t>();

@@ -50,8 +50,8 @@ at::Tensor Embedding::embedPatches(const Batch& batch, const TokenLayout& layout
     }
     const at::Tensor patches_BPD = patches.size() == 1 ? patches[0] : at::cat(patches);
     const at::Tensor masked_BP = (masks.size() == 1 ? masks[0] : at::cat(masks)).to(patches_BPD.device());
-    TORCH_CHECK(layout.patches == sizes_.patches && patches_BPD.size(2) == sizes_.patch_numbers, "the model takes ", sizes_.patches,
-                " patches of ", sizes_.patch_numbers, " numbers, the batch has ", layout.patches, " of ", patches_BPD.size(2));
+    TORCH_CHECK(layout.patches == sizes_.patches && patches_BPD.size(2) == sizes_.patch_numbers, "the model takes ", sizes_.patches, " patches of ",
+                sizes_.patch_numbers, " numbers, the batch has ", layout.patches, " of ", patches_BPD.size(2));
     const at::Tensor content_BPD = patch_->forward(patches_BPD.to(mask_patch_D_.scalar_type()));
     const at::Tensor place_PD = position_v_PD_ + modality_2D_[0];
     return (at::where(masked_BP.unsqueeze(2), mask_patch_D_, content_BPD) + place_PD).view({layout.vision_rows, sizes_.width});
@@ -65,8 +65,7 @@ at::Tensor Embedding::embedWords(const Batch& batch, const TokenLayout& layout) 
     appendWords(batch.texts, layout.words, sizes_.vocabulary, words);
     const at::Device device = word_VD_.device();
     const at::Tensor place_LD = position_t_LD_ + modality_2D_[1];
-    return at::embedding(word_VD_, at::tensor(words.ids, at::kLong).to(device)) +
-           at::embedding(place_LD, at::tensor(words.positions, at::kLong).to(device));
+    return at::embedding(word_VD_, at::tensor(words.ids, at::kLong).to(device)) + at::embedding(place_LD, at::tensor(words.positions, at::kLong).to(device));
 }
 
 }  // namespace es::engine

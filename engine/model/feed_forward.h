@@ -24,8 +24,8 @@ public:
 struct DenseOptions {
     std::int64_t width = 0, hidden = 0;
     Activation activation = Activation::kGelu;
-    bool biases = true;  ///< of GELU; SwiGLU has none
-    double scale = 1.0;  ///< frozen factor on the output: the scaled dense twin of a sparse model; 1 for a plain dense one
+    bool biases = true;     ///< of GELU; SwiGLU has none
+    double scale = 1.0;     ///< frozen factor on the output: the scaled dense twin of a sparse model; 1 for a plain dense one
     bool sub_norm = false;  ///< normalises the hidden vectors
 };
 

@@ -68,8 +68,8 @@ TokenChoice groupLimitedTopK(const at::Tensor& logits_TE, const at::Tensor& bias
     const std::int64_t experts = logits_TE.size(1);
     TORCH_CHECK(options.groups >= 1 && experts % options.groups == 0, options.groups, " groups do not divide ", experts, " experts");
     TORCH_CHECK(options.groups_kept >= 1 && options.groups_kept <= options.groups, "groups_kept is ", options.groups_kept, " of ", options.groups);
-    TORCH_CHECK(options.k >= 1 && options.k <= options.groups_kept * (experts / options.groups), "k is ", options.k, ", but ", options.groups_kept, " groups have ",
-                options.groups_kept * (experts / options.groups), " experts");
+    TORCH_CHECK(options.k >= 1 && options.k <= options.groups_kept * (experts / options.groups), "k is ", options.k, ", but ", options.groups_kept,
+                " groups have ", options.groups_kept * (experts / options.groups), " experts");
     const at::Tensor wide_TE = widened(logits_TE);
     const bool softmax = options.score == ScoreFunction::kSoftmax;
     const at::Tensor score_TE = softmax ? wide_TE.softmax(1) : wide_TE.sigmoid();

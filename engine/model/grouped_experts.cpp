@@ -14,7 +14,7 @@ using torch::autograd::variable_list;
 
 /// The order in which weights are saved and gradients given back.
 constexpr std::array<at::Tensor ExpertWeights::*, 5> kWeightMembers{&ExpertWeights::w1_EHD, &ExpertWeights::b1_EH, &ExpertWeights::w2_EDH,
-                                                                   &ExpertWeights::b2_ED, &ExpertWeights::w3_EHD};
+                                                                    &ExpertWeights::b2_ED, &ExpertWeights::w3_EHD};
 
 void checkWeights(const ExpertWeights& weights, Activation activation) {
     TORCH_CHECK(weights.w1_EHD.defined() && weights.w2_EDH.defined(), "experts need w1 and w2");
@@ -53,8 +53,7 @@ struct FfnResult {
     at::Tensor y_SD, activation_SH, slope_SH, gate_SH;
 };
 
-FfnResult runForward(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation, const std::vector<std::int64_t>& offsets,
-                     bool keep_slope) {
+FfnResult runForward(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation, const std::vector<std::int64_t>& offsets, bool keep_slope) {
     FfnResult result;
     const std::int64_t rows = x_SD.size(0), width = x_SD.size(1), hidden = weights.w1_EHD.size(1);
     result.y_SD = at::empty({rows, width}, x_SD.options());
@@ -64,8 +63,8 @@ FfnResult runForward(const at::Tensor& x_SD, const ExpertWeights& weights, Activ
     AT_DISPATCH_FLOATING_TYPES(x_SD.scalar_type(), "grouped_ffn", [&] {
         const kernels::FfnKept<scalar_t> kept{writePointer<scalar_t>(result.activation_SH), writePointer<scalar_t>(result.slope_SH),
                                               writePointer<scalar_t>(result.gate_SH)};
-        kernels::groupedFfnForward<scalar_t>({width, hidden, offsets, activation}, readPointers<scalar_t>(weights), x_SD.const_data_ptr<scalar_t>(),
-                                             kept, result.y_SD.mutable_data_ptr<scalar_t>());
+        kernels::groupedFfnForward<scalar_t>({width, hidden, offsets, activation}, readPointers<scalar_t>(weights), x_SD.const_data_ptr<scalar_t>(), kept,
+                                             result.y_SD.mutable_data_ptr<scalar_t>());
     });
     return result;
 }
@@ -76,8 +75,8 @@ at::Tensor tensorOf(const std::optional<at::Tensor>& tensor) { return tensor ? *
 class GroupedFfnFunction : public torch::autograd::Function<GroupedFfnFunction> {
 public:
     // A weight that an activation does not have is an empty optional: autograd takes no undefined tensor as input.
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& x_SD, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
-                              const at::Tensor& w2, const std::optional<at::Tensor>& b2, const std::optional<at::Tensor>& w3, Activation activation,
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x_SD, const at::Tensor& w1, const std::optional<at::Tensor>& b1, const at::Tensor& w2,
+                              const std::optional<at::Tensor>& b2, const std::optional<at::Tensor>& w3, Activation activation,
                               const std::vector<std::int64_t>& offsets) {
         const ExpertWeights weights{w1, tensorOf(b1), w2, tensorOf(b2), tensorOf(w3)};
         FfnResult result = runForward(x_SD, weights, activation, offsets, /*keep_slope=*/true);
@@ -102,13 +101,12 @@ public:
         const at::Tensor dx = context->needs_input_grad(0) ? at::empty_like(x) : at::Tensor();
         const at::Tensor scratch = at::empty_like(saved[1]), gate_scratch = saved[3].defined() ? at::empty_like(saved[3]) : at::Tensor();
         AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "grouped_ffn_backward", [&] {
-            const kernels::FfnKept<const scalar_t> kept{readPointer<scalar_t>(saved[1]), readPointer<scalar_t>(saved[2]),
-                                                        readPointer<scalar_t>(saved[3])};
-            kernels::groupedFfnBackward<scalar_t>(
-                {x.size(1), weights.w1_EHD.size(1), offsets, activation}, readPointers<scalar_t>(weights), x.const_data_ptr<scalar_t>(), kept,
-                dy.const_data_ptr<scalar_t>(), scratch.mutable_data_ptr<scalar_t>(), writePointer<scalar_t>(gate_scratch), writePointer<scalar_t>(dx),
-                {writePointer<scalar_t>(made.w1_EHD), writePointer<scalar_t>(made.b1_EH), writePointer<scalar_t>(made.w2_EDH),
-                 writePointer<scalar_t>(made.b2_ED), writePointer<scalar_t>(made.w3_EHD)});
+            const kernels::FfnKept<const scalar_t> kept{readPointer<scalar_t>(saved[1]), readPointer<scalar_t>(saved[2]), readPointer<scalar_t>(saved[3])};
+            kernels::groupedFfnBackward<scalar_t>({x.size(1), weights.w1_EHD.size(1), offsets, activation}, readPointers<scalar_t>(weights),
+                                                  x.const_data_ptr<scalar_t>(), kept, dy.const_data_ptr<scalar_t>(), scratch.mutable_data_ptr<scalar_t>(),
+                                                  writePointer<scalar_t>(gate_scratch), writePointer<scalar_t>(dx),
+                                                  {writePointer<scalar_t>(made.w1_EHD), writePointer<scalar_t>(made.b1_EH), writePointer<scalar_t>(made.w2_EDH),
+                                                   writePointer<scalar_t>(made.b2_ED), writePointer<scalar_t>(made.w3_EHD)});
         });
         return {dx, made.w1_EHD, made.b1_EH, made.w2_EDH, made.b2_ED, made.w3_EHD, at::Tensor(), at::Tensor()};
     }
@@ -132,8 +130,7 @@ at::Tensor groupedFfnReference(const at::Tensor& x_SD, const ExpertWeights& weig
         if (rows == 0) continue;
         const at::Tensor x = x_SD.narrow(0, begin, rows), u = at::linear(x, weights.w1_EHD[e], of(weights.b1_EH, e));
         at::Tensor hidden = activation == Activation::kSwiglu ? at::silu(u) * at::linear(x, weights.w3_EHD[e]) : at::gelu(u);
-        if (weights.norm_weight_EH.defined())
-            hidden = at::layer_norm(hidden, {hidden.size(1)}, weights.norm_weight_EH[e], weights.norm_bias_EH[e], 1e-5);
+        if (weights.norm_weight_EH.defined()) hidden = at::layer_norm(hidden, {hidden.size(1)}, weights.norm_weight_EH[e], weights.norm_bias_EH[e], 1e-5);
         parts.push_back(at::linear(hidden, weights.w2_EDH[e], of(weights.b2_ED, e)));
     }
     return parts.empty() ? x_SD : at::cat(parts);
@@ -141,8 +138,7 @@ at::Tensor groupedFfnReference(const at::Tensor& x_SD, const ExpertWeights& weig
 
 at::Tensor groupedFfn(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation, const std::vector<std::int64_t>& offsets) {
     checkWeights(weights, activation);
-    TORCH_CHECK(static_cast<std::int64_t>(offsets.size()) == weights.w1_EHD.size(0) + 1 && offsets.back() == x_SD.size(0),
-                "offsets do not span the rows");
+    TORCH_CHECK(static_cast<std::int64_t>(offsets.size()) == weights.w1_EHD.size(0) + 1 && offsets.back() == x_SD.size(0), "offsets do not span the rows");
     const bool fused = !weights.norm_weight_EH.defined() && x_SD.is_cpu() && x_SD.scalar_type() == weights.w1_EHD.scalar_type() &&
                        (x_SD.scalar_type() == at::kFloat || x_SD.scalar_type() == at::kDouble);
     if (!fused) return groupedFfnReference(x_SD, weights, activation, offsets);
@@ -151,8 +147,8 @@ at::Tensor groupedFfn(const at::Tensor& x_SD, const ExpertWeights& weights, Acti
     for (const auto member : kWeightMembers)
         if ((weights.*member).defined()) plain.*member = (weights.*member).contiguous();
     if (at::GradMode::is_enabled())
-        return GroupedFfnFunction::apply(x, plain.w1_EHD, optionalOf(plain.b1_EH), plain.w2_EDH, optionalOf(plain.b2_ED), optionalOf(plain.w3_EHD),
-                                         activation, offsets);
+        return GroupedFfnFunction::apply(x, plain.w1_EHD, optionalOf(plain.b1_EH), plain.w2_EDH, optionalOf(plain.b2_ED), optionalOf(plain.w3_EHD), activation,
+                                         offsets);
     return runForward(x, plain, activation, offsets, /*keep_slope=*/false).y_SD;
 }
 

@@ -30,8 +30,7 @@ struct ExpertWeights {
 /// of x; experts may have none. On the CPU in fp32 and fp64 one fused pass over (expert, block of rows); otherwise, and where the hidden vectors
 /// are normalised, a loop over the experts.
 /// Weights that do not fit the activation get a c10::Error.
-[[nodiscard]] at::Tensor groupedFfn(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation,
-                                    const std::vector<std::int64_t>& offsets);
+[[nodiscard]] at::Tensor groupedFfn(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation, const std::vector<std::int64_t>& offsets);
 
 /// The same from ATen operations, a loop over the experts: any device and precision, and what the fused pass is checked against.
 [[nodiscard]] at::Tensor groupedFfnReference(const at::Tensor& x_SD, const ExpertWeights& weights, Activation activation,

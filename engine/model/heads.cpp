@@ -88,8 +88,7 @@ Heads::Heads(std::int64_t width, std::int64_t patch_numbers, std::int64_t vocabu
     word_ = register_module("word", std::make_shared<Linear>(width, vocabulary));
 }
 
-std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_ND, const Batch& batch, const TokenLayout& layout,
-                                                            bool log_probs) const {
+std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_ND, const Batch& batch, const TokenLayout& layout, bool log_probs) const {
     std::vector<Counted> patches, words;
     std::vector<at::Tensor> patch_targets, word_targets;
     const auto addPatches = [&](Objective objective, const std::optional<ImageStream>& stream, std::int64_t first_row) {
@@ -112,8 +111,8 @@ std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_
     const std::int64_t patch_count = static_cast<std::int64_t>(rows.size());
     const std::vector<std::int64_t> word_rows = allRows(words);
     rows.insert(rows.end(), word_rows.begin(), word_rows.end());
-    const std::vector<at::Tensor> x = TakeRowsFunction::apply(x_ND, indices(rows, x_ND.device()))
-                                          .split_with_sizes({patch_count, static_cast<std::int64_t>(word_rows.size())});
+    const std::vector<at::Tensor> x =
+        TakeRowsFunction::apply(x_ND, indices(rows, x_ND.device())).split_with_sizes({patch_count, static_cast<std::int64_t>(word_rows.size())});
 
     std::array<ObjectiveResult, kObjectiveCount> results;
     std::int64_t begin = 0;

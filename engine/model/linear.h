@@ -23,8 +23,7 @@ private:
 /// Layer normalisation over the last dimension (arXiv:1607.06450), epsilon 1e-5.
 class LayerNorm : public torch::nn::Module {
 public:
-    explicit LayerNorm(std::int64_t width)
-        : weight_(register_parameter("weight", at::ones({width}))), bias_(register_parameter("bias", at::zeros({width}))) {}
+    explicit LayerNorm(std::int64_t width) : weight_(register_parameter("weight", at::ones({width}))), bias_(register_parameter("bias", at::zeros({width}))) {}
     [[nodiscard]] at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, weight_.sizes(), weight_, bias_, 1e-5); }
 
 private:

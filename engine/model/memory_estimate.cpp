@@ -8,8 +8,8 @@
 namespace es::engine {
 namespace {
 
-constexpr double kBytes = 4;          // of a number in fp32
-constexpr double kBatchesAhead = 4;   // that the loader keeps ready
+constexpr double kBytes = 4;         // of a number in fp32
+constexpr double kBatchesAhead = 4;  // that the loader keeps ready
 /// Of each expert and token: logits, scores and what the losses keep of them, some of it in double.
 constexpr double kRouterNumbers = 10;
 
@@ -23,8 +23,8 @@ double keptHidden(bool gated, bool sub_norm, double hidden) {
 }
 
 struct LayerMemory {
-    double kept = 0;   ///< numbers
-    double widest = 0; ///< numbers of the largest hidden matrix
+    double kept = 0;    ///< numbers
+    double widest = 0;  ///< numbers of the largest hidden matrix
 };
 
 LayerMemory branchMemory(const config::RunConfig& config, bool experts_here, double tokens) {
@@ -44,8 +44,7 @@ LayerMemory branchMemory(const config::RunConfig& config, bool experts_here, dou
     // Rows gathered into slots and the experts' outputs, which the gates' gradient needs.
     memory.kept += slots * (2 * d + keptHidden(gated, model.sub_norm, width)) + tokens * number(moe.experts) * kRouterNumbers;
     memory.widest = slots * width;
-    if (moe.shared_experts > 0)
-        memory.kept += tokens * ((moe.shared_gate ? d : 0) + keptHidden(gated, model.sub_norm, number(moe.shared_experts) * width));
+    if (moe.shared_experts > 0) memory.kept += tokens * ((moe.shared_gate ? d : 0) + keptHidden(gated, model.sub_norm, number(moe.shared_experts) * width));
     return memory;
 }
 

@@ -5,8 +5,8 @@
 
 namespace es::engine {
 
-at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& weights_TK, const DispatchPlan& plan, const ExpertWeights& experts,
-                            Activation activation, const Combiner& combiner) {
+at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& weights_TK, const DispatchPlan& plan, const ExpertWeights& experts, Activation activation,
+                            const Combiner& combiner) {
     return combiner.combine(groupedFfn(gatherSlots(x_TD, plan), experts, activation, plan.offsets), weights_TK, plan);
 }
 

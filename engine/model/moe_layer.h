@@ -19,20 +19,20 @@ namespace es::engine {
 
 /// y (T x D) = Σ_j w_tj · expert_{i_tj}(x_t) over the choices that have a slot in `plan`: the slots' rows through the experts and back.
 /// Gradient flows to x, the gates `weights_TK` (fp32 or fp64) and the experts' weights.
-[[nodiscard]] at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& weights_TK, const DispatchPlan& plan,
-                                          const ExpertWeights& experts, Activation activation, const Combiner& combiner);
+[[nodiscard]] at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& weights_TK, const DispatchPlan& plan, const ExpertWeights& experts,
+                                          Activation activation, const Combiner& combiner);
 
 /// The same from the routing itself, on given weights: `indices_TK` int64 (-1: no choice), `kept_TK` bool or uint8 (undefined: all kept),
 /// weighted sum. What a MoeLayer computes, without a router and without shared experts. Gates are not renormalised after a drop.
-[[nodiscard]] at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& indices_TK, const at::Tensor& weights_TK,
-                                          const at::Tensor& kept_TK, const ExpertWeights& experts, Activation activation);
+[[nodiscard]] at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& indices_TK, const at::Tensor& weights_TK, const at::Tensor& kept_TK,
+                                          const ExpertWeights& experts, Activation activation);
 
 struct MoeOptions {
     std::int64_t experts = 8, k = 1, expert_width = 256;
     std::string router = "softmax_topk", combine = "weighted_sum";
     DispatchOptions dispatch = {};
     bool renormalize = false;
-    RouterOptions routing = {};       ///< what else the router is told; width, experts, k and renormalize come from here
+    RouterOptions routing = {};  ///< what else the router is told; width, experts, k and renormalize come from here
     Activation activation = Activation::kGelu;
     bool biases = true;               ///< of GELU experts
     std::int64_t shared_experts = 0;  ///< experts that see every token, besides the routed ones; together one network that many times as wide

@@ -25,9 +25,9 @@ struct Branches {
 struct BlockOptions {
     std::int64_t width = 0, heads = 1;
     std::string attention = "shared";
-    bool sub_norm = false;         ///< of attention; that of the networks is theirs
-    double layer_scale = 0;        ///< first value of the learned factors of each channel; 0: there are none (arXiv:2103.17239)
-    double drop_probability = 0;   ///< of each sublayer in training, sample by sample
+    bool sub_norm = false;        ///< of attention; that of the networks is theirs
+    double layer_scale = 0;       ///< first value of the learned factors of each channel; 0: there are none (arXiv:2103.17239)
+    double drop_probability = 0;  ///< of each sublayer in training, sample by sample
     std::int64_t layer = 0;
     std::uint64_t seed = 0;
 };

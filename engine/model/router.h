@@ -19,36 +19,36 @@ namespace es::engine {
 struct RouterOptions {
     std::int64_t width = 0;
     std::int64_t experts = 0;
-    std::int64_t k = 1;         ///< choices of each token; for top_p the most it can have, for expert_choice the mean at a capacity factor of 1
-    bool renormalize = false;   ///< divide the gates of the chosen by their sum: softmax_topk, sigmoid_topk, group_limited
-    double gate_scale = 1.0;    ///< sigmoid_topk, group_limited: the gates times this
-    std::int64_t groups = 1, groups_kept = 1;   ///< group_limited
+    std::int64_t k = 1;                        ///< choices of each token; for top_p the most it can have, for expert_choice the mean at a capacity factor of 1
+    bool renormalize = false;                  ///< divide the gates of the chosen by their sum: softmax_topk, sigmoid_topk, group_limited
+    double gate_scale = 1.0;                   ///< sigmoid_topk, group_limited: the gates times this
+    std::int64_t groups = 1, groups_kept = 1;  ///< group_limited
     GroupScore group_score = GroupScore::kMax;
     ScoreFunction score = ScoreFunction::kSoftmax;
-    double bias_rate = 0;       ///< sigmoid_topk, group_limited: step of the bias that balances without a loss; 0: no bias
-    double noise = 1.0;                 ///< noisy_topk: deviation of the noise times E
-    std::int64_t cosine_width = 16;     ///< cosine: P
-    double temperature = 0.3;           ///< cosine: tau
-    double sinkhorn_tolerance = 1e-4;   ///< sinkhorn: mean absolute change of the experts' factors
+    double bias_rate = 0;              ///< sigmoid_topk, group_limited: step of the bias that balances without a loss; 0: no bias
+    double noise = 1.0;                ///< noisy_topk: deviation of the noise times E
+    std::int64_t cosine_width = 16;    ///< cosine: P
+    double temperature = 0.3;          ///< cosine: tau
+    double sinkhorn_tolerance = 1e-4;  ///< sinkhorn: mean absolute change of the experts' factors
     std::int64_t sinkhorn_rounds = 100;
     double top_p = 0.7;
-    double capacity_factor = 1.0, capacity_factor_eval = 1.0;   ///< expert_choice: tokens of an expert over k T / E, in training and elsewhere
-    std::uint64_t seed = 0;             ///< of this router: noisy_topk and random draw with it, keyed by the step
+    double capacity_factor = 1.0, capacity_factor_eval = 1.0;  ///< expert_choice: tokens of an expert over k T / E, in training and elsewhere
+    std::uint64_t seed = 0;                                    ///< of this router: noisy_topk and random draw with it, keyed by the step
 };
 
 /// What a forward pass tells its routers besides the hidden vectors.
 struct RouterCall {
-    bool training = true;   ///< false: no noise, no Sinkhorn balance
+    bool training = true;  ///< false: no noise, no Sinkhorn balance
     std::int64_t step = 0;
-    at::Tensor weight_override_ED = {};   ///< defined: logits are hidden · Wᵀ of this matrix (random-router baseline); hash and random have no logits
-    at::Tensor token_id_T = {};           ///< int64, below 0 for patches; hash alone needs it
-    at::Tensor position_T = {};           ///< int64, within the sample
-    at::Tensor bias_E = {};               ///< added to the scores for the choice alone (sigmoid_topk, group_limited); a router's own wins
+    at::Tensor weight_override_ED = {};  ///< defined: logits are hidden · Wᵀ of this matrix (random-router baseline); hash and random have no logits
+    at::Tensor token_id_T = {};          ///< int64, below 0 for patches; hash alone needs it
+    at::Tensor position_T = {};          ///< int64, within the sample
+    at::Tensor bias_E = {};              ///< added to the scores for the choice alone (sigmoid_topk, group_limited); a router's own wins
 };
 
 /// Always fp32, whatever the precision of the model (fp64 for fp64 models, which gradient checks use).
 struct RouterOutput : TokenChoice {
-    at::Tensor clean_logits_TE;   ///< without noise: what losses on logits take
+    at::Tensor clean_logits_TE;  ///< without noise: what losses on logits take
     /// Whether probs_TE is the softmax of logits_TE. Otherwise scores between 0 and 1 whose sum may be another (sigmoids), or one-hot (hash).
     bool softmax = true;
 };

@@ -32,7 +32,9 @@ at::Tensor drawNoise(const at::Tensor& logits_TE, const RouterOptions& options, 
     return noise_TE.to(logits_TE.device(), logits_TE.scalar_type());
 }
 
-RouterOutput softmaxTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) { return bySoftmax(softmaxTopK(z_TE, o.k, o.renormalize), z_TE); }
+RouterOutput softmaxTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) {
+    return bySoftmax(softmaxTopK(z_TE, o.k, o.renormalize), z_TE);
+}
 
 RouterOutput topKSoftmaxRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) { return bySoftmax(topKSoftmax(z_TE, o.k), z_TE); }
 
@@ -50,7 +52,9 @@ RouterOutput groupLimitedRule(const at::Tensor& z_TE, const RouterOptions& o, co
     return o.score == ScoreFunction::kSoftmax ? bySoftmax(std::move(choice), z_TE) : bySigmoid(std::move(choice), z_TE);
 }
 
-RouterOutput cosineRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) { return bySoftmax(softmaxTopK(z_TE, o.k, /*renormalize=*/false), z_TE); }
+RouterOutput cosineRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) {
+    return bySoftmax(softmaxTopK(z_TE, o.k, /*renormalize=*/false), z_TE);
+}
 
 RouterOutput sinkhornRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
     TokenChoice choice = sinkhornTopK(z_TE, {o.k, o.sinkhorn_tolerance, call.training ? o.sinkhorn_rounds : 0});

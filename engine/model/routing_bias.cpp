@@ -14,8 +14,8 @@ at::Tensor updatedBias(const at::Tensor& counts_E, const at::Tensor& bias_E, dou
 }
 
 at::Tensor quantileBias(const at::Tensor& logits_TE, const at::Tensor& bias_E, std::int64_t k) {
-    TORCH_CHECK(logits_TE.dim() == 2 && logits_TE.size(0) > 0 && bias_E.dim() == 1 && bias_E.size(0) == logits_TE.size(1), "logits ", logits_TE.sizes(), " and bias ",
-                bias_E.sizes());
+    TORCH_CHECK(logits_TE.dim() == 2 && logits_TE.size(0) > 0 && bias_E.dim() == 1 && bias_E.size(0) == logits_TE.size(1), "logits ", logits_TE.sizes(),
+                " and bias ", bias_E.sizes());
     const std::int64_t tokens = logits_TE.size(0), experts = logits_TE.size(1);
     TORCH_CHECK(k >= 1 && k < experts, "k is ", k, " of ", experts, " experts");
     const at::NoGradGuard no_grad;

@@ -95,7 +95,8 @@ struct TopP {
 enum class CapacityPolicy { kPosition, kBatchPriority };
 /// uint8 T x K, 1 where the choice finds a place among the expert's `capacity`. All first choices come before second ones; within a rank by
 /// position, or (batch priority, arXiv:2106.05974) by each token's largest probability, descending, ties by position. Index -1: 0, no place taken.
-[[nodiscard]] at::Tensor keptWithinCapacity(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, std::int64_t capacity, CapacityPolicy policy);
+[[nodiscard]] at::Tensor keptWithinCapacity(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, std::int64_t capacity,
+                                            CapacityPolicy policy);
 
 /// Expert of each token (int64) in the balanced assignment of T / E tokens to each expert whose sum of scores is largest (BASE,
 /// arXiv:2103.16716). Exact. Needs E to divide T. On the host.

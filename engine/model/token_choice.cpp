@@ -34,9 +34,9 @@ TokenChoice noisyTopK(const at::Tensor& logits_TE, const at::Tensor& noise_TE, s
 }
 
 at::Tensor cosineLogits(const at::Tensor& hidden_TD, const at::Tensor& proj_PD, const at::Tensor& centroid_EP, double tau) {
-    TORCH_CHECK(hidden_TD.dim() == 2 && proj_PD.dim() == 2 && centroid_EP.dim() == 2 && hidden_TD.size(1) == proj_PD.size(1) &&
-                    proj_PD.size(0) == centroid_EP.size(1),
-                "cosine logits of hidden ", hidden_TD.sizes(), ", projection ", proj_PD.sizes(), ", centroids ", centroid_EP.sizes());
+    TORCH_CHECK(
+        hidden_TD.dim() == 2 && proj_PD.dim() == 2 && centroid_EP.dim() == 2 && hidden_TD.size(1) == proj_PD.size(1) && proj_PD.size(0) == centroid_EP.size(1),
+        "cosine logits of hidden ", hidden_TD.sizes(), ", projection ", proj_PD.sizes(), ", centroids ", centroid_EP.sizes());
     TORCH_CHECK(tau > 0 && std::isfinite(tau), "tau is ", tau);
     const at::Tensor low_TP = at::mm(widened(hidden_TD), widened(proj_PD).t());
     return (at::mm(unitRows(low_TP), unitRows(widened(centroid_EP)).t()) / tau).to(hidden_TD.scalar_type());

@@ -103,8 +103,8 @@ DispatchPlan CapacityDispatcher::plan(const at::Tensor& indices_TK, const at::Te
     std::vector<at::Tensor> kept;
     for (std::int64_t begin = 0; begin < tokens; begin += group) {
         const std::int64_t count = std::min(group, tokens - begin);
-        kept.push_back(keptWithinCapacity(indices_TK.narrow(0, begin, count), probs.narrow(0, begin, count), experts,
-                                          capacityOf(factor, k, count, experts), options_.policy));
+        kept.push_back(keptWithinCapacity(indices_TK.narrow(0, begin, count), probs.narrow(0, begin, count), experts, capacityOf(factor, k, count, experts),
+                                          options_.policy));
     }
     return planSlots(indices_TK, kept.empty() ? at::ones_like(indices_TK, at::kBool) : kept.size() == 1 ? kept[0] : at::cat(kept), experts);
 }
@@ -121,8 +121,6 @@ std::unique_ptr<TokenDispatcher> makeDispatcher(const DispatchOptions& options) 
     return std::make_unique<CapacityDispatcher>(options.capacity);
 }
 
-at::Tensor gatherSlots(const at::Tensor& x_TD, const DispatchPlan& plan) {
-    return GatherSlotsFunction::apply(x_TD, plan.token_of_slot_S, plan.slot_of_TK);
-}
+at::Tensor gatherSlots(const at::Tensor& x_TD, const DispatchPlan& plan) { return GatherSlotsFunction::apply(x_TD, plan.token_of_slot_S, plan.slot_of_TK); }
 
 }  // namespace es::engine

@@ -48,8 +48,8 @@ void checkImages(const ImageStream& stream, const char* name) {
 }
 
 void checkTexts(const TextStream& stream, const char* name) {
-    TORCH_CHECK(stream.ids_BL.dim() == 2 && stream.valid_BL.sizes() == stream.ids_BL.sizes() && stream.masked_BL.sizes() == stream.ids_BL.sizes(),
-                name, ": ids ", stream.ids_BL.sizes(), ", valid ", stream.valid_BL.sizes(), ", masked ", stream.masked_BL.sizes());
+    TORCH_CHECK(stream.ids_BL.dim() == 2 && stream.valid_BL.sizes() == stream.ids_BL.sizes() && stream.masked_BL.sizes() == stream.ids_BL.sizes(), name,
+                ": ids ", stream.ids_BL.sizes(), ", valid ", stream.valid_BL.sizes(), ", masked ", stream.masked_BL.sizes());
 }
 
 }  // namespace
@@ -107,8 +107,7 @@ TokenLayout makeTokenLayout(const Batch& batch) {
 
     layout.image_rows = layout.images * layout.patches;
     layout.vision_rows = layout.image_rows + layout.pairs * layout.patches;
-    for (std::int64_t sample = 0; sample < layout.images + layout.pairs; ++sample)
-        layout.sequences.push_back({sample * layout.patches, layout.patches, 0, 0});
+    for (std::int64_t sample = 0; sample < layout.images + layout.pairs; ++sample) layout.sequences.push_back({sample * layout.patches, layout.patches, 0, 0});
     layout.rows = layout.vision_rows;
     if (batch.pair_texts) {
         layout.pair_words = makeWordRows(*batch.pair_texts, layout.rows);

@@ -18,17 +18,17 @@ namespace es::engine {
 
 /// Words of one stream (all samples of pairs, or of single texts).
 struct WordRows {
-    std::int64_t samples = 0, per_sample = 0;   ///< padded size: samples x per_sample
-    std::int64_t begin = 0, count = 0;          ///< its rows in the matrix
-    std::vector<std::int64_t> padded_of_row;    ///< sample * per_sample + position of each row
-    std::vector<std::int64_t> row_of_padded;    ///< -1 for padding
+    std::int64_t samples = 0, per_sample = 0;  ///< padded size: samples x per_sample
+    std::int64_t begin = 0, count = 0;         ///< its rows in the matrix
+    std::vector<std::int64_t> padded_of_row;   ///< sample * per_sample + position of each row
+    std::vector<std::int64_t> row_of_padded;   ///< -1 for padding
 };
 
 struct TokenLayout {
-    std::int64_t patches = 0;                   ///< a picture; 0 without pictures
-    std::int64_t images = 0, pairs = 0;         ///< samples
+    std::int64_t patches = 0;            ///< a picture; 0 without pictures
+    std::int64_t images = 0, pairs = 0;  ///< samples
     std::int64_t rows = 0, vision_rows = 0;
-    std::int64_t image_rows = 0;                ///< patches of single pictures: rows [0, image_rows)
+    std::int64_t image_rows = 0;  ///< patches of single pictures: rows [0, image_rows)
     WordRows pair_words, words;
     std::vector<kernels::SequenceRows> sequences;
     /// For routing events. "single": without the pairs, as layers with a vision-language branch see it.

@@ -67,13 +67,15 @@ DenseOptions denseOptions(const config::ModelOptions& model) {
 
 /// The dense network of equal active compute that stands where experts would be: as wide as those that a token goes through, together.
 DenseOptions twinOptions(const config::RunConfig& config, double scale) {
-    return {config.model.width, (config.moe.k + config.moe.shared_experts) * config.moe.expert_width, activationNamed(config.moe.activation),
-            config.moe.biases, scale, config.model.sub_norm};
+    return {config.model.width,
+            (config.moe.k + config.moe.shared_experts) * config.moe.expert_width,
+            activationNamed(config.moe.activation),
+            config.moe.biases,
+            scale,
+            config.model.sub_norm};
 }
 
-std::array<double, kObjectiveCount> objectiveWeights(const config::LossOptions& loss) {
-    return {loss.image, loss.text, loss.pair_image, loss.pair_text};
-}
+std::array<double, kObjectiveCount> objectiveWeights(const config::LossOptions& loss) { return {loss.image, loss.text, loss.pair_image, loss.pair_text}; }
 
 }  // namespace
 
@@ -137,16 +139,16 @@ VlMoe::VlMoe(const config::RunConfig& config, const DataShape& shape, std::uint6
     const config::ModelOptions& model = config.model;
     TORCH_CHECK(shape.image_size % model.patch == 0, "patches of ", model.patch, " pixels do not fill pictures of ", shape.image_size);
     const std::int64_t side = shape.image_size / model.patch, numbers = model.patch * model.patch * 3;
-    impl_->embedding = register_module(
-        "embed", std::make_shared<Embedding>(EmbeddingSizes{model.width, numbers, side * side, shape.max_words, shape.vocabulary}));
+    impl_->embedding =
+        register_module("embed", std::make_shared<Embedding>(EmbeddingSizes{model.width, numbers, side * side, shape.max_words, shape.vocabulary}));
     auto layers = register_module("layers", std::make_shared<torch::nn::Module>());
     for (std::int64_t layer = 0; layer < model.layers; ++layer) {
         Branches branches;
         branches.vision = impl_->makeBranch(layer, Branch::kVision);
         branches.text = impl_->makeBranch(layer, Branch::kText);
         if (layer >= model.layers - model.vl_layers) branches.pair = std::make_shared<DenseFeedForward>(denseOptions(model));
-        const BlockOptions options{model.width, model.heads, model.attention, model.sub_norm, model.layer_scale,
-                                   dropProbability(model.drop_path, layer, model.layers), layer, seed};
+        const BlockOptions options{
+            model.width, model.heads, model.attention, model.sub_norm, model.layer_scale, dropProbability(model.drop_path, layer, model.layers), layer, seed};
         auto block = std::make_shared<MultiwayBlock>(options, std::move(branches));
         impl_->blocks.push_back(layers->register_module(std::to_string(layer), std::move(block)));
     }

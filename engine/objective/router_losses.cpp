@@ -64,7 +64,8 @@ at::Tensor sequenceBalanceLoss(const at::Tensor& probs_TE, const at::Tensor& ind
     TORCH_CHECK_INDEX(indices_NK.max().item<std::int64_t>() < experts, "an index is not below ", experts);
     // Experts of each sequence numbered through; 0 takes those that are no choice.
     const at::Tensor numbered_NK = (groups.group_N.unsqueeze(1) * experts + indices_NK + 1).masked_fill(indices_NK.lt(0), 0);
-    const at::Tensor counts_ME = at::bincount(numbered_NK.reshape({-1}), {}, groups.count * experts + 1).narrow(0, 1, groups.count * experts).view({groups.count, experts});
+    const at::Tensor counts_ME =
+        at::bincount(numbered_NK.reshape({-1}), {}, groups.count * experts + 1).narrow(0, 1, groups.count * experts).view({groups.count, experts});
     const at::Tensor share_ME = counts_ME / (groups.sizes_M.unsqueeze(1) * static_cast<double>(k));
     const at::Tensor mean_ME = groups.meanOf(probs_TE.to(at::kDouble));
     return ((share_ME * mean_ME).sum(1).mean() * static_cast<double>(experts)).to(probs_TE.scalar_type());

@@ -24,8 +24,8 @@ public:
     explicit Checker(const Case& test) : test_(test), operation_(*findOperation(test.op)) { call_.operation = &operation_; }
 
     Problem check() {
-        for (const auto step : {&Checker::parameters, &Checker::names, &Checker::shapes, &Checker::emptiness, &Checker::values, &Checker::limits, &Checker::outputs,
-                                &Checker::gradients})
+        for (const auto step : {&Checker::parameters, &Checker::names, &Checker::shapes, &Checker::emptiness, &Checker::values, &Checker::limits,
+                                &Checker::outputs, &Checker::gradients})
             if (Problem problem = (this->*step)(); !problem.empty()) return problem;
         return {};
     }
@@ -95,7 +95,8 @@ private:
             if (!value) return fmt::format("parameter {} is {}, which is not allowed ({})", p.name, shown(json.at(p.name)), describe(p));
             call_.parameters[p.name] = *value;
             if (!p.size) continue;
-            call_.sizes[p.size] = p.kind == ParameterKind::kIntegers ? static_cast<std::int64_t>(std::get<std::vector<std::int64_t>>(*value).size()) : std::get<std::int64_t>(*value);
+            call_.sizes[p.size] = p.kind == ParameterKind::kIntegers ? static_cast<std::int64_t>(std::get<std::vector<std::int64_t>>(*value).size())
+                                                                     : std::get<std::int64_t>(*value);
             origin_[p.size] = "parameter " + p.name;
         }
         return {};
@@ -114,7 +115,8 @@ private:
     }
 
     static Problem type(const std::string& name, const TensorForm& form, const NumberArray& array) {
-        const bool whole = array.type == ElementType::kI64 || array.type == ElementType::kI32, byte = array.type == ElementType::kU8 || array.type == ElementType::kBool;
+        const bool whole = array.type == ElementType::kI64 || array.type == ElementType::kI32,
+                   byte = array.type == ElementType::kU8 || array.type == ElementType::kBool;
         const bool good = form.element == Element::kReal ? isReal(array.type) : form.element == Element::kByte ? byte : whole;
         const char* wanted = form.element == Element::kReal ? "F32" : form.element == Element::kByte ? "U8" : "I64";
         return good ? Problem() : fmt::format("{} is of type {}, expected {}", name, nameOf(array.type), wanted);
@@ -128,7 +130,8 @@ private:
             const auto [known, fresh] = call_.sizes.emplace(letter, array.shape[i]);
             if (fresh) origin_[letter] = name;
             else if (known->second != array.shape[i])
-                return fmt::format("{} has shape {}, expected {} with {} = {} (by {})", name, shapeText(array.shape), describe(form), letter, known->second, origin_[letter]);
+                return fmt::format("{} has shape {}, expected {} with {} = {} (by {})", name, shapeText(array.shape), describe(form), letter, known->second,
+                                   origin_[letter]);
         }
         return {};
     }
@@ -145,7 +148,8 @@ private:
 
     Problem emptiness() {
         for (const auto& [letter, size] : call_.sizes)
-            if (size == 0) return fmt::format("{} = 0 by {}: {}", letter, origin_[letter], letter == 'T' ? "there are no tokens" : "there is nothing to compute");
+            if (size == 0)
+                return fmt::format("{} = 0 by {}: {}", letter, origin_[letter], letter == 'T' ? "there are no tokens" : "there is nothing to compute");
         return {};
     }
 
@@ -154,7 +158,8 @@ private:
             const auto found = test_.inputs.find(form.name);
             if (found == test_.inputs.end()) continue;
             const NumberArray& array = found->second;
-            if (!std::all_of(array.reals.begin(), array.reals.end(), [](double x) { return std::isfinite(x); })) return fmt::format("in.{} is not finite", form.name);
+            if (!std::all_of(array.reals.begin(), array.reals.end(), [](double x) { return std::isfinite(x); }))
+                return fmt::format("in.{} is not finite", form.name);
             if (form.element != Element::kIndex && form.element != Element::kId && form.element != Element::kCount) continue;
             const std::int64_t least = form.element == Element::kCount ? 0 : -1;
             const std::int64_t end = form.below ? call_.sizes.at(form.below) : std::numeric_limits<std::int64_t>::max();
@@ -171,11 +176,13 @@ private:
     Problem limits() {
         for (const Parameter& p : operation_.parameters)
             if (p.at_most && call_.integer(p.name) > call_.sizes.at(p.at_most))
-                return fmt::format("parameter {} = {} is more than {} = {} (by {})", p.name, call_.integer(p.name), p.at_most, call_.sizes.at(p.at_most), origin_[p.at_most]);
+                return fmt::format("parameter {} = {} is more than {} = {} (by {})", p.name, call_.integer(p.name), p.at_most, call_.sizes.at(p.at_most),
+                                   origin_[p.at_most]);
         for (const TensorForm& form : operation_.outputs) {
             double size = 1;
             for (const char letter : form.letters) size *= static_cast<double>(call_.sizes.count(letter) ? call_.sizes.at(letter) : 1);
-            if (size > static_cast<double>(kLargestOutput)) return fmt::format("out.{} would hold {:.3g} numbers, at most {} are computed", form.name, size, kLargestOutput);
+            if (size > static_cast<double>(kLargestOutput))
+                return fmt::format("out.{} would hold {:.3g} numbers, at most {} are computed", form.name, size, kLargestOutput);
         }
         if (!operation_.check) return {};
         call_.inputs = test_.inputs;
@@ -193,7 +200,8 @@ private:
     }
 
     Problem gradients() {
-        const auto seed = std::find_if(operation_.inputs.begin(), operation_.inputs.end(), [](const TensorForm& form) { return form.name.starts_with("seed_"); });
+        const auto seed =
+            std::find_if(operation_.inputs.begin(), operation_.inputs.end(), [](const TensorForm& form) { return form.name.starts_with("seed_"); });
         const bool possible = operation_.gradients == Gradients::kLoss ||
                               (operation_.gradients == Gradients::kSeed && seed != operation_.inputs.end() && test_.inputs.count(seed->name));
         for (const auto& [name, array] : test_.gradients) {

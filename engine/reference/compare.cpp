@@ -13,8 +13,8 @@ namespace {
 
 struct TensorErrors {
     double absolute = 0, relative = 0;
-    double worst = 0;        ///< largest error over tolerance; above 1: a mismatch. Infinite for NaN and unequal integers
-    std::size_t where = 0;   ///< of the worst
+    double worst = 0;       ///< largest error over tolerance; above 1: a mismatch. Infinite for NaN and unequal integers
+    std::size_t where = 0;  ///< of the worst
 };
 
 TensorErrors errorsOf(const NumberArray& got, const NumberArray& wanted, double atol, double rtol) {
@@ -77,8 +77,9 @@ Outcome compare(const Case& test, const NamedArrays& computed) {
         if (!fits) {
             worst = std::numeric_limits<double>::infinity();
             outcome.tensor = name;
-            outcome.reason = found == computed.end() ? name + " was not computed"
-                                                     : fmt::format("{} was computed with shape {}, expected {}", name, shapeText(found->second.shape), shapeText(wanted.shape));
+            outcome.reason = found == computed.end()
+                                 ? name + " was not computed"
+                                 : fmt::format("{} was computed with shape {}, expected {}", name, shapeText(found->second.shape), shapeText(wanted.shape));
             return;
         }
         const TensorErrors errors = errorsOf(found->second, wanted, test.atol, test.rtol);

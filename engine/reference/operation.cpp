@@ -106,9 +106,7 @@ Parameter positive(const std::string& name) {
 }
 Parameter anyNumber(const std::string& name) { return {.name = name, .kind = ParameterKind::kReal, .words = {}}; }
 Parameter flag(const std::string& name) { return {.name = name, .kind = ParameterKind::kFlag, .words = {}}; }
-Parameter word(const std::string& name, std::vector<std::string> words) {
-    return {.name = name, .kind = ParameterKind::kWord, .words = std::move(words)};
-}
+Parameter word(const std::string& name, std::vector<std::string> words) { return {.name = name, .kind = ParameterKind::kWord, .words = std::move(words)}; }
 
 }  // namespace forms
 }  // namespace es::reference

@@ -27,11 +27,11 @@ struct Parameter {
     std::string name;
     ParameterKind kind = ParameterKind::kInteger;
     double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();  ///< of numbers, both allowed
-    bool above_least = false;                    ///< `least` itself is not allowed
-    char size = 0;                               ///< the letter that it (of a list: its length) is the value of
-    char at_most = 0;                            ///< the letter that it may not exceed
-    std::vector<std::string> words;              ///< what a word may be
-    std::optional<ParameterValue> fallback = {}; ///< taken when the case leaves it out; without one it must be there
+    bool above_least = false;                                                                                 ///< `least` itself is not allowed
+    char size = 0;                                ///< the letter that it (of a list: its length) is the value of
+    char at_most = 0;                             ///< the letter that it may not exceed
+    std::vector<std::string> words;               ///< what a word may be
+    std::optional<ParameterValue> fallback = {};  ///< taken when the case leaves it out; without one it must be there
 };
 
 /// What the numbers of a tensor may be.

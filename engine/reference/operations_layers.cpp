@@ -16,8 +16,8 @@ std::vector<Parameter> moeParameters() {
     return {choices(), word("router", {"softmax_topk", "topk_softmax"}), renormalize, word("activation", {"gelu", "swiglu"})};
 }
 std::vector<TensorForm> moeInputs() {
-    return {real("x_TD"),           real("router_ED"),      real("w1_EHD"),          optionalReal("b1_EH"),
-            real("w2_EDH"),         optionalReal("b2_ED"),  optionalReal("w3_EHD"),  optionalReal("seed_TD")};
+    return {real("x_TD"),   real("router_ED"),     real("w1_EHD"),         optionalReal("b1_EH"),
+            real("w2_EDH"), optionalReal("b2_ED"), optionalReal("w3_EHD"), optionalReal("seed_TD")};
 }
 
 std::string checkActivation(const Call& call) {
@@ -59,9 +59,14 @@ void addLayers(std::vector<Operation>& table) {
     attention.push_back(optionalReal("seed_BTD"));
     table.push_back({"layer.attention", Home::kEngine, {whole("heads", 1)}, attention, {real("y_BTD")}, Gradients::kSeed, checkAttention});
     const double most = std::numeric_limits<double>::infinity();
-    table.push_back({"optim.adamw", Home::kEngine,
-                     {number("lr", 0, most), number("beta1", 0, 1), number("beta2", 0, 1), number("eps", 0, most), number("weight_decay", 0, most), whole("steps", 1, 0, 'S')},
-                     {real("param_N"), real("grads_SN")}, {real("param_N")}, Gradients::kNone, nullptr});
+    table.push_back({"optim.adamw",
+                     Home::kEngine,
+                     {number("lr", 0, most), number("beta1", 0, 1), number("beta2", 0, 1), number("eps", 0, most), number("weight_decay", 0, most),
+                      whole("steps", 1, 0, 'S')},
+                     {real("param_N"), real("grads_SN")},
+                     {real("param_N")},
+                     Gradients::kNone,
+                     nullptr});
 }
 
 }  // namespace es::reference::forms

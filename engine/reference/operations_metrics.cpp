@@ -57,8 +57,9 @@ std::string checkTrials(const Call& call) {
 void addMetrics(std::vector<Operation>& table) {
     const Parameter experts = sizeOf("experts", 'E');
     const TensorForm indices = index("indices_TK", 'E');
-    table.push_back(metric("metric.load", {experts}, {indices},
-                           {real("share_E"), real("cv"), real("max_vio"), real("imbalance"), real("effective_experts"), real("normalized_entropy"), count("dead")}));
+    table.push_back(
+        metric("metric.load", {experts}, {indices},
+               {real("share_E"), real("cv"), real("max_vio"), real("imbalance"), real("effective_experts"), real("normalized_entropy"), count("dead")}));
     table.push_back(metric("metric.confidence", {whole("k", 1, 'E')}, {real("logits_TE")},
                            {real("entropy"), real("top1"), real("margin12"), real("boundary_margin"), real("chosen_mass"), real("logsumexp")}));
     table.push_back(metric("metric.saturation", {}, {id("a_TK"), id("b_TK")}, {real("overlap")}));
@@ -68,17 +69,19 @@ void addMetrics(std::vector<Operation>& table) {
     table.push_back(metric("metric.coactivation", {experts}, {indices}, {count("count_EE"), real("conditional_EE")}));
     TensorForm pairs = count("count_EE");
     pairs.letters = "EF";
-    table.push_back(metric("metric.flow", {sizeOf("experts_a", 'E'), sizeOf("experts_b", 'F')}, {indexOf("a_TK", "TK", 'E'), indexOf("b_TK", "TJ", 'F')}, {pairs}));
+    table.push_back(
+        metric("metric.flow", {sizeOf("experts_a", 'E'), sizeOf("experts_b", 'F')}, {indexOf("a_TK", "TK", 'E'), indexOf("b_TK", "TJ", 'F')}, {pairs}));
     table.push_back(metric("metric.modality_split", {experts, sizeOf("modalities", 'M')}, {index("modality_T", 'M'), indices},
                            {real("p_expert_given_modality_ME"), real("p_modality_given_expert_EM")}));
     table.push_back(metric("metric.vocabulary", {experts}, {id("token_T"), indices}, {real("specialization")}));
     table.push_back(metric("metric.repetition", {}, {id("sequence_T"), id("expert_T")}, {real("rate")}));
-    table.push_back(metric("metric.match_experts", {experts}, {index("a_T", 'E'), index("b_T", 'E')}, {index("permutation_E", 'E'), real("agreement")},
-                           checkPairs<'E'>));
+    table.push_back(
+        metric("metric.match_experts", {experts}, {index("a_T", 'E'), index("b_T", 'E')}, {index("permutation_E", 'E'), real("agreement")}, checkPairs<'E'>));
     table.push_back(metric("metric.cka", {}, {real("x_TD"), real("y_TD")}, {real("cka")}, checkPairs<'D'>));
     table.push_back(metric("metric.jsd", {}, {real("p_E"), real("q_E")}, {real("jsd")}, checkShares));
     table.push_back(metric("metric.spikes", {whole("window", 1), anyNumber("sigmas")}, {real("series_S")}, {byte("flag_S")}));
-    table.push_back(metric("metric.retrieval", {ranks()}, {real("similarity_IT"), integer("group_I"), integer("group_T")}, {real("recall_i2t_K"), real("recall_t2i_K")}));
+    table.push_back(
+        metric("metric.retrieval", {ranks()}, {real("similarity_IT"), integer("group_I"), integer("group_T")}, {real("recall_i2t_K"), real("recall_t2i_K")}));
     const std::vector<TensorForm> interval = {real("mean_difference"), real("low"), real("high"), real("p")};
     table.push_back(metric("stat.paired_t", {confidence()}, {real("a_N"), real("b_N")}, interval, checkSamples));
     table.push_back(metric("stat.welch", {confidence()}, {real("a_N"), real("b_M")}, interval, checkSamples));

@@ -46,21 +46,23 @@ void addRouters(std::vector<Operation>& table) {
     table.push_back(router("router.noisy_topk", {choices()}, {logits, real("noise_TE")}, chosen()));
     table.push_back(router("router.sigmoid_topk", {choices(), flag("normalize"), anyNumber("scale")}, {logits, optionalReal("bias_E")}, chosen()));
     table.push_back(router("router.group_limited",
-                           {choices(), whole("groups", 1), whole("groups_kept", 1), word("group_score", {"max", "top2_sum"}), word("score", {"softmax", "sigmoid"}),
-                            flag("normalize"), anyNumber("scale")},
+                           {choices(), whole("groups", 1), whole("groups_kept", 1), word("group_score", {"max", "top2_sum"}),
+                            word("score", {"softmax", "sigmoid"}), flag("normalize"), anyNumber("scale")},
                            {logits, optionalReal("bias_E")}, chosen(), checkGroups));
     std::vector<TensorForm> with_logits = chosen();
     with_logits.push_back(logits);
     table.push_back(router("router.cosine", {choices(), positive("tau")}, {real("hidden_TD"), real("proj_PD"), real("centroid_EP")}, with_logits));
-    table.push_back(router("router.expert_choice", {whole("capacity", 1, 'T', 'C')}, {logits}, {index("token_indices_EC", 'T'), real("weights_EC"), real("probs_TE")}));
-    table.push_back(router("router.sinkhorn", {choices(), number("tolerance", 0, std::numeric_limits<double>::infinity()), whole("max_iterations", 1)}, {logits}, chosen()));
+    table.push_back(
+        router("router.expert_choice", {whole("capacity", 1, 'T', 'C')}, {logits}, {index("token_indices_EC", 'T'), real("weights_EC"), real("probs_TE")}));
+    table.push_back(router("router.sinkhorn", {choices(), number("tolerance", 0, std::numeric_limits<double>::infinity()), whole("max_iterations", 1)},
+                           {logits}, chosen()));
     table.push_back(router("router.soft_moe", {}, {real("hidden_TD"), real("phi_DS"), real("scale")}, {real("dispatch_TS"), real("combine_TS")}));
     std::vector<TensorForm> with_counts = chosen();
     with_counts.push_back(count("counts_T"));
     table.push_back(router("router.top_p", {number("p", 0, 1), whole("max_k", 1, 'E', 'K')}, {logits}, with_counts));
     table.push_back(router("router.bias_update", {anyNumber("rate")}, {count("counts_E"), real("bias_E")}, {real("bias_E")}));
-    table.push_back(router("dispatch.capacity", {whole("capacity", 0), word("policy", {"position", "batch_priority"})}, {index("indices_TK", 'E'), real("probs_TE")},
-                           {byte("kept_TK")}));
+    table.push_back(router("dispatch.capacity", {whole("capacity", 0), word("policy", {"position", "batch_priority"})},
+                           {index("indices_TK", 'E'), real("probs_TE")}, {byte("kept_TK")}));
     table.push_back(router("assign.base", {}, {real("scores_TE")}, {index("expert_T", 'E')}, checkEvenShare));
 }
 

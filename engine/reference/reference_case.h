@@ -14,10 +14,10 @@
 namespace es::reference {
 
 struct Case {
-    std::string name;        ///< the file's, without its ending
+    std::string name;  ///< the file's, without its ending
     std::string op;
     std::string params = "{}";  ///< JSON text
-    std::string source;      ///< where the expected values come from
+    std::string source;         ///< where the expected values come from
     double atol = 0, rtol = 0;
     NamedArrays inputs, outputs, gradients;  ///< names without their prefix
 };

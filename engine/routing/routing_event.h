@@ -24,12 +24,12 @@ struct RoutingEvent {
     RouterId router;
     LayerIndex layer;
     Branch branch = Branch::kAll;
-    at::Tensor logits_TE, probs_TE;      ///< fp32; probs_TE is a distribution over experts
-    bool softmax = true;                 ///< whether probs_TE is the softmax of logits_TE
-    at::Tensor indices_TK, weights_TK;   ///< int64, fp32; best first; -1 and 0 where a token has fewer than k choices
-    at::Tensor kept_TK;                  ///< bool; undefined: all kept
-    at::Tensor counts_E;                 ///< int64: n_e
-    at::Tensor rows_T;                   ///< int64: for each routed token its row in the concatenated blocks; undefined: all rows
+    at::Tensor logits_TE, probs_TE;     ///< fp32; probs_TE is a distribution over experts
+    bool softmax = true;                ///< whether probs_TE is the softmax of logits_TE
+    at::Tensor indices_TK, weights_TK;  ///< int64, fp32; best first; -1 and 0 where a token has fewer than k choices
+    at::Tensor kept_TK;                 ///< bool; undefined: all kept
+    at::Tensor counts_E;                ///< int64: n_e
+    at::Tensor rows_T;                  ///< int64: for each routed token its row in the concatenated blocks; undefined: all rows
     std::vector<TokenBlock> blocks;
 };
 

@@ -14,13 +14,10 @@ namespace {
 /// A router's outputs on the CPU, laid out for plain loops. T tokens, E experts, K choices.
 struct Outputs {
     explicit Outputs(const RoutingEvent& event)
-        : logits_TE(event.logits_TE.detach().to(at::kCPU, at::kFloat).contiguous()),
-          probs_TE(event.probs_TE.detach().to(at::kCPU, at::kFloat).contiguous()),
-          indices_TK(event.indices_TK.to(at::kCPU, at::kLong).contiguous()),
-          weights_TK(event.weights_TK.detach().to(at::kCPU, at::kFloat).contiguous()),
-          kept_TK(event.kept_TK.defined() ? event.kept_TK.to(at::kCPU).contiguous() : at::Tensor()),
-          tokens(logits_TE.size(0)), experts(logits_TE.size(1)), k(indices_TK.size(1)),
-          logits(logits_TE.const_data_ptr<float>()), probs(probs_TE.const_data_ptr<float>()),
+        : logits_TE(event.logits_TE.detach().to(at::kCPU, at::kFloat).contiguous()), probs_TE(event.probs_TE.detach().to(at::kCPU, at::kFloat).contiguous()),
+          indices_TK(event.indices_TK.to(at::kCPU, at::kLong).contiguous()), weights_TK(event.weights_TK.detach().to(at::kCPU, at::kFloat).contiguous()),
+          kept_TK(event.kept_TK.defined() ? event.kept_TK.to(at::kCPU).contiguous() : at::Tensor()), tokens(logits_TE.size(0)), experts(logits_TE.size(1)),
+          k(indices_TK.size(1)), logits(logits_TE.const_data_ptr<float>()), probs(probs_TE.const_data_ptr<float>()),
           weights(weights_TK.const_data_ptr<float>()), indices(indices_TK.const_data_ptr<std::int64_t>()),
           kept(kept_TK.defined() ? kept_TK.const_data_ptr<bool>() : nullptr), softmax(event.softmax) {}
 

@@ -22,18 +22,18 @@ struct RecordingWish {
 /// Means over one router's tokens of one forward, for the curves.
 struct RouterStatistics {
     RouterId router;
-    double max_vio = 0;       ///< max_e n_e / mean n - 1; NaN without tokens
+    double max_vio = 0;  ///< max_e n_e / mean n - 1; NaN without tokens
     double entropy_nats = 0;
-    double mean_gate = 0;     ///< mean combine weight of the chosen experts
-    double dead_experts = 0;  ///< experts that no token chose
-    double dropped_share = 0; ///< choices that found no slot, over all choices
+    double mean_gate = 0;      ///< mean combine weight of the chosen experts
+    double dead_experts = 0;   ///< experts that no token chose
+    double dropped_share = 0;  ///< choices that found no slot, over all choices
 };
 
 /// One forward's routing, ready for the store.
 struct RecordedRouting {
-    std::vector<store::LoadRecord> load;        ///< one a router and modality
-    std::vector<RouterStatistics> statistics;   ///< one a router
-    std::vector<store::RoutingTable> tables;    ///< one a router, when wanted
+    std::vector<store::LoadRecord> load;       ///< one a router and modality
+    std::vector<RouterStatistics> statistics;  ///< one a router
+    std::vector<store::RoutingTable> tables;   ///< one a router, when wanted
 };
 
 /// Used by the training thread alone. While a forward runs it only keeps references to the router's outputs (no copy, no wait for the

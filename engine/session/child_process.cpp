@@ -126,14 +126,14 @@ void ChildProcess::abandon() {
     if (id_ < 0 || status_) return;
     std::thread([id = id_] {
         int ignored = 0;
-        while (::waitpid(id, &ignored, 0) < 0 && errno == EINTR) {}
+        while (::waitpid(id, &ignored, 0) < 0 && errno == EINTR) {
+        }
     }).detach();
     id_ = -1;
 }
 
 std::string describeWaitStatus(int status) {
-    if (WIFSIGNALED(status))
-        return "it was ended by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+    if (WIFSIGNALED(status)) return "it was ended by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
     return "it ended with exit code " + std::to_string(WEXITSTATUS(status));
 }
 

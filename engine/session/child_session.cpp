@@ -67,9 +67,9 @@ Result<Descriptor> listenAt(const fs::path& path) {
         return jobFailed("Cannot make the training process's socket", "its path is too long", "Set TMPDIR to a short path", path.string());
     std::memcpy(address.sun_path, path.c_str(), path.string().size() + 1);
     Descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!descriptor.valid() || ::bind(descriptor.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
-        ::listen(descriptor.get(), 1) != 0)
-        return jobFailed("Cannot make the training process's socket", std::strerror(errno), "Check that the folder for temporary files is writable", path.string());
+    if (!descriptor.valid() || ::bind(descriptor.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 || ::listen(descriptor.get(), 1) != 0)
+        return jobFailed("Cannot make the training process's socket", std::strerror(errno), "Check that the folder for temporary files is writable",
+                         path.string());
     return descriptor;
 }
 
@@ -105,9 +105,8 @@ public:
             result_.reset();
             connected_ = false;
         }
-        thread_ = std::jthread([this, child = std::move(*child), socketListening = std::move(*listening)](std::stop_token stop) mutable {
-            watch(stop, child, socketListening);
-        });
+        thread_ = std::jthread(
+            [this, child = std::move(*child), socketListening = std::move(*listening)](std::stop_token stop) mutable { watch(stop, child, socketListening); });
         return {};
     }
 
@@ -192,7 +191,8 @@ private:
     }
 
     void drain(Descriptor& listening) {
-        for (int i = 0; i < 64 && readOrAccept(listening, 0) == ReadOutcome::kGot; ++i) {}
+        for (int i = 0; i < 64 && readOrAccept(listening, 0) == ReadOutcome::kGot; ++i) {
+        }
     }
 
     enum class ReadOutcome { kNothing, kGot };

@@ -17,12 +17,12 @@
 namespace es::session {
 
 struct DatasetInfo {
-    std::string name;         ///< "emoji"
+    std::string name;  ///< "emoji"
     std::string description;
     std::string license;
-    bool available = false;   ///< its source files are on this machine
-    std::string remedy;       ///< the package to install when not
-    std::int64_t samples = 0; ///< of the prepared cache; 0 when not prepared
+    bool available = false;    ///< its source files are on this machine
+    std::string remedy;        ///< the package to install when not
+    std::int64_t samples = 0;  ///< of the prepared cache; 0 when not prepared
 };
 
 /// A damaged or unusable item, and why.
@@ -109,7 +109,7 @@ struct TrainHooks {
     /// Asked before each step, and several times a second while paused. pause is a state: true as long as training is to wait.
     /// The others are requests, handed out once.
     std::function<TrainControl()> poll;
-    std::function<void(const SessionSnapshot&)> onSnapshot;      ///< at most ten times a second
+    std::function<void(const SessionSnapshot&)> onSnapshot;  ///< at most ten times a second
 };
 
 /// What the engine's shared library offers. All calls may take long; each honours its context's stop token.

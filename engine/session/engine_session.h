@@ -35,24 +35,24 @@ struct Intervention {
 /// One picture and/or one caption through one checkpoint. Nothing is masked unless asked for.
 struct SampleRequest {
     std::filesystem::path run;
-    std::int64_t checkpoint = -1;       ///< step; -1: newest
-    std::filesystem::path image_file;   ///< decoded by the engine; or
-    store::Picture picture;             ///< pixels already at hand (pasted); both empty: text only
-    std::string caption;                ///< empty: picture only
+    std::int64_t checkpoint = -1;                            ///< step; -1: newest
+    std::filesystem::path image_file;                        ///< decoded by the engine; or
+    store::Picture picture;                                  ///< pixels already at hand (pasted); both empty: text only
+    std::string caption;                                     ///< empty: picture only
     std::vector<std::int32_t> masked_words, masked_patches;  ///< positions to hide
     std::vector<Intervention> interventions;
 };
 
 struct WordPrediction {
     std::int32_t position = 0;
-    std::vector<std::string> words;     ///< best first
+    std::vector<std::string> words;  ///< best first
     std::vector<float> probabilities;
 };
 
 struct SampleResult {
-    store::SampleRecord sample;                 ///< as the model saw it
-    std::vector<store::RoutingTable> routing;   ///< one a router, with probs_TE
-    std::vector<WordPrediction> predictions;    ///< of the masked words
+    store::SampleRecord sample;                ///< as the model saw it
+    std::vector<store::RoutingTable> routing;  ///< one a router, with probs_TE
+    std::vector<WordPrediction> predictions;   ///< of the masked words
     double elapsed_ms = 0;
 };
 

@@ -13,12 +13,18 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::array<std::pair<MessageType, const char*>, 9> kTypes{{
-    {MessageType::kHello, "hello"}, {MessageType::kPause, "pause"}, {MessageType::kResume, "resume"}, {MessageType::kStop, "stop"},
-    {MessageType::kCheckpoint, "checkpoint"}, {MessageType::kDetach, "detach"}, {MessageType::kTraceEvery, "trace_every"},
-    {MessageType::kSnapshot, "snapshot"}, {MessageType::kResult, "result"},
+    {MessageType::kHello, "hello"},
+    {MessageType::kPause, "pause"},
+    {MessageType::kResume, "resume"},
+    {MessageType::kStop, "stop"},
+    {MessageType::kCheckpoint, "checkpoint"},
+    {MessageType::kDetach, "detach"},
+    {MessageType::kTraceEvery, "trace_every"},
+    {MessageType::kSnapshot, "snapshot"},
+    {MessageType::kResult, "result"},
 }};
 
-constexpr std::array kStates{SessionState::kIdle, SessionState::kStarting, SessionState::kTraining, SessionState::kPaused,
+constexpr std::array kStates{SessionState::kIdle,     SessionState::kStarting, SessionState::kTraining, SessionState::kPaused,
                              SessionState::kStopping, SessionState::kFinished, SessionState::kFailed};
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -43,9 +49,16 @@ Error errorFrom(const Json& json) {
 }
 
 Json toJson(const SessionSnapshot& s) {
-    return {{"state", toString(s.state)}, {"run", s.run.string()}, {"step", s.step}, {"steps", s.steps}, {"loss", number(s.loss)},
-            {"step_ms", number(s.step_ms)}, {"samples_per_s", number(s.samples_per_s)}, {"eta_s", number(s.eta_s)},
-            {"activity", s.activity}, {"error", toJson(s.error)}};
+    return {{"state", toString(s.state)},
+            {"run", s.run.string()},
+            {"step", s.step},
+            {"steps", s.steps},
+            {"loss", number(s.loss)},
+            {"step_ms", number(s.step_ms)},
+            {"samples_per_s", number(s.samples_per_s)},
+            {"eta_s", number(s.eta_s)},
+            {"activity", s.activity},
+            {"error", toJson(s.error)}};
 }
 SessionSnapshot snapshotFrom(const Json& json) {
     SessionSnapshot s;
@@ -109,8 +122,7 @@ Result<Message> decode(std::string_view line) {
         }
         return message;
     } catch (const std::exception& problem) {
-        return jobFailed("Cannot understand a message between the window and its training process", problem.what(),
-                         "Check that both are of the same version");
+        return jobFailed("Cannot understand a message between the window and its training process", problem.what(), "Check that both are of the same version");
     }
 }
 

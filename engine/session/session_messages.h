@@ -21,10 +21,10 @@ enum class MessageType : std::uint8_t { kHello, kPause, kResume, kStop, kCheckpo
 /// One message. Only the fields of its type are used.
 struct Message {
     MessageType type = MessageType::kHello;
-    std::int64_t number = 0;         ///< kHello: process id; kTraceEvery: steps
-    std::int64_t protocol = 0;       ///< kHello
-    SessionSnapshot snapshot;        ///< kSnapshot
-    std::optional<Error> error;      ///< kResult: why training ended early; empty when it finished
+    std::int64_t number = 0;     ///< kHello: process id; kTraceEvery: steps
+    std::int64_t protocol = 0;   ///< kHello
+    SessionSnapshot snapshot;    ///< kSnapshot
+    std::optional<Error> error;  ///< kResult: why training ended early; empty when it finished
 };
 
 /// One line without its newline. Numbers that JSON cannot hold (NaN, infinities) travel as null and arrive as NaN.

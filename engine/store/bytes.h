@@ -19,7 +19,7 @@ static_assert(std::endian::native == std::endian::little, "values are copied as 
 class ByteWriter {
 public:
     template <class T>
-        requires std::is_trivially_copyable_v<T>
+    requires std::is_trivially_copyable_v<T>
     void put(T value) {
         const auto at = bytes_.size();
         bytes_.resize(at + sizeof(T));
@@ -46,8 +46,7 @@ public:
     explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
 
     template <class T>
-        requires std::is_trivially_copyable_v<T>
-    T get() {
+    requires std::is_trivially_copyable_v<T> T get() {
         T value{};
         if (!need(sizeof(T))) return value;
         std::memcpy(&value, bytes_.data() + at_, sizeof(T));

@@ -122,7 +122,8 @@ Result<Evaluation> readEvaluation(const fs::path& path) {
     const auto variants = ReadColumn::open(id, "variants", path.string());
     if (!variants) return tl::unexpected(variants.error());
     const H5Type variantType = textType(kVariantBytes);
-    if (variants->size() > 65536) return badInput("Cannot read the evaluation", "it claims an absurd number of variants", "Copy it again, or go on without it", path.string());
+    if (variants->size() > 65536)
+        return badInput("Cannot read the evaluation", "it claims an absurd number of variants", "Copy it again, or go on without it", path.string());
     const auto names = variants->readAll<std::array<char, kVariantBytes>>(variantType.get());
     if (!names) return tl::unexpected(names.error());
     for (std::size_t i = 0; i < variantOf.size(); ++i)

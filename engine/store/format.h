@@ -33,10 +33,10 @@ struct JournalName {
 [[nodiscard]] std::optional<JournalName> parseJournalName(const std::string& file);
 
 // Relative to the run. Files of attempts after the first carry the attempt, so that a resumed run overwrites nothing.
-[[nodiscard]] std::string segmentPath(JournalName writer, std::uint32_t number);                        ///< "routing/trace-00-000-0003.h5"
-[[nodiscard]] std::string probePath(const ProbeKey& key, std::uint32_t attempt);                        ///< "routing/probe-000000100-trained.h5"
-[[nodiscard]] std::string evaluationPath(std::int64_t step, Split split, std::uint32_t attempt);        ///< "eval/000000100.h5", other splits than validation named
-[[nodiscard]] std::string samplesPath(JournalName writer);                                              ///< "samples.h5"
+[[nodiscard]] std::string segmentPath(JournalName writer, std::uint32_t number);                  ///< "routing/trace-00-000-0003.h5"
+[[nodiscard]] std::string probePath(const ProbeKey& key, std::uint32_t attempt);                  ///< "routing/probe-000000100-trained.h5"
+[[nodiscard]] std::string evaluationPath(std::int64_t step, Split split, std::uint32_t attempt);  ///< "eval/000000100.h5", other splits than validation named
+[[nodiscard]] std::string samplesPath(JournalName writer);                                        ///< "samples.h5"
 /// True for a relative path that stays inside the run: what a journal names is not trusted.
 [[nodiscard]] bool staysInside(const std::string& relative);
 

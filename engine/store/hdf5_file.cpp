@@ -27,7 +27,6 @@ herr_t takeDescription(unsigned depth, const H5E_error2_t* error, void* out) {
     return 0;
 }
 
-
 }  // namespace
 
 QuietHdf5::QuietHdf5() {
@@ -148,7 +147,7 @@ Result<AppendColumn> AppendColumn::create(hid_t file, const char* name, hid_t ty
     const H5Properties access(H5Pcreate(H5P_DATASET_ACCESS));
     // Without a chunk cache data go straight to the file, and a flush has only metadata to write.
     const bool ok = H5Pset_chunk(creation.get(), 1, &chunk) >= 0 && H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER) >= 0 &&
-                          H5Pset_chunk_cache(access.get(), 0, 0, 1.0) >= 0;
+                    H5Pset_chunk_cache(access.get(), 0, 0, 1.0) >= 0;
     AppendColumn column;
     column.dataset_ = H5Dataset(H5Dcreate2(file, name, type, space.get(), H5P_DEFAULT, creation.get(), access.get()));
     column.type_ = H5Type(H5Tcopy(type));
@@ -181,15 +180,19 @@ Result<ReadColumn> ReadColumn::open(hid_t file, const char* name, const std::str
     const H5Space space(H5Dget_space(column.dataset_.get()));
     hsize_t size = 0;
     if (!space.valid() || H5Sget_simple_extent_ndims(space.get()) != 1 || H5Sget_simple_extent_dims(space.get(), &size, nullptr) < 0)
-        return badInput("Cannot read the HDF5 file", std::string("the data set ") + name + " is not one-dimensional", "Copy it again, or go on without it", path);
-    if (size > (hsize_t{1} << 40)) return badInput("Cannot read the HDF5 file", std::string("the data set ") + name + " claims an absurd size", "Copy it again, or go on without it", path);
+        return badInput("Cannot read the HDF5 file", std::string("the data set ") + name + " is not one-dimensional", "Copy it again, or go on without it",
+                        path);
+    if (size > (hsize_t{1} << 40))
+        return badInput("Cannot read the HDF5 file", std::string("the data set ") + name + " claims an absurd size", "Copy it again, or go on without it",
+                        path);
     column.size_ = static_cast<std::int64_t>(size);
     return column;
 }
 
 Status ReadColumn::read(std::int64_t first, std::int64_t count, hid_t memoryType, void* out) const {
     if (first < 0 || count < 0 || first > size_ || count > size_ - first)
-        return badInput("Cannot read the HDF5 file", "it refers to data beyond its end", "It is damaged or incomplete: copy it again, or go on without it", path_);
+        return badInput("Cannot read the HDF5 file", "it refers to data beyond its end", "It is damaged or incomplete: copy it again, or go on without it",
+                        path_);
     if (count == 0) return {};
     const hsize_t start = static_cast<hsize_t>(first), length = static_cast<hsize_t>(count);
     const H5Space fileSpace(H5Dget_space(dataset_.get()));

@@ -70,7 +70,7 @@ struct Field {
     hid_t type;
 };
 [[nodiscard]] H5Type compoundType(std::size_t size, std::span<const Field> fields);
-[[nodiscard]] H5Type halfType();             ///< IEEE binary16, little-endian
+[[nodiscard]] H5Type halfType();                  ///< IEEE binary16, little-endian
 [[nodiscard]] H5Type textType(std::size_t size);  ///< fixed size, UTF-8, padded with zeros
 
 /// Latest format; replaces an existing file.

@@ -115,10 +115,7 @@ Result<JournalWriter> JournalWriter::create(const fs::path& path) {
 }
 
 JournalWriter::JournalWriter(JournalWriter&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      path_(std::move(other.path_)),
-      buffer_(std::move(other.buffer_)),
-      sequence_(other.sequence_),
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), buffer_(std::move(other.buffer_)), sequence_(other.sequence_),
       bytes_written_(other.bytes_written_) {}
 
 JournalWriter::~JournalWriter() {

@@ -80,14 +80,15 @@ struct SampleNotice {
 
 using RouterTable = std::vector<RouterInfo>;
 /// The type byte of a record is its place in this list plus one: append only.
-using Record = std::variant<AttemptHeader, RouterTable, SeriesDefinition, ScalarRow, LoadRecord, Event, CheckpointInfo, SegmentNotice,
-                            ProbeNotice, EvaluationNotice, SampleNotice, TraceNotice, TraceGap>;
+using Record = std::variant<AttemptHeader, RouterTable, SeriesDefinition, ScalarRow, LoadRecord, Event, CheckpointInfo, SegmentNotice, ProbeNotice,
+                            EvaluationNotice, SampleNotice, TraceNotice, TraceGap>;
 
 /// Type bytes of records that are read often enough to be looked at before they are decoded.
 inline constexpr std::uint8_t kHeaderType = 1, kSeriesType = 3, kScalarType = 4, kLoadType = 5, kEventType = 6;
 static_assert(std::is_same_v<std::variant_alternative_t<kSeriesType - 1, Record>, SeriesDefinition> &&
               std::is_same_v<std::variant_alternative_t<kScalarType - 1, Record>, ScalarRow> &&
-              std::is_same_v<std::variant_alternative_t<kLoadType - 1, Record>, LoadRecord> && std::is_same_v<std::variant_alternative_t<kEventType - 1, Record>, Event>);
+              std::is_same_v<std::variant_alternative_t<kLoadType - 1, Record>, LoadRecord> &&
+              std::is_same_v<std::variant_alternative_t<kEventType - 1, Record>, Event>);
 
 /// The payload of a frame: type byte, then the fields.
 [[nodiscard]] std::string encodeRecord(const Record& record);

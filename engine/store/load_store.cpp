@@ -59,7 +59,8 @@ LoadStore::LoadStore(Database& database)
 
 void LoadStore::createTables(Database& database) {
     database.execute(
-        "CREATE TABLE IF NOT EXISTS load_blocks(router INTEGER, journal INTEGER, block INTEGER, count INTEGER, first_step INTEGER, last_step INTEGER, records BLOB);"
+        "CREATE TABLE IF NOT EXISTS load_blocks(router INTEGER, journal INTEGER, block INTEGER, count INTEGER, first_step INTEGER, last_step INTEGER, records "
+        "BLOB);"
         "CREATE UNIQUE INDEX IF NOT EXISTS load_block_key ON load_blocks(router, journal, block);");
 }
 
@@ -101,7 +102,12 @@ bool LoadStore::append(std::int64_t journal, std::string_view payload, std::int6
 }
 
 void LoadStore::writeBlock(const Key& key, const Stream& stream) {
-    insert_.bind(1, std::int64_t{key.first}).bind(2, key.second).bind(3, stream.blocks).bind(4, stream.count).bind(5, stream.first_step).bind(6, stream.last_step);
+    insert_.bind(1, std::int64_t{key.first})
+        .bind(2, key.second)
+        .bind(3, stream.blocks)
+        .bind(4, stream.count)
+        .bind(5, stream.first_step)
+        .bind(6, stream.last_step);
     insert_.bindBlob(7, blobOf<char>(stream.bytes));
     insert_.run();
 }
@@ -127,7 +133,8 @@ std::vector<LoadRecord> LoadStore::records(RouterId router, std::int64_t firstSt
         blocks.reset();
         collect(stream->second.bytes, source.cutoff, firstStep, lastStep, all);
     }
-    std::stable_sort(all.begin(), all.end(), [](const LoadRecord& a, const LoadRecord& b) { return std::pair(a.step, a.modality) < std::pair(b.step, b.modality); });
+    std::stable_sort(all.begin(), all.end(),
+                     [](const LoadRecord& a, const LoadRecord& b) { return std::pair(a.step, a.modality) < std::pair(b.step, b.modality); });
     std::vector<LoadRecord> merged;
     for (LoadRecord& record : all) {
         if (!merged.empty() && merged.back().step == record.step && merged.back().modality == record.modality) merge(merged.back(), record);

@@ -93,7 +93,8 @@ void packFlags(std::span<const std::uint8_t> values, std::vector<std::uint8_t>& 
     const std::size_t at = out.size();
     out.resize(at + packedBytes(values.size(), 1));
     // No branch on the flag: masks are as good as random.
-    for (std::size_t i = 0; i < values.size(); ++i) out[at + i / 8] = static_cast<std::uint8_t>(out[at + i / 8] | (static_cast<unsigned>(values[i] != 0) << (i % 8)));
+    for (std::size_t i = 0; i < values.size(); ++i)
+        out[at + i / 8] = static_cast<std::uint8_t>(out[at + i / 8] | (static_cast<unsigned>(values[i] != 0) << (i % 8)));
 }
 void unpackFlags(std::span<const std::uint8_t> packed, std::span<std::uint8_t> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = (packed[i / 8] >> (i % 8)) & 1;

@@ -42,7 +42,8 @@ Status RecordSink::trace(std::int64_t step, const std::vector<TraceUnit>& units)
     }
     if (!segment_) {
         segment_notice_ = {segmentPath(options_.name, segments_++), false, step, step, 0};
-        auto segment = RoutingFileWriter::create(at(segment_notice_.file), {options_.run_uuid, options_.name.attempt, options_.name.rank, -1, {}}, options_.routers, true);
+        auto segment =
+            RoutingFileWriter::create(at(segment_notice_.file), {options_.run_uuid, options_.name.attempt, options_.name.rank, -1, {}}, options_.routers, true);
         if (!segment) return tl::unexpected(segment.error());
         segment_ = std::move(*segment);
         segment_opened_ = std::chrono::steady_clock::now();
@@ -74,7 +75,8 @@ Status RecordSink::probe(const Probe& probe) {
     const fs::path temporary = at(relative + ".part");
     std::vector<RouterInfo> routers;
     for (const RoutingTable& table : probe.tables) routers.push_back(table.router);
-    auto file = RoutingFileWriter::create(temporary, {options_.run_uuid, options_.name.attempt, options_.name.rank, probe.key.step, probe.key.variant}, routers, false);
+    auto file =
+        RoutingFileWriter::create(temporary, {options_.run_uuid, options_.name.attempt, options_.name.rank, probe.key.step, probe.key.variant}, routers, false);
     if (!file) return tl::unexpected(file.error());
     for (const RoutingTable& table : probe.tables)
         if (auto status = (*file)->append(table); !status) return status;

@@ -47,8 +47,8 @@ struct LoadRecord {
     float top1 = 0;                       ///< mean largest probability
     float logsumexp = 0;                  ///< mean over tokens
     float max_abs_logit = 0;
-    float balance_loss = 0;               ///< unscaled, 1 at balance
-    float z_loss = 0;                     ///< unscaled
+    float balance_loss = 0;  ///< unscaled, 1 at balance
+    float z_loss = 0;        ///< unscaled
 };
 
 enum class Severity : std::uint8_t { kInfo = 0, kWarning = 1, kError = 2 };
@@ -79,12 +79,12 @@ struct RoutingTable {
     // Assignments. Fixed k: T*k, row-major, best first, offsets empty. Ragged: token t has [offsets[t], offsets[t+1]).
     // Dense mass: expert_ids empty, gates T*E.
     std::vector<std::uint16_t> expert_ids;
-    std::vector<float> gates;          ///< combine weight of each assignment (stored as fp16)
-    std::vector<std::uint8_t> kept;    ///< 1 when the assignment found a slot; empty: all kept
+    std::vector<float> gates;        ///< combine weight of each assignment (stored as fp16)
+    std::vector<std::uint8_t> kept;  ///< 1 when the assignment found a slot; empty: all kept
     std::vector<std::int64_t> offsets;
 
     // Optional per token: empty when not recorded.
-    std::vector<float> probs_TE;       ///< whole distribution (probes)
+    std::vector<float> probs_TE;  ///< whole distribution (probes)
     std::vector<float> entropy_nats_T;
     std::vector<float> boundary_margin_T;  ///< p_(k) - p_(k+1)
 
@@ -92,9 +92,9 @@ struct RoutingTable {
     std::vector<std::uint64_t> sample_T;    ///< content hash of the sample
     std::vector<std::uint16_t> position_T;  ///< patch (row by row) or word index within the sample
     std::vector<Modality> modality_T;
-    std::vector<std::int32_t> token_id_T;   ///< vocabulary id of a word, -1 for patches and unknown
-    std::vector<std::uint8_t> masked_T;     ///< 1 where the model saw a mask instead
-    std::vector<Objective> objective_T;     ///< which stream the token belongs to: a sample may occur as image, text and pair
+    std::vector<std::int32_t> token_id_T;  ///< vocabulary id of a word, -1 for patches and unknown
+    std::vector<std::uint8_t> masked_T;    ///< 1 where the model saw a mask instead
+    std::vector<Objective> objective_T;    ///< which stream the token belongs to: a sample may occur as image, text and pair
 };
 
 /// An 8-bit RGBA picture, rows top down, alpha not multiplied in.
@@ -111,11 +111,11 @@ struct SampleRecord {
     std::int64_t index = -1;  ///< within the data set
     Split split = Split::kNone;
     std::string caption;
-    std::vector<std::int32_t> token_ids;    ///< as the model sees them, without padding
-    std::vector<std::string> token_texts;   ///< one a token id, readable
+    std::vector<std::int32_t> token_ids;   ///< as the model sees them, without padding
+    std::vector<std::string> token_texts;  ///< one a token id, readable
     std::string category, subcategory, domain;
-    std::string license, source;            ///< SPDX or name; where the picture comes from
-    Picture picture;                        ///< at the model's input size
+    std::string license, source;                   ///< SPDX or name; where the picture comes from
+    Picture picture;                               ///< at the model's input size
     std::int32_t grid_width = 0, grid_height = 0;  ///< patches; 0 when there is no picture
 };
 

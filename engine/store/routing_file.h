@@ -23,9 +23,9 @@ inline constexpr std::int64_t kAbsent = -1;
 /// One router in one step. Places (_at) count elements of `packed` (bytes), `half` or `single`; kAbsent: not recorded.
 struct UnitRow {
     std::int64_t step = 0, tokens = 0, assignments = 0;
-    std::int64_t ids_at = kAbsent;     ///< packed: expert ids, id_bits each
-    std::int64_t counts_at = kAbsent;  ///< packed: assignments of each token, count_bits each (ragged only)
-    std::int64_t kept_at = kAbsent;    ///< packed: a bit an assignment; absent: all kept
+    std::int64_t ids_at = kAbsent;                                               ///< packed: expert ids, id_bits each
+    std::int64_t counts_at = kAbsent;                                            ///< packed: assignments of each token, count_bits each (ragged only)
+    std::int64_t kept_at = kAbsent;                                              ///< packed: a bit an assignment; absent: all kept
     std::int64_t gates_at = kAbsent, entropy_at = kAbsent, margin_at = kAbsent;  ///< half
     std::int64_t probs_at = kAbsent;                                             ///< single
     std::int32_t router = 0, table = 0;

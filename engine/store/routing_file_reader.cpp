@@ -28,8 +28,8 @@ Result<std::vector<Row>> readRows(hid_t file, const char* name, const H5Type& ty
 
 bool saneUnit(const UnitRow& unit, std::size_t tables) {
     return unit.tokens >= 0 && unit.tokens <= kMostTokens && unit.assignments >= 0 && unit.assignments <= kMostTokens * 64 && unit.table >= 0 &&
-           static_cast<std::size_t>(unit.table) < tables && unit.layout >= 0 && unit.layout <= 2 && unit.k >= 0 && unit.k <= 65536 &&
-           unit.id_bits >= 0 && unit.id_bits <= 16 && unit.count_bits >= 0 && unit.count_bits <= 32;
+           static_cast<std::size_t>(unit.table) < tables && unit.layout >= 0 && unit.layout <= 2 && unit.k >= 0 && unit.k <= 65536 && unit.id_bits >= 0 &&
+           unit.id_bits <= 16 && unit.count_bits >= 0 && unit.count_bits <= 32;
 }
 
 }  // namespace
@@ -43,9 +43,10 @@ Result<std::unique_ptr<RoutingFileReader>> RoutingFileReader::open(const fs::pat
     const hid_t id = file->get();
     const std::int64_t version = readIntAttribute(id, "format_version", 0);
     if (version < 1) return damaged("it is not a routing file", reader->path_);
-    if (version > kFormatVersion) return badInput("Cannot read the recorded routing", "a newer version of ExpertScope wrote it", "Update ExpertScope", reader->path_);
-    reader->info_ = {readTextAttribute(id, "run_uuid"), readIntAttribute(id, "attempt", 0), readIntAttribute(id, "rank", 0),
-                     readIntAttribute(id, "step", -1), readTextAttribute(id, "variant")};
+    if (version > kFormatVersion)
+        return badInput("Cannot read the recorded routing", "a newer version of ExpertScope wrote it", "Update ExpertScope", reader->path_);
+    reader->info_ = {readTextAttribute(id, "run_uuid"), readIntAttribute(id, "attempt", 0), readIntAttribute(id, "rank", 0), readIntAttribute(id, "step", -1),
+                     readTextAttribute(id, "variant")};
 
     auto routers = readRows<RouterRow>(id, "routers", routerType(), reader->path_);
     // Units first, tables next: in a growing file what a row refers to was there before the row.
@@ -54,8 +55,8 @@ Result<std::unique_ptr<RoutingFileReader>> RoutingFileReader::open(const fs::pat
     if (!tables) return tl::unexpected(tables.error());
     for (const RouterRow& row : *routers) {
         if (row.experts < 1 || row.experts > 65536) return damaged("its router table makes no sense", reader->path_);
-        RouterInfo router{RouterId(row.id), LayerIndex(row.layer), static_cast<Branch>(row.branch), {}, row.experts, row.k,
-                          static_cast<RoutingLayout>(row.layout)};
+        RouterInfo router{
+            RouterId(row.id), LayerIndex(row.layer), static_cast<Branch>(row.branch), {}, row.experts, row.k, static_cast<RoutingLayout>(row.layout)};
         router.kind.assign(row.kind.data(), strnlen(row.kind.data(), row.kind.size()));
         reader->routers_.push_back(std::move(router));
     }
@@ -65,7 +66,8 @@ Result<std::unique_ptr<RoutingFileReader>> RoutingFileReader::open(const fs::pat
         const char* name;
         std::optional<ReadColumn>* column;
     };
-    for (const Wanted& wanted : {Wanted{"packed", &reader->packed_}, Wanted{"half", &reader->half_}, Wanted{"single", &reader->single_}, Wanted{"runs", &reader->runs_}}) {
+    for (const Wanted& wanted :
+         {Wanted{"packed", &reader->packed_}, Wanted{"half", &reader->half_}, Wanted{"single", &reader->single_}, Wanted{"runs", &reader->runs_}}) {
         auto column = ReadColumn::open(id, wanted.name, reader->path_);
         if (!column) return tl::unexpected(column.error());
         wanted.column->emplace(std::move(*column));

@@ -23,9 +23,7 @@ std::uint64_t hashColumn(const std::vector<T>& column, std::uint64_t seed) {
     return hash64(std::as_bytes(std::span(column)), seed);
 }
 
-tl::unexpected<Error> misfit(const std::string& why) {
-    return wrongCall("Cannot record the routing", why, "Hand over columns of matching lengths");
-}
+tl::unexpected<Error> misfit(const std::string& why) { return wrongCall("Cannot record the routing", why, "Hand over columns of matching lengths"); }
 
 template <class T>
 bool fits(const std::vector<T>& column, std::size_t size, bool mayBeEmpty) {
@@ -35,8 +33,13 @@ bool fits(const std::vector<T>& column, std::size_t size, bool mayBeEmpty) {
 std::vector<RouterRow> routerRows(std::span<const RouterInfo> routers) {
     std::vector<RouterRow> rows;
     for (const RouterInfo& router : routers) {
-        RouterRow row{router.id.value, router.layer.value, router.experts, router.k, static_cast<std::uint8_t>(router.branch),
-                      static_cast<std::uint8_t>(router.layout), {}};
+        RouterRow row{router.id.value,
+                      router.layer.value,
+                      router.experts,
+                      router.k,
+                      static_cast<std::uint8_t>(router.branch),
+                      static_cast<std::uint8_t>(router.layout),
+                      {}};
         std::memcpy(row.kind.data(), router.kind.data(), std::min(router.kind.size(), kRouterKindBytes));
         rows.push_back(row);
     }
@@ -97,8 +100,8 @@ Status checkTable(const RoutingTable& table) {
     return {};
 }
 
-Result<std::unique_ptr<RoutingFileWriter>> RoutingFileWriter::create(const fs::path& path, const RoutingFileInfo& info,
-                                                                     std::span<const RouterInfo> routers, bool live) {
+Result<std::unique_ptr<RoutingFileWriter>> RoutingFileWriter::create(const fs::path& path, const RoutingFileInfo& info, std::span<const RouterInfo> routers,
+                                                                     bool live) {
     const QuietHdf5 quiet;
     auto file = createHdf5(path);
     if (!file) return tl::unexpected(file.error());

@@ -132,7 +132,8 @@ std::vector<std::string> RunContents::gapWarnings() const {
     std::vector<std::string> warnings;
     for (const auto& [attempt, gap] : gaps_)
         if (visibility_.visible(attempt, gap.first_step))
-            warnings.push_back(fmt::format("Routing of {} units between steps {} and {} was not recorded: the writer had fallen behind", gap.units, gap.first_step, gap.last_step));
+            warnings.push_back(fmt::format("Routing of {} units between steps {} and {} was not recorded: the writer had fallen behind", gap.units,
+                                           gap.first_step, gap.last_step));
     return warnings;
 }
 

@@ -118,9 +118,8 @@ void RunFiles::openSamples(std::uint64_t stored, std::vector<std::string>& probl
     for (const auto& entry : fs::directory_iterator(run_, error))
         if (entry.path().filename().string().starts_with("samples") && entry.path().extension() == ".h5") paths.push_back(entry.path());
     // "samples.h5" before "samples.attempt-01.h5".
-    std::sort(paths.begin(), paths.end(), [](const fs::path& a, const fs::path& b) {
-        return std::pair(a.string().size(), a.string()) < std::pair(b.string().size(), b.string());
-    });
+    std::sort(paths.begin(), paths.end(),
+              [](const fs::path& a, const fs::path& b) { return std::pair(a.string().size(), a.string()) < std::pair(b.string().size(), b.string()); });
     std::unordered_set<std::uint64_t> seen;
     for (const fs::path& path : paths) {
         auto file = SampleFileReader::open(path);

@@ -44,9 +44,11 @@ Result<FileLock> makeRun(const fs::path& folder, const std::string& toml, const 
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) return jobFailed("Cannot make the run directory", error.message(), "Check the path and its permissions", folder.string());
-    if (FileLock::isHeld(folder / kLockFile)) return badInput("The run is already being written", "another process holds its lock", "Wait for it, or stop it first", folder.string());
+    if (FileLock::isHeld(folder / kLockFile))
+        return badInput("The run is already being written", "another process holds its lock", "Wait for it, or stop it first", folder.string());
     if (looksLikeRun(folder))
-        return badInput("Cannot start a run here", "the directory already holds one", "Resume it with --resume, or choose another directory with --out", folder.string());
+        return badInput("Cannot start a run here", "the directory already holds one", "Resume it with --resume, or choose another directory with --out",
+                        folder.string());
     for (const auto& entry : fs::directory_iterator(folder, error))
         if (entry.path().filename() != kLockFile)
             return badInput("Cannot start a run here", "the directory is not empty", "Choose another directory with --out", folder.string());

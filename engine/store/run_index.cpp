@@ -21,7 +21,8 @@ constexpr auto kSaveInterval = std::chrono::seconds(30);
 
 constexpr const char* kTables =
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT);"
-    "CREATE TABLE IF NOT EXISTS journals(id INTEGER PRIMARY KEY, attempt INTEGER, rank INTEGER, identity INTEGER, offset INTEGER, next_sequence INTEGER, newest_step INTEGER);"
+    "CREATE TABLE IF NOT EXISTS journals(id INTEGER PRIMARY KEY, attempt INTEGER, rank INTEGER, identity INTEGER, offset INTEGER, next_sequence INTEGER, "
+    "newest_step INTEGER);"
     "CREATE TABLE IF NOT EXISTS journal_series(journal INTEGER, local INTEGER, series INTEGER, PRIMARY KEY(journal, local));"
     "CREATE TABLE IF NOT EXISTS records(journal INTEGER, kind INTEGER, payload BLOB);"
     "CREATE TABLE IF NOT EXISTS events(attempt INTEGER, step INTEGER, time_s REAL, severity INTEGER, kind TEXT, message TEXT);"
@@ -338,11 +339,27 @@ void RunIndex::writeState() {
         const auto record = decodeRecord(small.payload);
         if (!record) continue;
         if (const auto* event = std::get_if<Event>(&*record))
-            events.bind(1, attempt).bind(2, event->step).bind(3, event->time_s).bind(4, static_cast<std::int64_t>(event->severity)).bind(5, std::string_view(event->kind)).bind(6, std::string_view(event->message)).run();
+            events.bind(1, attempt)
+                .bind(2, event->step)
+                .bind(3, event->time_s)
+                .bind(4, static_cast<std::int64_t>(event->severity))
+                .bind(5, std::string_view(event->kind))
+                .bind(6, std::string_view(event->message))
+                .run();
         if (const auto* info = std::get_if<CheckpointInfo>(&*record))
-            checkpoints.bind(1, attempt).bind(2, info->step).bind(3, info->validation_loss).bind(4, std::string_view(info->folder)).bind(5, std::int64_t{info->present}).run();
+            checkpoints.bind(1, attempt)
+                .bind(2, info->step)
+                .bind(3, info->validation_loss)
+                .bind(4, std::string_view(info->folder))
+                .bind(5, std::int64_t{info->present})
+                .run();
         if (const auto* trace = std::get_if<TraceNotice>(&*record))
-            traces.bind(1, attempt).bind(2, trace->step).bind(3, std::string_view(trace->file)).bind(4, std::int64_t{trace->units}).bind(5, static_cast<std::int64_t>(trace->tokens)).run();
+            traces.bind(1, attempt)
+                .bind(2, trace->step)
+                .bind(3, std::string_view(trace->file))
+                .bind(4, std::int64_t{trace->units})
+                .bind(5, static_cast<std::int64_t>(trace->tokens))
+                .run();
     }
     unsaved_.clear();
     Statement warnings(*database_, "INSERT INTO warnings VALUES(?)");
@@ -367,7 +384,8 @@ std::vector<std::string> RunIndex::warnings(bool idle) const {
     if (idle)
         for (const Journal& journal : journals_)
             if (journal.unread_tail > 0)
-                all.push_back(fmt::format("{}/{}: ends in the middle of a record ({} bytes)", kJournalFolder, journalFileName(journal.name), journal.unread_tail));
+                all.push_back(
+                    fmt::format("{}/{}: ends in the middle of a record ({} bytes)", kJournalFolder, journalFileName(journal.name), journal.unread_tail));
     return all;
 }
 

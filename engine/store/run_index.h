@@ -56,7 +56,7 @@ private:
     struct Journal {
         JournalName name;
         JournalPosition position;
-        std::uint64_t identity = 0;     ///< hash of its first frame's header: another file of the same name is noticed
+        std::uint64_t identity = 0;  ///< hash of its first frame's header: another file of the same name is noticed
         std::uint64_t seen_size = 0, unread_tail = 0;
         std::vector<std::int64_t> series;  ///< by the journal's own numbers; -1 unknown
     };

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kValidationLoss = "eval/loss/total";
-constexpr int kDepth = 3;            ///< levels of folders below the one asked for
+constexpr int kDepth = 3;  ///< levels of folders below the one asked for
 constexpr std::size_t kMostRuns = 10000;
 
 /// What listing needs of the journals, and how far they were read.

@@ -26,8 +26,7 @@ tl::unexpected<Error> indexError(const std::exception& exception, const fs::path
 
 class IndexedRunReader final : public RunReader {
 public:
-    IndexedRunReader(fs::path folder, RunDescription description)
-        : folder_(std::move(folder)), description_(std::move(description)), files_(folder_) {}
+    IndexedRunReader(fs::path folder, RunDescription description) : folder_(std::move(folder)), description_(std::move(description)), files_(folder_) {}
 
     Status start(const JobContext& context) {
         if (auto changed = refresh(context); !changed) return tl::unexpected(changed.error());
@@ -133,7 +132,8 @@ public:
             const auto probes = index_->contents().probes();
             const auto found = probes.find(key);
             if (found == probes.end())
-                return badInput("Cannot show the probe", fmt::format("the run has none of step {} and variant {}", key.step, key.variant), "Choose another checkpoint", folder_.string());
+                return badInput("Cannot show the probe", fmt::format("the run has none of step {} and variant {}", key.step, key.variant),
+                                "Choose another checkpoint", folder_.string());
             file = found->second;
         }
         return files_.probe(file, *info);

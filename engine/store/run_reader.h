@@ -39,7 +39,7 @@ struct ScalarSeries {
     std::string name;
     std::vector<double> step, value;  ///< the last of each bucket
     std::vector<double> low, high;    ///< over the finite values of the bucket; NaN when it has none
-    std::int64_t points = 0;   ///< before reduction
+    std::int64_t points = 0;          ///< before reduction
     std::int64_t non_finite = 0;
 };
 
@@ -47,10 +47,10 @@ struct ScalarSeries {
 struct LoadHistory {
     RouterInfo router;
     Modality modality = Modality::kUnknown;
-    std::vector<double> step;                 ///< first step of each column
-    std::vector<float> share_ES;              ///< E x columns, expert-major: share of assignments; NaN where nothing was recorded
+    std::vector<double> step;     ///< first step of each column
+    std::vector<float> share_ES;  ///< E x columns, expert-major: share of assignments; NaN where nothing was recorded
     std::vector<float> max_vio, entropy_nats, dropped_share, max_abs_logit;  ///< one a column
-    std::int64_t steps = 0;  ///< before reduction
+    std::int64_t steps = 0;                                                  ///< before reduction
 };
 
 struct TraceQuery {
@@ -78,7 +78,8 @@ public:
 
     [[nodiscard]] virtual std::vector<std::string> scalarNames() const = 0;
     /// Empty series when the name is unknown. max_points <= 0: every point.
-    [[nodiscard]] virtual Result<ScalarSeries> scalars(std::string_view name, std::int64_t max_points = -1, double first_step = -1e300, double last_step = 1e300) const = 0;
+    [[nodiscard]] virtual Result<ScalarSeries> scalars(std::string_view name, std::int64_t max_points = -1, double first_step = -1e300,
+                                                       double last_step = 1e300) const = 0;
     /// Modality::kUnknown adds up all modalities. max_columns <= 0: every step. Fails for an unknown router.
     [[nodiscard]] virtual Result<LoadHistory> loadHistory(RouterId router, Modality modality, std::int64_t max_columns = -1) const = 0;
     /// The load records as they are, steps ascending, for exact analyses.

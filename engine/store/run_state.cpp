@@ -23,7 +23,8 @@ Result<RunDescription> describeRun(const fs::path& folder) {
     if (!fs::exists(status)) return badInput("Cannot open the run", "there is no such directory", "Check the path", folder.string());
     if (!fs::is_directory(status)) return badInput("Cannot open the run", "it is a file", "Name the directory that holds run.toml", folder.string());
     if (fs::directory_iterator(folder, error); error) return badInput("Cannot open the run", error.message(), "Check its permissions", folder.string());
-    if (!looksLikeRun(folder)) return badInput("Cannot open the run", "the directory holds no run.toml and no journal", "Name the directory of a run", folder.string());
+    if (!looksLikeRun(folder))
+        return badInput("Cannot open the run", "the directory holds no run.toml and no journal", "Name the directory of a run", folder.string());
 
     RunDescription description;
     if (fs::exists(folder / kConfigFile, error)) {
@@ -44,7 +45,8 @@ Result<RunDescription> describeRun(const fs::path& folder) {
     } else {
         description.warnings.push_back("provenance.json is missing: who made the run and with what is unknown");
     }
-    if (journalsOf(folder).empty() && !FileLock::isHeld(folder / kLockFile)) description.warnings.push_back("There is no journal: nothing was recorded, or it was not copied");
+    if (journalsOf(folder).empty() && !FileLock::isHeld(folder / kLockFile))
+        description.warnings.push_back("There is no journal: nothing was recorded, or it was not copied");
     if (description.provenance.run_uuid.empty())
         if (const auto last = lastAttempt(folder, 0)) description.provenance.run_uuid = last->run_uuid;
     return description;
@@ -53,7 +55,8 @@ Result<RunDescription> describeRun(const fs::path& folder) {
 RunState stateOf(const RunContents& contents, const fs::path& folder, bool locked) {
     if (locked) return RunState::kTraining;
     const RunState state = contents.stateWhenIdle();
-    if (state == RunState::kInterrupted && nowSeconds() - contents.updatedSeconds() < kStillWrittenSeconds && onRemoteFileSystem(folder)) return RunState::kTraining;
+    if (state == RunState::kInterrupted && nowSeconds() - contents.updatedSeconds() < kStillWrittenSeconds && onRemoteFileSystem(folder))
+        return RunState::kTraining;
     return state;
 }
 

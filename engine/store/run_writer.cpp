@@ -36,7 +36,8 @@ struct TraceItem {
 struct FlushItem {
     std::shared_ptr<std::promise<void>> done;
 };
-using Item = std::variant<ScalarItem, std::vector<LoadRecord>, Event, TraceItem, TraceGap, std::vector<SampleRecord>, Probe, Evaluation, CheckpointInfo, FlushItem>;
+using Item =
+    std::variant<ScalarItem, std::vector<LoadRecord>, Event, TraceItem, TraceGap, std::vector<SampleRecord>, Probe, Evaluation, CheckpointInfo, FlushItem>;
 
 std::size_t bytesOf(const TraceUnit& unit) {
     return unit.expert_ids.size() * 2 + (unit.gates.size() + unit.probs_TE.size() + unit.entropy_nats_T.size() + unit.boundary_margin_T.size()) * 4 +
@@ -47,14 +48,8 @@ class QueuedRunWriter final : public RunWriter {
 public:
     QueuedRunWriter(fs::path folder, FileLock lock, std::unique_ptr<RecordSink> sink, std::uint32_t attempt, RunWriterOptions options,
                     std::unordered_set<std::uint64_t> knownSamples)
-        : folder_(std::move(folder)),
-          lock_(std::move(lock)),
-          sink_(std::move(sink)),
-          attempt_(attempt),
-          options_(options),
-          known_samples_(std::move(knownSamples)),
-          queue_(std::max<std::size_t>(options.queue_units, 1)),
-          thread_([this] { work(); }) {}
+        : folder_(std::move(folder)), lock_(std::move(lock)), sink_(std::move(sink)), attempt_(attempt), options_(options),
+          known_samples_(std::move(knownSamples)), queue_(std::max<std::size_t>(options.queue_units, 1)), thread_([this] { work(); }) {}
 
     ~QueuedRunWriter() override { shutDown(); }
 
@@ -110,8 +105,7 @@ public:
         const auto note = [&](Status status) {
             if (!status && result) result = std::move(status);
         };
-        if (completed || !failed_)
-            note(event({last_step_, nowSeconds(), Severity::kInfo, completed ? "run_finished" : "run_stopped", message}));
+        if (completed || !failed_) note(event({last_step_, nowSeconds(), Severity::kInfo, completed ? "run_finished" : "run_stopped", message}));
         note(flush());
         note(shutDown());
         if (auto indexed = rebuildIndexIfFree(); !indexed) warn("The index of the run could not be finished: " + indexed.error().message());

@@ -15,11 +15,11 @@
 namespace es::store {
 
 struct RunWriterOptions {
-    std::int32_t rank = 0;     ///< rank 0 makes the run and holds its lock; the others join and write only their own journals and segments
-    std::int32_t attempt = -1; ///< for other ranks: the attempt that rank 0 opened; -1: the next of this rank
-    double flush_seconds = 1.0;     ///< records are on disk after this long ...
-    std::int64_t flush_steps = 50;  ///< ... or this many steps, whichever comes first
-    std::size_t queue_units = 256;  ///< bound of the queue; load and scalars wait when it is full, trace units are dropped and recorded as a gap
+    std::int32_t rank = 0;                       ///< rank 0 makes the run and holds its lock; the others join and write only their own journals and segments
+    std::int32_t attempt = -1;                   ///< for other ranks: the attempt that rank 0 opened; -1: the next of this rank
+    double flush_seconds = 1.0;                  ///< records are on disk after this long ...
+    std::int64_t flush_steps = 50;               ///< ... or this many steps, whichever comes first
+    std::size_t queue_units = 256;               ///< bound of the queue; load and scalars wait when it is full, trace units are dropped and recorded as a gap
     std::size_t queue_trace_bytes = 256u << 20;  ///< memory that queued trace units may take before they are dropped
     std::size_t segment_bytes = 64u << 20;
     double segment_seconds = 30;
@@ -44,8 +44,8 @@ public:
                                                                    RunWriterOptions options = {});
     /// Locks an existing run and opens a new attempt whose records supersede those of step >= start_step: the first step that the new
     /// attempt records. What belongs to the checkpoint it starts from (its evaluation, its probe) has a smaller step and stays.
-    [[nodiscard]] static Result<std::unique_ptr<RunWriter>> resume(const std::filesystem::path& folder, std::int64_t start_step,
-                                                                   const Provenance& provenance, RunWriterOptions options = {});
+    [[nodiscard]] static Result<std::unique_ptr<RunWriter>> resume(const std::filesystem::path& folder, std::int64_t start_step, const Provenance& provenance,
+                                                                   RunWriterOptions options = {});
     virtual ~RunWriter() = default;  ///< flushes and closes
 
     /// Scalars of one step. Steps may repeat and come out of order; all are kept.

@@ -19,22 +19,21 @@ constexpr std::int32_t kMostPixels = 16384;
 
 H5Type rowType() {
     const Field fields[] = {
-        {"hash", HOFFSET(SampleRow, hash), H5T_STD_U64LE},         {"text_at", HOFFSET(SampleRow, text_at), H5T_STD_I64LE},
-        {"picture_at", HOFFSET(SampleRow, picture_at), H5T_STD_I64LE}, {"text_bytes", HOFFSET(SampleRow, text_bytes), H5T_STD_I32LE},
-        {"width", HOFFSET(SampleRow, width), H5T_STD_I32LE},       {"height", HOFFSET(SampleRow, height), H5T_STD_I32LE},
+        {"hash", HOFFSET(SampleRow, hash), H5T_STD_U64LE},
+        {"text_at", HOFFSET(SampleRow, text_at), H5T_STD_I64LE},
+        {"picture_at", HOFFSET(SampleRow, picture_at), H5T_STD_I64LE},
+        {"text_bytes", HOFFSET(SampleRow, text_bytes), H5T_STD_I32LE},
+        {"width", HOFFSET(SampleRow, width), H5T_STD_I32LE},
+        {"height", HOFFSET(SampleRow, height), H5T_STD_I32LE},
     };
     return compoundType(sizeof(SampleRow), fields);
 }
 
 std::string toJson(const SampleRecord& s) {
     const nlohmann::ordered_json json = {
-        {"dataset", s.dataset},         {"index", s.index},
-        {"split", toString(s.split)},   {"caption", s.caption},
-        {"token_ids", s.token_ids},     {"token_texts", s.token_texts},
-        {"category", s.category},       {"subcategory", s.subcategory},
-        {"domain", s.domain},           {"license", s.license},
-        {"source", s.source},           {"grid_width", s.grid_width},
-        {"grid_height", s.grid_height},
+        {"dataset", s.dataset},         {"index", s.index},           {"split", toString(s.split)},   {"caption", s.caption}, {"token_ids", s.token_ids},
+        {"token_texts", s.token_texts}, {"category", s.category},     {"subcategory", s.subcategory}, {"domain", s.domain},   {"license", s.license},
+        {"source", s.source},           {"grid_width", s.grid_width}, {"grid_height", s.grid_height},
     };
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -75,8 +74,8 @@ Result<std::unique_ptr<SampleFileWriter>> SampleFileWriter::create(const fs::pat
     auto writer = std::make_unique<SampleFileWriter>();
     writer->path_ = path;
     const hid_t id = file->get();
-    const bool ok = writeAttribute(id, "format_version", kFormatVersion) && writeAttribute(id, "run_uuid", runUuid) &&
-                    writeAttribute(id, "kind", std::string("samples"));
+    const bool ok =
+        writeAttribute(id, "format_version", kFormatVersion) && writeAttribute(id, "run_uuid", runUuid) && writeAttribute(id, "kind", std::string("samples"));
     const H5Type row = rowType();
     auto text = AppendColumn::create(id, "text", H5T_STD_U8LE, 1, kByteChunk, path.string());
     auto pictures = AppendColumn::create(id, "pictures", H5T_STD_U8LE, 1, kByteChunk, path.string());
@@ -138,7 +137,8 @@ Result<std::unique_ptr<SampleFileReader>> SampleFileReader::open(const fs::path&
     const hid_t id = file->get();
     const std::int64_t version = readIntAttribute(id, "format_version", 0);
     if (version < 1) return damaged("it is not a file of samples", reader->path_);
-    if (version > kFormatVersion) return badInput("Cannot read the stored samples", "a newer version of ExpertScope wrote them", "Update ExpertScope", reader->path_);
+    if (version > kFormatVersion)
+        return badInput("Cannot read the stored samples", "a newer version of ExpertScope wrote them", "Update ExpertScope", reader->path_);
     const auto rows = ReadColumn::open(id, "samples", reader->path_);
     if (!rows) return tl::unexpected(rows.error());
     if (rows->size() > (std::int64_t{1} << 28)) return damaged("it claims an absurd number of samples", reader->path_);
@@ -157,15 +157,18 @@ Result<std::unique_ptr<SampleFileReader>> SampleFileReader::open(const fs::path&
 
 Result<std::vector<SampleRecord>> SampleFileReader::list() const {
     const QuietHdf5 quiet;
-    const auto text = text_->size() <= (std::int64_t{1} << 32) ? text_->readAll<char>(H5T_NATIVE_UINT8) : Result<std::vector<char>>(damaged("its text claims an absurd size", path_));
+    const auto text = text_->size() <= (std::int64_t{1} << 32) ? text_->readAll<char>(H5T_NATIVE_UINT8)
+                                                               : Result<std::vector<char>>(damaged("its text claims an absurd size", path_));
     if (!text) return tl::unexpected(text.error());
     std::vector<SampleRecord> samples;
     samples.reserve(rows_.size());
     for (const SampleRow& row : rows_) {
-        if (row.text_at < 0 || row.text_bytes < 0 || row.text_at > text_->size() - row.text_bytes) return damaged("a sample refers to text beyond the end", path_);
+        if (row.text_at < 0 || row.text_bytes < 0 || row.text_at > text_->size() - row.text_bytes)
+            return damaged("a sample refers to text beyond the end", path_);
         SampleRecord sample;
         sample.hash = row.hash;
-        if (!fromJson(std::string(text->data() + row.text_at, static_cast<std::size_t>(row.text_bytes)), sample)) return damaged("a sample's text makes no sense", path_);
+        if (!fromJson(std::string(text->data() + row.text_at, static_cast<std::size_t>(row.text_bytes)), sample))
+            return damaged("a sample's text makes no sense", path_);
         samples.push_back(std::move(sample));
     }
     return samples;

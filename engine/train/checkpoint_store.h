@@ -18,9 +18,9 @@ namespace es::engine {
 /// What else a checkpoint must say (state.json). Random numbers and the order of samples follow from seed and step.
 struct CheckpointState {
     std::int64_t step = 0;
-    std::string config_hash;      ///< of the run that wrote it
+    std::string config_hash;  ///< of the run that wrote it
     std::string data_hash;
-    double validation_loss = 0;   ///< NaN when not evaluated at this step
+    double validation_loss = 0;  ///< NaN when not evaluated at this step
     PictureScale scale;
     std::int64_t vocabulary = 0, image_size = 0, max_words = 0;
     std::string vocabulary_file;  ///< where the SentencePiece model was; a copy lies in the checkpoint as vocabulary.model

@@ -54,8 +54,7 @@ Result<ComputePlace> choosePlace(const config::RunOptions& options) {
     const bool cuda = options.device != "cpu" && at::hasCUDA();
     if (options.device == "cuda" && !cuda)
         return badInput("Cannot train on a GPU", "no GPU can be used here", "Set run.device = \"cpu\", or run './run setup --cuda' on a machine with a GPU");
-    if (options.precision == "bf16")
-        return badInput("Cannot train in bf16", "this engine computes in fp32", "Set run.precision = \"fp32\" or \"auto\"");
+    if (options.precision == "bf16") return badInput("Cannot train in bf16", "this engine computes in fp32", "Set run.precision = \"fp32\" or \"auto\"");
     place.device = cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
     place.device_name = cuda ? "cuda:0" : "cpu";
     place.precision = "fp32";

@@ -79,8 +79,7 @@ Evaluator::Evaluator(std::shared_ptr<const DataSource> source, const config::Run
     const std::int64_t batches[3] = {config.train.batch_images, config.train.batch_texts, config.train.batch_pairs};
     // A stream that is not trained is not judged either.
     for (const StreamKind kind : {StreamKind::kImages, StreamKind::kTexts, StreamKind::kPairs})
-        if (batches[static_cast<int>(kind)] > 0)
-            samples_[static_cast<std::size_t>(kind)] = evenlySpaced(source_->samples(Split::kValidation, kind), wanted);
+        if (batches[static_cast<int>(kind)] > 0) samples_[static_cast<std::size_t>(kind)] = evenlySpaced(source_->samples(Split::kValidation, kind), wanted);
 }
 
 std::vector<std::int64_t> Evaluator::someSamples(std::int64_t wanted) const {

@@ -61,9 +61,9 @@ void AdamW::update(const std::vector<std::size_t>& indices, double learning_rate
         squares.push_back(exp_avg_sq_[i]);
         steps.push_back(step_views_[i]);
     }
-    at::_fused_adamw_(tensors, gradients, averages, squares, /*max_exp_avg_sqs=*/{}, steps, learning_rate, options_.beta1, options_.beta2,
-                      weight_decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
-                      gradient_scale.defined() ? std::optional(gradient_scale) : std::nullopt, not_finite);
+    at::_fused_adamw_(tensors, gradients, averages, squares, /*max_exp_avg_sqs=*/{}, steps, learning_rate, options_.beta1, options_.beta2, weight_decay,
+                      options_.epsilon, /*amsgrad=*/false, /*maximize=*/false, gradient_scale.defined() ? std::optional(gradient_scale) : std::nullopt,
+                      not_finite);
 }
 
 GradientNorms AdamW::step(double learning_rate) {

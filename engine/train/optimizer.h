@@ -64,8 +64,8 @@ private:
     std::vector<OptimizedParameter> parameters_;
     AdamWOptions options_;
     std::vector<at::Tensor> exp_avg_, exp_avg_sq_;
-    at::Tensor steps_P_;                 ///< fp32: the fused kernel's type
-    std::vector<at::Tensor> step_views_; ///< 0-d views of steps_P_
+    at::Tensor steps_P_;                  ///< fp32: the fused kernel's type
+    std::vector<at::Tensor> step_views_;  ///< 0-d views of steps_P_
     std::vector<std::string> group_names_;
     std::vector<std::int64_t> group_of_;
 };

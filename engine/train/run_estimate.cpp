@@ -42,8 +42,9 @@ std::optional<session::PublishedComparison> compareWithPublished(const std::stri
     session::PublishedComparison out;
     out.preset = preset;
     out.source = published->source;
-    out.counts = published->scope == config::CountScope::kWithoutHeads ? "embeddings and layers, no heads"
-                                                                       : "embeddings, layers, word head and a head for 8,192 picture codes in place of ours for pixels";
+    out.counts = published->scope == config::CountScope::kWithoutHeads
+                     ? "embeddings and layers, no heads"
+                     : "embeddings, layers, word head and a head for 8,192 picture codes in place of ours for pixels";
     out.published = published->parameters;
     out.ours = parametersInScope(account, published->scope, pure.model.width);
     out.ours_with_our_heads = account.parameters_total;
@@ -138,11 +139,13 @@ TrainEstimate estimateRun(const config::RunConfig& config, const DataShape& shap
     estimate.disk = estimateDisk(config, shape, real(account.parameters_total), samples);
     estimate.disk.free = freeDiskBytes(out);
     if (estimate.memory.available > 0 && estimate.memory.total() > estimate.memory.available)
-        estimate.warnings.push_back({"memory_short", "Training needs about " + gigabytes(estimate.memory.total()) + " of memory, " + gigabytes(estimate.memory.available) +
+        estimate.warnings.push_back({"memory_short", "Training needs about " + gigabytes(estimate.memory.total()) + " of memory, " +
+                                                         gigabytes(estimate.memory.available) +
                                                          " are available: use smaller batches or a smaller model, or close other programs"});
     if (estimate.disk.free > 0 && estimate.disk.total() > estimate.disk.free)
-        estimate.warnings.push_back({"disk_short", "The run needs about " + gigabytes(estimate.disk.total()) + " of disk, " + gigabytes(estimate.disk.free) +
-                                                       " are free: keep fewer checkpoints (train.keep_last), trace fewer steps (record.trace_every), or write it elsewhere (--out)"});
+        estimate.warnings.push_back(
+            {"disk_short", "The run needs about " + gigabytes(estimate.disk.total()) + " of disk, " + gigabytes(estimate.disk.free) +
+                               " are free: keep fewer checkpoints (train.keep_last), trace fewer steps (record.trace_every), or write it elsewhere (--out)"});
     return estimate;
 }
 

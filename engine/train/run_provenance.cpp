@@ -28,9 +28,7 @@ std::string environment(const char* name) {
     return value ? value : "";
 }
 
-std::string join(const std::array<float, 3>& values) {
-    return std::to_string(values[0]) + " " + std::to_string(values[1]) + " " + std::to_string(values[2]);
-}
+std::string join(const std::array<float, 3>& values) { return std::to_string(values[0]) + " " + std::to_string(values[1]) + " " + std::to_string(values[2]); }
 
 }  // namespace
 

@@ -19,9 +19,16 @@ namespace {
 constexpr const char *kCannotReadWeights = "Cannot read the weights", *kOtherCheckpoint = "Use another checkpoint or copy the file again";
 
 constexpr std::array<std::pair<at::ScalarType, ElementType>, 10> kTypes{{
-    {at::kDouble, ElementType::kF64}, {at::kFloat, ElementType::kF32}, {at::kHalf, ElementType::kF16}, {at::kBFloat16, ElementType::kBF16},
-    {at::kLong, ElementType::kI64}, {at::kInt, ElementType::kI32}, {at::kShort, ElementType::kI16}, {at::kChar, ElementType::kI8},
-    {at::kByte, ElementType::kU8}, {at::kBool, ElementType::kBool},
+    {at::kDouble, ElementType::kF64},
+    {at::kFloat, ElementType::kF32},
+    {at::kHalf, ElementType::kF16},
+    {at::kBFloat16, ElementType::kBF16},
+    {at::kLong, ElementType::kI64},
+    {at::kInt, ElementType::kI32},
+    {at::kShort, ElementType::kI16},
+    {at::kChar, ElementType::kI8},
+    {at::kByte, ElementType::kU8},
+    {at::kBool, ElementType::kBool},
 }};
 
 std::optional<ElementType> elementOf(at::ScalarType type) {
@@ -83,7 +90,8 @@ Status writeSafetensors(const std::filesystem::path& path, const TensorFile& fil
     std::uint64_t offset = 0;
     for (auto& [name, tensor] : tensors) {
         const auto type = elementOf(tensor.scalar_type());
-        if (!type) return jobFailed("Cannot write the weights", "tensor '" + name + "' has a type that the format does not know", "Convert it first", path.string());
+        if (!type)
+            return jobFailed("Cannot write the weights", "tensor '" + name + "' has a type that the format does not know", "Convert it first", path.string());
         tensor = tensor.detach().to(at::kCPU).contiguous();
         const auto bytes = static_cast<std::uint64_t>(tensor.numel()) * tensor.element_size();
         header.entries.push_back({name, *type, tensor.sizes().vec(), offset, offset + bytes});
@@ -93,10 +101,10 @@ Status writeSafetensors(const std::filesystem::path& path, const TensorFile& fil
 
     const File out(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     bool done = out.get() >= 0 && out.write(text.data(), text.size());
-    for (const auto& [name, tensor] : tensors)
-        done = done && out.write(tensor.data_ptr(), static_cast<std::size_t>(tensor.numel()) * tensor.element_size());
+    for (const auto& [name, tensor] : tensors) done = done && out.write(tensor.data_ptr(), static_cast<std::size_t>(tensor.numel()) * tensor.element_size());
     done = done && ::fsync(out.get()) == 0;
-    if (!done) return jobFailed("Cannot write the weights", std::strerror(errno), "Free some space on the disk and check the folder's permissions", path.string());
+    if (!done)
+        return jobFailed("Cannot write the weights", std::strerror(errno), "Free some space on the disk and check the folder's permissions", path.string());
     return {};
 }
 

@@ -14,7 +14,7 @@
 namespace es::engine {
 
 struct TensorFile {
-    std::map<std::string, at::Tensor> tensors;      ///< contiguous, on the CPU
+    std::map<std::string, at::Tensor> tensors;  ///< contiguous, on the CPU
     std::map<std::string, std::string> metadata;
 };
 

@@ -7,9 +7,7 @@
 
 namespace es::engine {
 
-std::int64_t LearningRateSchedule::warmupSteps() const {
-    return std::clamp<std::int64_t>(std::llround(warmup * static_cast<double>(steps)), 0, steps);
-}
+std::int64_t LearningRateSchedule::warmupSteps() const { return std::clamp<std::int64_t>(std::llround(warmup * static_cast<double>(steps)), 0, steps); }
 
 double LearningRateSchedule::at(std::int64_t step) const {
     const std::int64_t rising = warmupSteps();

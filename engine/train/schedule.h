@@ -7,7 +7,7 @@
 namespace es::engine {
 
 struct LearningRateSchedule {
-    std::int64_t steps = 1;    ///< of the whole run
+    std::int64_t steps = 1;  ///< of the whole run
     double peak = 1e-3;
     double warmup = 0.1;       ///< share of the steps in which the rate rises linearly; the first of them already moves
     double final_share = 0.1;  ///< rate at the last step over the peak

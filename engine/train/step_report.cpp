@@ -42,9 +42,8 @@ DeviceNumbers::Values DeviceNumbers::read() const {
 
 std::string routerName(const store::RouterInfo& router) { return "l" + std::to_string(router.layer.value) + "." + std::string(toString(router.branch)); }
 
-std::vector<store::Scalar> scalarsOf(const DeviceNumbers::Values& values, const std::vector<std::string>& groups,
-                                     const std::vector<store::RouterInfo>& routers, const std::vector<RouterStatistics>& statistics,
-                                     const StepTiming& timing) {
+std::vector<store::Scalar> scalarsOf(const DeviceNumbers::Values& values, const std::vector<std::string>& groups, const std::vector<store::RouterInfo>& routers,
+                                     const std::vector<RouterStatistics>& statistics, const StepTiming& timing) {
     std::vector<store::Scalar> out;
     out.reserve(24 + 7 * routers.size());
     out.push_back({"train/loss", values.loss});

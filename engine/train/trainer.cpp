@@ -12,7 +12,8 @@ Status train(const session::TrainRequest& request, const session::TrainHooks& ho
         TrainingRun run(request, hooks, context, options);
         return run.run();
     } catch (const std::bad_alloc&) {
-        return jobFailed("Training failed", "there is not enough memory", "Use smaller batches or a smaller model, or close other programs", request.out.string());
+        return jobFailed("Training failed", "there is not enough memory", "Use smaller batches or a smaller model, or close other programs",
+                         request.out.string());
     } catch (const c10::Error& problem) {
         return jobFailed("Training failed", problem.what_without_backtrace(), "Check the configuration; with a message about memory, use smaller batches",
                          request.out.string());

@@ -80,7 +80,8 @@ Result<bool> TrainingRun::obeyRequests() {
         const session::TrainControl control = hooks_.poll ? hooks_.poll() : session::TrainControl{};
         if (control.trace_every && *control.trace_every != trace_every_) {
             trace_every_ = std::max<std::int64_t>(0, *control.trace_every);
-            const std::string message = trace_every_ == 0 ? "No step is traced from now on" : "One step in " + std::to_string(trace_every_) + " is traced from now on";
+            const std::string message =
+                trace_every_ == 0 ? "No step is traced from now on" : "One step in " + std::to_string(trace_every_) + " is traced from now on";
             if (Status done = writer_->event(event(store::Severity::kInfo, "trace_every", message)); !done) return tl::unexpected(done.error());
         }
         if (control.stop || stop_.stop_requested()) return true;

@@ -61,8 +61,7 @@ std::vector<double> fitWords(const DataSource& source, StreamKind kind, double r
 }  // namespace
 
 TrivialPredictor::TrivialPredictor(const DataSource& source, const config::TrainOptions& options)
-    : mean_patch_(fitMeanPatch(source)),
-      nats_text_(fitWords(source, StreamKind::kTexts, maskRatio(options, Objective::kText))),
+    : mean_patch_(fitMeanPatch(source)), nats_text_(fitWords(source, StreamKind::kTexts, maskRatio(options, Objective::kText))),
       nats_pair_(fitWords(source, StreamKind::kPairs, maskRatio(options, Objective::kPairText))) {}
 
 std::vector<double> TrivialPredictor::imageLoss(const ImageStream& images) const {

@@ -41,7 +41,9 @@ std::vector<Alarm> of(const std::vector<Alarm>& alarms, AlarmKind kind) {
     return found;
 }
 
-TEST(Alarms, ABalancedRunHasNone) { EXPECT_TRUE(findAlarms(runWith([](auto, int) { return 100u; }))->empty()); }
+TEST(Alarms, ABalancedRunHasNone) {
+    EXPECT_TRUE(findAlarms(runWith([](auto, int) { return 100u; }))->empty());
+}
 
 TEST(Alarms, WarmupIsSilent) {
     // Collapsed for the first 90 steps, as a healthy run may be.

@@ -21,8 +21,8 @@ using testing::HasSubstr;
 struct Made {
     std::string name = "run";
     std::int64_t seed = 1;
-    double offset = 0;         ///< added to the loss 5 exp(-step / 200) + 1
-    double flops = 1e9;        ///< per step
+    double offset = 0;   ///< added to the loss 5 exp(-step / 200) + 1
+    double flops = 1e9;  ///< per step
     double step_ms = 100;
     std::int64_t samples = 50;
     double sample_offset = 0;  ///< per-sample losses of this run
@@ -45,7 +45,8 @@ std::shared_ptr<test::MemoryRun> make(const Made& made) {
         run->add("time/step_ms", static_cast<double>(step), made.step_ms);
         run->add("throughput/samples_per_s", static_cast<double>(step), 64e3 / made.step_ms);
     }
-    for (std::int64_t step = 0; step <= 600; step += 100) run->add("eval/loss/total", static_cast<double>(step), 1 + 5 * std::exp(-static_cast<double>(step) / 200) + made.offset);
+    for (std::int64_t step = 0; step <= 600; step += 100)
+        run->add("eval/loss/total", static_cast<double>(step), 1 + 5 * std::exp(-static_cast<double>(step) / 200) + made.offset);
     store::Evaluation evaluation{600, Split::kValidation, {}};
     double sums[kObjectiveCount] = {}, targets[kObjectiveCount] = {};
     for (std::int64_t s = 0; s < made.samples; ++s) {
@@ -76,7 +77,9 @@ RunGroup group(const std::string& name, const std::vector<Made>& made) {
     return result;
 }
 
-Result<Comparison> compare(RunGroup a, RunGroup b, CompareOptions options = {}) { return compareGroups(Baseline<RunGroup>(std::move(a)), Candidate<RunGroup>(std::move(b)), options); }
+Result<Comparison> compare(RunGroup a, RunGroup b, CompareOptions options = {}) {
+    return compareGroups(Baseline<RunGroup>(std::move(a)), Candidate<RunGroup>(std::move(b)), options);
+}
 
 TEST(Compare, OneSeedIsOverSamplesAndSaysSo) {
     const auto c = compare(group("dense", {{}}), group("sparse", {{.sample_offset = -0.1}}));
@@ -117,11 +120,13 @@ TEST(Compare, SeedsArePairedWhereBothSidesHaveThem) {
 }
 
 TEST(Compare, DifferentSeedsAreNotPaired) {
-    const auto c = compare(group("dense", {{.seed = 1}, {.seed = 2, .offset = 0.1}}), group("sparse", {{.seed = 3, .offset = -1}, {.seed = 4, .offset = -0.9}}));
+    const auto c =
+        compare(group("dense", {{.seed = 1}, {.seed = 2, .offset = 0.1}}), group("sparse", {{.seed = 3, .offset = -1}, {.seed = 4, .offset = -0.9}}));
     ASSERT_TRUE(c.has_value());
     EXPECT_EQ(c->losses.front().replication, Replication::kSeeds);
     EXPECT_NEAR(c->losses.front().mean, -1, 1e-9);
-    const auto seeds = std::find_if(c->checks.begin(), c->checks.end(), [](const auto& check) { return check.words.find("seeds differ") != std::string::npos; });
+    const auto seeds =
+        std::find_if(c->checks.begin(), c->checks.end(), [](const auto& check) { return check.words.find("seeds differ") != std::string::npos; });
     ASSERT_NE(seeds, c->checks.end());
     EXPECT_FALSE(seeds->ok);
 }
@@ -131,7 +136,9 @@ TEST(Compare, EqualRunsDoNotDiffer) {
     EXPECT_EQ(c->losses.front().mean, 0);
     EXPECT_THAT(c->verdict, HasSubstr("cannot be told from equal"));
     for (const ReachRatio& reach : c->reach)
-        if (reach.ratio) { EXPECT_NEAR(*reach.ratio, 1, 1e-9); }
+        if (reach.ratio) {
+            EXPECT_NEAR(*reach.ratio, 1, 1e-9);
+        }
 }
 
 TEST(Compare, ComputeToReachTheSameLoss) {
@@ -147,7 +154,8 @@ TEST(Compare, ComputeToReachTheSameLoss) {
     EXPECT_NEAR(ratio(XAxis::kTime), ratio(XAxis::kStep), 1e-9);
     EXPECT_TRUE(c->at_equal_axis.has_value()) << "the candidate used twice the compute";
     EXPECT_NEAR(c->equal_axis_value, 600e9, 1);
-    const auto flops = std::find_if(c->checks.begin(), c->checks.end(), [](const auto& check) { return check.words.find("active compute") != std::string::npos; });
+    const auto flops =
+        std::find_if(c->checks.begin(), c->checks.end(), [](const auto& check) { return check.words.find("active compute") != std::string::npos; });
     EXPECT_FALSE(flops->ok);
     EXPECT_THAT(flops->words, HasSubstr("100 % more"));
 }

@@ -100,7 +100,8 @@ public:
         for (const auto& [step, value] : steps) {
             double total = 0, most = 0;
             for (const double n : value.first) total += n, most = std::max(most, n);
-            for (std::size_t e = 0; e < value.first.size() && total > 0; ++e) history.share_ES[e * steps.size() + column] = static_cast<float>(value.first[e] / total);
+            for (std::size_t e = 0; e < value.first.size() && total > 0; ++e)
+                history.share_ES[e * steps.size() + column] = static_cast<float>(value.first[e] / total);
             history.step.push_back(static_cast<double>(step));
             history.max_vio.push_back(static_cast<float>(most * static_cast<double>(value.first.size()) / total - 1));
             history.entropy_nats.push_back(value.second.entropy_nats);

@@ -104,7 +104,8 @@ TEST(Change, FindsThePlantedDrift) {
 
 TEST(Change, RaggedRoutingOfTheSameChoicesGivesTheSame) {
     const std::vector<std::int32_t> a = {0, 1, 2, 3, 1, 0, 3, 2}, b = {1, 0, 2, 1, 1, 0, 0, 2};
-    const RoutingChange fixed = compareRouting(test::tableOf(a, 4, 2), test::tableOf(b, 4, 2)), ragged = compareRouting(test::raggedOf(a, 4, 2), test::raggedOf(b, 4, 2));
+    const RoutingChange fixed = compareRouting(test::tableOf(a, 4, 2), test::tableOf(b, 4, 2)),
+                        ragged = compareRouting(test::raggedOf(a, 4, 2), test::raggedOf(b, 4, 2));
     EXPECT_DOUBLE_EQ(fixed.overlap, 0.75);
     EXPECT_DOUBLE_EQ(fixed.overlap, ragged.overlap);
     EXPECT_DOUBLE_EQ(fixed.changed_slots, ragged.changed_slots);
@@ -139,8 +140,12 @@ TEST(Dependence, EqualsThePlantedInformation) {
         const test::PlantedTable made = test::planted(plan);
         const MutualInformation found = mutualInformation(made.label_T, firstChoices(RoutingView(made.table)));
         EXPECT_NEAR(found.mi_nats, test::plantedMutualInformation(plan), 1e-12) << follow;
-        if (follow == 1) { EXPECT_NEAR(found.nmi, 1, 1e-12); }
-        if (follow == 0) { EXPECT_NEAR(found.nmi, 0, 1e-12); }
+        if (follow == 1) {
+            EXPECT_NEAR(found.nmi, 1, 1e-12);
+        }
+        if (follow == 0) {
+            EXPECT_NEAR(found.nmi, 0, 1e-12);
+        }
     }
 }
 

@@ -251,7 +251,9 @@ TEST_F(Panels, EveryKindCanBeMadeFromARecipe) {
         SCOPED_TRACE(kind.name);
         PanelQuery query;
         query.kind = kind.name;
-        query.runs = kind.name == "match" ? std::vector<std::string>{"sparse", "sparse"} : kind.name.rfind("compare", 0) == 0 ? std::vector<std::string>{"dense", "sparse"} : std::vector<std::string>{"sparse"};
+        query.runs = kind.name == "match"                 ? std::vector<std::string>{"sparse", "sparse"}
+                     : kind.name.rfind("compare", 0) == 0 ? std::vector<std::string>{"dense", "sparse"}
+                                                          : std::vector<std::string>{"sparse"};
         const auto& known = kind.parameters;
         if (std::find(known.begin(), known.end(), "sample") != known.end() && kind.name != "routing_change") query.parameters["sample"] = sample;
         if (kind.name == "token_distribution") query.parameters["token"] = "3";
@@ -293,7 +295,9 @@ TEST_F(Panels, AnalyzeReportsEverythingAsJsonCsvAndText) {
     std::set<std::string> metrics;
     for (const MetricRow& row : result->rows) metrics.insert(row.metric);
     for (const MetricInfo& info : metricInfos())
-        if (info.name != "coactivation") { EXPECT_TRUE(metrics.contains(info.name)) << info.name; }
+        if (info.name != "coactivation") {
+            EXPECT_TRUE(metrics.contains(info.name)) << info.name;
+        }
     EXPECT_EQ(result->specialisation.size(), 4u);
     EXPECT_FALSE(result->verdict.empty());
     const auto find = [&](const std::string& name, const std::string& label) {

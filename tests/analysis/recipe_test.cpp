@@ -18,7 +18,8 @@ FigureRecipe example() {
     recipe.page.preset = "nature-page";
     recipe.page.width_mm = 183;
     recipe.page.font = "Inter";
-    recipe.panels = {{"overlay", {{"sample", "00000000000000ff"}, {"layer", "1"}}, {"../runs/ünïcode"}, ""}, {"compare_curves", {{"baseline", "1"}}, {"a", "b"}, "Sparse against dense"}};
+    recipe.panels = {{"overlay", {{"sample", "00000000000000ff"}, {"layer", "1"}}, {"../runs/ünïcode"}, ""},
+                     {"compare_curves", {{"baseline", "1"}}, {"a", "b"}, "Sparse against dense"}};
     recipe.provenance = {{"uuid-1", "confighash datahash"}};
     recipe.program_version = "0.1.0";
     return recipe;
@@ -74,7 +75,9 @@ TEST(Presets, HaveTheirVenuesSizes) {
             neurips = true;
             EXPECT_EQ(preset.width_mm, 139.7);
         }
-        if (preset.name == "nature-column") { EXPECT_EQ(preset.max_height_mm, 170); }
+        if (preset.name == "nature-column") {
+            EXPECT_EQ(preset.max_height_mm, 170);
+        }
         EXPECT_LE(preset.min_font_pt, preset.font_pt);
     }
     EXPECT_TRUE(neurips) << "the default preset exists";

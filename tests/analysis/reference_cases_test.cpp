@@ -34,7 +34,9 @@ store::RoutingTable table(const Json& test, const char* name = "indices_TK", con
     return test::tableOf(ints(test["in"][name]), test["params"][experts].get<std::int32_t>(), test["params"][k].get<std::int32_t>());
 }
 
-Values intervalValues(const Interval& interval) { return {{"mean_difference", {interval.mean}}, {"low", {interval.low}}, {"high", {interval.high}}, {"p", {interval.p}}}; }
+Values intervalValues(const Interval& interval) {
+    return {{"mean_difference", {interval.mean}}, {"low", {interval.low}}, {"high", {interval.high}}, {"p", {interval.p}}};
+}
 
 const std::map<std::string, std::function<Values(const Json&)>>& operations() {
     static const std::map<std::string, std::function<Values(const Json&)>> kOperations = {
@@ -42,14 +44,19 @@ const std::map<std::string, std::function<Values(const Json&)>>& operations() {
          [](const Json& t) -> Values {
              const store::RoutingTable routing = table(t);
              const LoadStats s = loadOf(expertLoads(store::RoutingView(routing)));
-             return {{"share_E", s.share_E}, {"cv", {s.cv}}, {"max_vio", {s.max_vio}}, {"imbalance", {s.imbalance}}, {"effective_experts", {s.effective_experts}},
-                     {"normalized_entropy", {s.normalized_entropy}}, {"dead", {static_cast<double>(s.dead)}}};
+             return {{"share_E", s.share_E},
+                     {"cv", {s.cv}},
+                     {"max_vio", {s.max_vio}},
+                     {"imbalance", {s.imbalance}},
+                     {"effective_experts", {s.effective_experts}},
+                     {"normalized_entropy", {s.normalized_entropy}},
+                     {"dead", {static_cast<double>(s.dead)}}};
          }},
         {"confidence",
          [](const Json& t) -> Values {
              const std::vector<float> logits = t["in"]["logits_TE"].get<std::vector<float>>();
              const ConfidenceStats s = confidenceFromLogits(logits, t["params"]["experts"], t["params"]["k"]);
-             return {{"entropy", {s.entropy_nats}}, {"top1", {s.top1}}, {"margin12", {s.margin12}}, {"boundary_margin", {s.boundary_margin}},
+             return {{"entropy", {s.entropy_nats}},    {"top1", {s.top1}},          {"margin12", {s.margin12}}, {"boundary_margin", {s.boundary_margin}},
                      {"chosen_mass", {s.chosen_mass}}, {"logsumexp", {s.logsumexp}}};
          }},
         {"change",
@@ -60,7 +67,11 @@ const std::map<std::string, std::function<Values(const Json&)>>& operations() {
         {"mutual_information",
          [](const Json& t) -> Values {
              const MutualInformation m = mutualInformation(ints(t["in"]["label_T"]), ints(t["in"]["expert_T"]));
-             return {{"mi", {m.mi_nats}}, {"nmi", {m.nmi}}, {"h_label", {m.h_label_nats}}, {"h_expert", {m.h_expert_nats}}, {"tokens", {static_cast<double>(m.tokens)}}};
+             return {{"mi", {m.mi_nats}},
+                     {"nmi", {m.nmi}},
+                     {"h_label", {m.h_label_nats}},
+                     {"h_expert", {m.h_expert_nats}},
+                     {"tokens", {static_cast<double>(m.tokens)}}};
          }},
         {"npmi",
          [](const Json& t) -> Values {
@@ -74,7 +85,10 @@ const std::map<std::string, std::function<Values(const Json&)>>& operations() {
              const Coactivation c = coactivation(store::RoutingView(routing));
              return {{"count_EE", c.count_EE}, {"conditional_EE", c.conditional_EE}};
          }},
-        {"flow", [](const Json& t) -> Values { return {{"count_EE", flow(table(t, "a_TK", "experts_a", "k_a"), table(t, "b_TK", "experts_b", "k_b")).count_EE}}; }},
+        {"flow",
+         [](const Json& t) -> Values {
+             return {{"count_EE", flow(table(t, "a_TK", "experts_a", "k_a"), table(t, "b_TK", "experts_b", "k_b")).count_EE}};
+         }},
         {"modality_split",
          [](const Json& t) -> Values {
              const store::RoutingTable routing = table(t);
@@ -92,9 +106,17 @@ const std::map<std::string, std::function<Values(const Json&)>>& operations() {
              return {{"rate", {repetitionRate(sequence, ints(t["in"]["expert_T"]))}}};
          }},
         {"match_experts",
-         [](const Json& t) -> Values { return {{"agreement", {matchExperts(ints(t["in"]["a_T"]), ints(t["in"]["b_T"]), t["params"]["experts"]).agreement}}}; }},
-        {"cka", [](const Json& t) -> Values { return {{"cka", {linearCka(reals(t["in"]["x_TD"]), t["params"]["d"], reals(t["in"]["y_TF"]), t["params"]["f"])}}}; }},
-        {"jsd", [](const Json& t) -> Values { return {{"jsd", {jensenShannonNats(reals(t["in"]["p_E"]), reals(t["in"]["q_E"]))}}}; }},
+         [](const Json& t) -> Values {
+             return {{"agreement", {matchExperts(ints(t["in"]["a_T"]), ints(t["in"]["b_T"]), t["params"]["experts"]).agreement}}};
+         }},
+        {"cka",
+         [](const Json& t) -> Values {
+             return {{"cka", {linearCka(reals(t["in"]["x_TD"]), t["params"]["d"], reals(t["in"]["y_TF"]), t["params"]["f"])}}};
+         }},
+        {"jsd",
+         [](const Json& t) -> Values {
+             return {{"jsd", {jensenShannonNats(reals(t["in"]["p_E"]), reals(t["in"]["q_E"]))}}};
+         }},
         {"spikes",
          [](const Json& t) -> Values {
              const std::vector<std::uint8_t> flags = spikeFlags(reals(t["in"]["series_S"]), t["params"]["window"], t["params"]["sigmas"]);
@@ -113,7 +135,10 @@ const std::map<std::string, std::function<Values(const Json&)>>& operations() {
              EXPECT_EQ(std::set<std::int32_t>(columns.begin(), columns.end()).size(), n);
              return {{"sum", {sum}}};
          }},
-        {"quantiles", [](const Json& t) -> Values { return {{"quantiles", quantiles(reals(t["in"]["values"]), reals(t["in"]["ps"]))}}; }},
+        {"quantiles",
+         [](const Json& t) -> Values {
+             return {{"quantiles", quantiles(reals(t["in"]["values"]), reals(t["in"]["ps"]))}};
+         }},
     };
     return kOperations;
 }

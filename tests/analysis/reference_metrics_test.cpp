@@ -51,7 +51,8 @@ TEST(ReferenceMetrics, EveryMalformedCaseIsRefusedWithItsReason) {
         ASSERT_TRUE(content) << file;
         const reference::Outcome outcome = reference::runCase(file, noEngine, runReferenceMetric);
         EXPECT_EQ(reference::nameOf(outcome.verdict), content->metadata.at("status")) << outcome.name << ": " << outcome.reason;
-        EXPECT_NE(outcome.reason.find(content->metadata.at("expect")), std::string::npos) << outcome.name << " should name " << content->metadata.at("expect") << ": " << outcome.reason;
+        EXPECT_NE(outcome.reason.find(content->metadata.at("expect")), std::string::npos)
+            << outcome.name << " should name " << content->metadata.at("expect") << ": " << outcome.reason;
     }
 }
 

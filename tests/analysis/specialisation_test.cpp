@@ -25,7 +25,9 @@ store::SampleRecord fourPatches() {
             const bool right = x >= 4, below = y >= 4, dark = (x + y) % 2 == 0;
             if (!right && !below) sample.picture.rgba.insert(sample.picture.rgba.end(), {10, 20, 30, 0});
             else if (right && !below) sample.picture.rgba.insert(sample.picture.rgba.end(), {200, 0, 0, 255});
-            else sample.picture.rgba.insert(sample.picture.rgba.end(), {static_cast<std::uint8_t>(dark ? 0 : 255), 90, 90, static_cast<std::uint8_t>(right ? 2 : 255)});
+            else
+                sample.picture.rgba.insert(sample.picture.rgba.end(),
+                                           {static_cast<std::uint8_t>(dark ? 0 : 255), 90, 90, static_cast<std::uint8_t>(right ? 2 : 255)});
         }
     return sample;
 }

@@ -34,12 +34,16 @@ TEST_F(WindowParts, OnlyTheNewestJobOfASlotAnswers) {
     QObject owner;
     std::vector<int> answers;
     std::atomic<bool> release = false;
-    jobs.run<int>(&owner, QStringLiteral("load"), QStringLiteral("first"), [&](JobContext& context) -> Result<int> {
-        while (!release && !context.stopRequested()) QThread::msleep(1);
-        return 1;
-    }, [&](Result<int> answer) { answers.push_back(answer.value_or(-1)); });
-    jobs.run<int>(&owner, QStringLiteral("load"), QStringLiteral("second"), [](JobContext&) -> Result<int> { return 2; },
-                  [&](Result<int> answer) { answers.push_back(answer.value_or(-1)); });
+    jobs.run<int>(
+        &owner, QStringLiteral("load"), QStringLiteral("first"),
+        [&](JobContext& context) -> Result<int> {
+            while (!release && !context.stopRequested()) QThread::msleep(1);
+            return 1;
+        },
+        [&](Result<int> answer) { answers.push_back(answer.value_or(-1)); });
+    jobs.run<int>(
+        &owner, QStringLiteral("load"), QStringLiteral("second"), [](JobContext&) -> Result<int> { return 2; },
+        [&](Result<int> answer) { answers.push_back(answer.value_or(-1)); });
     release = true;
     ASSERT_TRUE(QTest::qWaitFor([&] { return jobs.idle(); }, 5000));
     EXPECT_EQ(answers, std::vector<int>{2});
@@ -49,8 +53,9 @@ TEST_F(WindowParts, AThrowingJobBecomesAnError) {
     JobController jobs;
     QObject owner;
     std::string words;
-    jobs.run<int>(&owner, QStringLiteral("x"), {}, [](JobContext&) -> Result<int> { throw std::runtime_error("boom"); },
-                  [&](Result<int> answer) { words = answer ? "none" : answer.error().message(); });
+    jobs.run<int>(
+        &owner, QStringLiteral("x"), {}, [](JobContext&) -> Result<int> { throw std::runtime_error("boom"); },
+        [&](Result<int> answer) { words = answer ? "none" : answer.error().message(); });
     ASSERT_TRUE(QTest::qWaitFor([&] { return jobs.idle(); }, 5000));
     EXPECT_NE(words.find("boom"), std::string::npos);
 }
@@ -59,7 +64,13 @@ TEST_F(WindowParts, AJobOfADeadOwnerIsDropped) {
     JobController jobs;
     auto owner = std::make_unique<QObject>();
     bool called = false;
-    jobs.run<int>(owner.get(), QStringLiteral("x"), {}, [](JobContext&) -> Result<int> { QThread::msleep(30); return 1; }, [&](Result<int>) { called = true; });
+    jobs.run<int>(
+        owner.get(), QStringLiteral("x"), {},
+        [](JobContext&) -> Result<int> {
+            QThread::msleep(30);
+            return 1;
+        },
+        [&](Result<int>) { called = true; });
     owner.reset();
     ASSERT_TRUE(QTest::qWaitFor([&] { return jobs.idle(); }, 5000));
     EXPECT_FALSE(called);
@@ -69,13 +80,16 @@ TEST_F(WindowParts, LongJobsShowAndCanBeCancelled) {
     JobController jobs;
     QObject owner;
     std::optional<Result<int>> answer;
-    jobs.run<int>(&owner, QStringLiteral("x"), QStringLiteral("Counting"), [](JobContext& context) -> Result<int> {
-        for (int i = 0; !context.stopRequested(); ++i) {
-            context.progress(i, 1000, "sheep");
-            QThread::msleep(1);
-        }
-        return stopped("Counting stopped");
-    }, [&](Result<int> a) { answer = std::move(a); });
+    jobs.run<int>(
+        &owner, QStringLiteral("x"), QStringLiteral("Counting"),
+        [](JobContext& context) -> Result<int> {
+            for (int i = 0; !context.stopRequested(); ++i) {
+                context.progress(i, 1000, "sheep");
+                QThread::msleep(1);
+            }
+            return stopped("Counting stopped");
+        },
+        [&](Result<int> a) { answer = std::move(a); });
     ASSERT_TRUE(QTest::qWaitFor([&] { return !jobs.visibleJobs().empty(); }, 5000));
     EXPECT_TRUE(jobs.visibleJobs().front().label.contains(QStringLiteral("Counting")));
     EXPECT_GT(jobs.visibleJobs().front().total, 0);

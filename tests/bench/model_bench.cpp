@@ -121,10 +121,11 @@ void compareExperts(Activation activation, std::int64_t width, std::int64_t hidd
         over_dense.push_back(dense_ms / sparse_ms), over_linear.push_back(linear_ms / sparse_ms);
     }
     const double flops = (gated ? 18.0 : 12.0) * static_cast<double>(rows * width * hidden);
-    std::printf("%s experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %s, linear/experts %s, %.0f GFLOP/s\n",
-                gated ? "swiglu" : "gelu", static_cast<long long>(experts), static_cast<long long>(rows_each), static_cast<long long>(width),
-                static_cast<long long>(hidden), median(a), median(b), median(c), spread(over_dense, "%.2f").c_str(), spread(over_linear, "%.2f").c_str(),
-                flops / median(a) / 1e6);
+    std::printf(
+        "%s experts %lld x %lld rows, width %lld, hidden %lld: %.2f ms, dense %.2f ms, at::linear %.2f ms; dense/experts %s, linear/experts %s, %.0f GFLOP/s\n",
+        gated ? "swiglu" : "gelu", static_cast<long long>(experts), static_cast<long long>(rows_each), static_cast<long long>(width),
+        static_cast<long long>(hidden), median(a), median(b), median(c), spread(over_dense, "%.2f").c_str(), spread(over_linear, "%.2f").c_str(),
+        flops / median(a) / 1e6);
 }
 
 }  // namespace

@@ -109,10 +109,12 @@ int main(int argc, char** argv) {
         if (const auto run = store::RunReader::open(recorded))
             for (const auto& event : (*run)->events()) gaps += event.kind == "trace_gap";
     }
-    std::printf("recording everything / nothing, %lld pairs of runs of %lld steps:\n", static_cast<long long>(pairs), static_cast<long long>(config.train.steps));
+    std::printf("recording everything / nothing, %lld pairs of runs of %lld steps:\n", static_cast<long long>(pairs),
+                static_cast<long long>(config.train.steps));
     std::printf("  step without   %8.2f ms\n  step with      %8.2f ms\n", quantile(silent_ms, 0.5), quantile(recorded_ms, 0.5));
     std::printf("  median ratio   %8.4f   (from %.4f to %.4f)\n", quantile(ratios, 0.5), quantile(ratios, 0), quantile(ratios, 1));
-    std::printf("  of processor time %5.4f (from %.4f to %.4f)\n", quantile(processor_ratios, 0.5), quantile(processor_ratios, 0), quantile(processor_ratios, 1));
+    std::printf("  of processor time %5.4f (from %.4f to %.4f)\n", quantile(processor_ratios, 0.5), quantile(processor_ratios, 0),
+                quantile(processor_ratios, 1));
     std::printf("  weights equal to the bit: %s;  gaps in the trace: %lld\n", equal ? "yes" : "NO", static_cast<long long>(gaps));
 
     config.record.probe_samples = config::RecordOptions{}.probe_samples;

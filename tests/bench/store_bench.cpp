@@ -116,12 +116,18 @@ void writeGzip(const fs::path& path, const std::vector<RoutingTable>& tables) {
     column("gates", half.get(), [&](const RoutingTable& t) { return halves(t.gates); });
     column("entropy", half.get(), [&](const RoutingTable& t) { return halves(t.entropy_nats_T); });
     column("margin", half.get(), [&](const RoutingTable& t) { return halves(t.boundary_margin_T); });
-    column("sample", H5T_STD_U64LE, [](const RoutingTable& t) { return t.sample_T; }, true);
-    column("position", H5T_STD_U16LE, [](const RoutingTable& t) { return t.position_T; }, true);
-    column("modality", H5T_STD_U8LE, [](const RoutingTable& t) { return t.modality_T; }, true);
-    column("objective", H5T_STD_U8LE, [](const RoutingTable& t) { return t.objective_T; }, true);
-    column("token_id", H5T_STD_I32LE, [](const RoutingTable& t) { return t.token_id_T; }, true);
-    column("masked", H5T_STD_U8LE, [](const RoutingTable& t) { return t.masked_T; }, true);
+    column(
+        "sample", H5T_STD_U64LE, [](const RoutingTable& t) { return t.sample_T; }, true);
+    column(
+        "position", H5T_STD_U16LE, [](const RoutingTable& t) { return t.position_T; }, true);
+    column(
+        "modality", H5T_STD_U8LE, [](const RoutingTable& t) { return t.modality_T; }, true);
+    column(
+        "objective", H5T_STD_U8LE, [](const RoutingTable& t) { return t.objective_T; }, true);
+    column(
+        "token_id", H5T_STD_I32LE, [](const RoutingTable& t) { return t.token_id_T; }, true);
+    column(
+        "masked", H5T_STD_U8LE, [](const RoutingTable& t) { return t.masked_T; }, true);
     H5Fclose(file);
 }
 
@@ -167,10 +173,12 @@ void recordingAgainstGzip(int repeats, std::int32_t experts, std::int32_t k, int
         seconds = a;
     }
     const double tokenLayers = static_cast<double>(steps * kTokens * routers);
-    std::printf("recording %2d routers, E=%2d, k=%d, %s: %5.1f x as fast as gzip-1 (%.1f to %.1f in %d pairs), %.2f x its size, %.2f B a token and layer (bf16 logits: %d), %.0f M assignments/s\n",
-                routers, experts, k, extras ? "entropy and margin" : "ids and gates    ", quantile(ratios, 0.5), quantile(ratios, 0.05), quantile(ratios, 0.95), repeats,
-                static_cast<double>(bytes) / static_cast<double>(fs::file_size(theirs)), static_cast<double>(bytes) / tokenLayers, 2 * experts,
-                tokenLayers * k / seconds / 1e6);
+    std::printf(
+        "recording %2d routers, E=%2d, k=%d, %s: %5.1f x as fast as gzip-1 (%.1f to %.1f in %d pairs), %.2f x its size, %.2f B a token and layer (bf16 logits: "
+        "%d), %.0f M assignments/s\n",
+        routers, experts, k, extras ? "entropy and margin" : "ids and gates    ", quantile(ratios, 0.5), quantile(ratios, 0.05), quantile(ratios, 0.95),
+        repeats, static_cast<double>(bytes) / static_cast<double>(fs::file_size(theirs)), static_cast<double>(bytes) / tokenLayers, 2 * experts,
+        tokenLayers * k / seconds / 1e6);
 }
 
 void scalarCost(int repeats) {
@@ -220,9 +228,11 @@ void openAssignments(int repeats) {
     }
     const auto reader = must(RunReader::open(run));
     for (int i = 0; i < 5; ++i) query.push_back(secondsOf([&] { (void)must(reader->trace({RouterId(0), 0, -1, {}, -1})); }));
-    std::printf("run of %.3g assignments: opens in %.1f ms (95 %%: %.1f), without its index in %.1f ms (95 %%: %.1f); reading all of one router, %.3g assignments: %.0f ms\n",
-                static_cast<double>(kTokens * kSteps * 8), 1e3 * quantile(with, 0.5), 1e3 * quantile(with, 0.95), 1e3 * quantile(without, 0.5), 1e3 * quantile(without, 0.95),
-                static_cast<double>(kTokens * kSteps * 2), 1e3 * quantile(query, 0.5));
+    std::printf(
+        "run of %.3g assignments: opens in %.1f ms (95 %%: %.1f), without its index in %.1f ms (95 %%: %.1f); reading all of one router, %.3g assignments: "
+        "%.0f ms\n",
+        static_cast<double>(kTokens * kSteps * 8), 1e3 * quantile(with, 0.5), 1e3 * quantile(with, 0.95), 1e3 * quantile(without, 0.5),
+        1e3 * quantile(without, 0.95), static_cast<double>(kTokens * kSteps * 2), 1e3 * quantile(query, 0.5));
 }
 
 void openScalars(int repeats) {
@@ -248,8 +258,10 @@ void openScalars(int repeats) {
     }
     fs::remove(run / "run.sqlite");
     const double build = secondsOf([&] { must(rebuildIndex(scratch / "run")); });
-    std::printf("run of %.3g scalar points: opens in %.1f ms (95 %%: %.1f), 1,000 points of a curve of %lld in %.2f ms (95 %%: %.2f), its index is built in %.2f s\n",
-                40.0 * kSteps, 1e3 * quantile(open, 0.5), 1e3 * quantile(open, 0.95), static_cast<long long>(kSteps), 1e3 * quantile(query, 0.5), 1e3 * quantile(query, 0.95), build);
+    std::printf(
+        "run of %.3g scalar points: opens in %.1f ms (95 %%: %.1f), 1,000 points of a curve of %lld in %.2f ms (95 %%: %.2f), its index is built in %.2f s\n",
+        40.0 * kSteps, 1e3 * quantile(open, 0.5), 1e3 * quantile(open, 0.95), static_cast<long long>(kSteps), 1e3 * quantile(query, 0.5),
+        1e3 * quantile(query, 0.95), build);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ void firstPaint(const fs::path& runs, const fs::path& scratch) {
         long long painted = 0;
         double mb = 0;
         char loaded[8] = {};
-        if (std::sscanf(lineWith(outcome.out, "first paint").c_str(), "first paint: monotonic %lld ns · resident %lf MB · engine loaded: %7s", &painted, &mb, loaded) != 3) {
+        if (std::sscanf(lineWith(outcome.out, "first paint").c_str(), "first paint: monotonic %lld ns · resident %lf MB · engine loaded: %7s", &painted, &mb,
+                        loaded) != 3) {
             fmt::print("first paint: the program did not say: {}\n", outcome.err);
             return;
         }
@@ -80,12 +81,13 @@ std::vector<double> stepTimes(const fs::path& run) {
 /// Trains the demo for some steps, with or without the real window (offscreen) open on it; returns the median step in ms.
 double trainOnce(const fs::path& folder, bool window, std::string* watchdog) {
     fs::remove_all(folder);
-    test::Program training({"train", (fs::path(ES_SOURCE_DIR) / "resources/experiments/demo-sparse.toml").string(), "--background", "--out", folder.string(), "--set", fmt::format("train.steps={}", kSteps), "--set",
-                            "data.cache=" + (fs::path(ES_BINARY_DIR) / "test-data").string()},
+    test::Program training({"train", (fs::path(ES_SOURCE_DIR) / "resources/experiments/demo-sparse.toml").string(), "--background", "--out", folder.string(),
+                            "--set", fmt::format("train.steps={}", kSteps), "--set", "data.cache=" + (fs::path(ES_BINARY_DIR) / "test-data").string()},
                            folder.parent_path());
     if (window) {
         while (training.running() && !fs::exists(folder / "run.toml")) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        test::Program view({"open", folder.string(), "--workspace", "train", "--watchdog", "--size", "1680x1000", "--settings", (folder.parent_path() / "window.json").string(), "--close-when-finished"},
+        test::Program view({"open", folder.string(), "--workspace", "train", "--watchdog", "--size", "1680x1000", "--settings",
+                            (folder.parent_path() / "window.json").string(), "--close-when-finished"},
                            folder.parent_path());
         (void)training.wait();
         const test::Outcome outcome = view.wait();

@@ -14,8 +14,7 @@ public:
         if (!wasRoot_) return;
         constexpr uid_t kNobody = 65534;
         bool given = ::chown(folder.c_str(), kNobody, kNobody) == 0;
-        for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-            given = ::chown(entry.path().c_str(), kNobody, kNobody) == 0 && given;
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) given = ::chown(entry.path().c_str(), kNobody, kNobody) == 0 && given;
         changed = given && ::seteuid(kNobody) == 0;
     }
     ~AsNobody() {

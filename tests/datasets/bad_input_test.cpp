@@ -29,9 +29,7 @@ protected:
         write("good.txt", "a good picture");
     }
     void write(const std::string& path, std::string_view content) const { writeText(scratch_ / "in" / path, content); }
-    void good(const std::string& path, int seed) const {
-        write(path, test::encodedPicture(fs::path(path).extension().string(), 20, 16, kRed, kBlue, seed));
-    }
+    void good(const std::string& path, int seed) const { write(path, test::encodedPicture(fs::path(path).extension().string(), 20, 16, kRed, kBlue, seed)); }
 
     /// Both doors must say the same; the good picture must survive.
     Report report(std::int64_t samples = 1) {
@@ -130,8 +128,8 @@ TEST_F(BadInput, CaptionsAreRepairedCutOrLeftOut) {
     std::string endless;
     for (int i = 0; i < 10'000; ++i) endless += "word" + std::to_string(i) + " ";
     for (int i = 1; i <= 3; ++i) good("c" + std::to_string(i) + ".png", 10 + i);
-    write("metadata.csv", "file_name,caption\nc1.png,\nc2.png,caf\xE9 \xFF\nc3.png," + endless +
-                              "\nmissing.png,words without a picture\n../outside.png,x\n/etc/passwd,x\n");
+    write("metadata.csv",
+          "file_name,caption\nc1.png,\nc2.png,caf\xE9 \xFF\nc3.png," + endless + "\nmissing.png,words without a picture\n../outside.png,x\n/etc/passwd,x\n");
     const auto found = report(5);
     EXPECT_EQ(found.pairs, 3);
     EXPECT_EQ(found.pictures, 4);

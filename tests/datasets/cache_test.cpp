@@ -32,9 +32,8 @@ protected:
         options_.vocabulary = 64;
         for (int i = 0; i < 60; ++i) {
             const std::string name = "group" + std::to_string(i % 3) + "/p" + std::to_string(i);
-            test::writeText(
-                scratch_ / "in" / (name + ".png"),
-                test::encodedPicture(".png", 20 + i % 7, 16, {200, 30, static_cast<std::uint8_t>(4 * i), 255}, {10, 40, 220, 255}, i));
+            test::writeText(scratch_ / "in" / (name + ".png"),
+                            test::encodedPicture(".png", 20 + i % 7, 16, {200, 30, static_cast<std::uint8_t>(4 * i), 255}, {10, 40, 220, 255}, i));
             test::writeText(scratch_ / "in" / (name + ".txt"), "picture number " + std::to_string(i));
         }
     }
@@ -164,8 +163,8 @@ TEST_F(Cache, IsNotThereBeforeItIsPrepared) {
     const auto opened = Dataset::open(options_);
     ASSERT_FALSE(opened);
     EXPECT_THAT(opened.error().message(), HasSubstr("not been converted to 16 pixels"));
-    EXPECT_THAT(opened.error().remedy, HasSubstr("expertscope data prepare '" + options_.set + "' --set 'data.cache=" + options_.cache +
-                                                 "' --set data.image_size=16"));
+    EXPECT_THAT(opened.error().remedy,
+                HasSubstr("expertscope data prepare '" + options_.set + "' --set 'data.cache=" + options_.cache + "' --set data.image_size=16"));
 }
 
 TEST_F(Cache, SaysWhenTheDiskIsFull) {
@@ -241,8 +240,8 @@ TEST_F(Cache, ReportsProgressThatAddsUp) {
     ASSERT_TRUE(prepare(options_, context));
     EXPECT_EQ(last, 60);
     EXPECT_EQ(total, 60);
-    EXPECT_THAT(labels, testing::ElementsAre("Reading the folder", "Reading captions", "Converting pictures", "Writing the converted data",
-                                             "Learning the vocabulary"));
+    EXPECT_THAT(labels,
+                testing::ElementsAre("Reading the folder", "Reading captions", "Converting pictures", "Writing the converted data", "Learning the vocabulary"));
 }
 
 TEST_F(Cache, RemovesWhatAKilledProcessLeft) {

@@ -88,8 +88,7 @@ TEST(JsonCaptions, TakeLinesOfObjects) {
 }
 
 TEST(JsonCaptions, ReportWhatMakesNoSense) {
-    const auto read = readJsonCaptions(
-        "{\"file_name\": \"a.png\", \n[1,2]\n{\"other\":1}\n{\"caption\":\"caf\xE9\"}\n" + std::string(100'000, '['), "m.jsonl");
+    const auto read = readJsonCaptions("{\"file_name\": \"a.png\", \n[1,2]\n{\"other\":1}\n{\"caption\":\"caf\xE9\"}\n" + std::string(100'000, '['), "m.jsonl");
     ASSERT_EQ(read.problems.size(), 5u);
     EXPECT_EQ(read.problems[0].path, "m.jsonl:1");
     EXPECT_EQ(read.problems[1].path, "m.jsonl:2");

@@ -8,8 +8,8 @@ namespace {
 
 TEST(Utf8, AcceptsWhatIsValidAndNothingElse) {
     for (const char* text : {"", "abc", "é", "漢字", "🦫", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"}) EXPECT_TRUE(isValidUtf8(text)) << text;
-    for (const char* text : {"\x80", "\xC0\xAF", "\xC1\x81", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
-                             "\xF5\x80\x80\x80", "\xE6\xBC", "a\xFF"})
+    for (const char* text :
+         {"\x80", "\xC0\xAF", "\xC1\x81", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE6\xBC", "a\xFF"})
         EXPECT_FALSE(isValidUtf8(text));
 }
 

@@ -39,10 +39,8 @@ TEST(ConcurrentPrepare, IsDoneOnceByManyProcessesAndThreads) {
     for (int i = 0; i < 3; ++i)
         threads.emplace_back([&] {
             const auto made = prepareWithThreads(options, 1, {});
-            if (!made)
-                ++failed;
-            else
-                converted += made->converted;
+            if (!made) ++failed;
+            else converted += made->converted;
         });
     for (auto& thread : threads) thread.join();
     for (const pid_t child : children) {

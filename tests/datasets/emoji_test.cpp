@@ -23,8 +23,8 @@ protected:
         auto report = prepare(options_, {});
         ASSERT_TRUE(report) << report.error().message();
         report_ = *report;
-        std::printf("emoji: %lld pairs converted to 48 x 48 in %.2f s, vocabulary %lld\n", static_cast<long long>(report_.pairs),
-                    report_.seconds, static_cast<long long>(report_.vocabulary));
+        std::printf("emoji: %lld pairs converted to 48 x 48 in %.2f s, vocabulary %lld\n", static_cast<long long>(report_.pairs), report_.seconds,
+                    static_cast<long long>(report_.vocabulary));
         auto opened = Dataset::open(options_);
         ASSERT_TRUE(opened) << opened.error().message();
         data_ = *opened;
@@ -42,8 +42,7 @@ protected:
         folder_ = nullptr;
     }
     void SetUp() override {
-        if (!findEmojiFiles().missing.empty())
-            GTEST_SKIP() << "packages not installed: fonts-noto-color-emoji unicode-cldr-core unicode-data";
+        if (!findEmojiFiles().missing.empty()) GTEST_SKIP() << "packages not installed: fonts-noto-color-emoji unicode-cldr-core unicode-data";
         ASSERT_TRUE(data_ && names_);
     }
     static std::int64_t indexOf(std::string_view name) {

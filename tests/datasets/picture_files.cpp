@@ -48,11 +48,10 @@ std::string rawPng(int width, int height, int bit_depth, int colour_type, const 
     for (const auto& row : rows) raw += '\0' + row;
     uLongf length = compressBound(static_cast<uLong>(raw.size()));
     std::string packed(length, '\0');
-    compress2(reinterpret_cast<Bytef*>(packed.data()), &length, reinterpret_cast<const Bytef*>(raw.data()), static_cast<uLong>(raw.size()),
-              1);
+    compress2(reinterpret_cast<Bytef*>(packed.data()), &length, reinterpret_cast<const Bytef*>(raw.data()), static_cast<uLong>(raw.size()), 1);
     packed.resize(length);
-    const std::string header = bigEndian(static_cast<std::uint32_t>(width)) + bigEndian(static_cast<std::uint32_t>(height)) +
-                               static_cast<char>(bit_depth) + static_cast<char>(colour_type) + std::string(3, '\0');
+    const std::string header = bigEndian(static_cast<std::uint32_t>(width)) + bigEndian(static_cast<std::uint32_t>(height)) + static_cast<char>(bit_depth) +
+                               static_cast<char>(colour_type) + std::string(3, '\0');
     return "\x89PNG\r\n\x1A\n" + pngChunk("IHDR", header) + extra + pngChunk("IDAT", packed) + pngChunk("IEND", "");
 }
 

@@ -19,8 +19,7 @@ using Rgba = std::array<std::uint8_t, 4>;
 
 /// A PNG of any colour type (0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA) and depth from rows of raw bytes. `extra` is put before
 /// the pixels: chunks made by pngChunk.
-[[nodiscard]] std::string rawPng(int width, int height, int bit_depth, int colour_type, const std::vector<std::string>& rows,
-                                 const std::string& extra = {});
+[[nodiscard]] std::string rawPng(int width, int height, int bit_depth, int colour_type, const std::vector<std::string>& rows, const std::string& extra = {});
 [[nodiscard]] std::string pngChunk(std::string_view type, std::string_view data);
 
 /// The JPEG with an EXIF block that holds this orientation.

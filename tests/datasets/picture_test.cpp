@@ -55,8 +55,8 @@ TEST_P(EveryFormat, DecodesToTheSamePicture) {
     expectNear(pixelOf(rgba, 16, 8, 15), {0, 0, 0, 0}, 0);
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryFormat,
-                         testing::Values(std::tuple(".png", "PNG"), std::tuple(".jpg", "JPEG"), std::tuple(".webp", "WebP"),
-                                         std::tuple(".bmp", "BMP"), std::tuple(".tiff", "TIFF"), std::tuple(".ppm", "PNM")),
+                         testing::Values(std::tuple(".png", "PNG"), std::tuple(".jpg", "JPEG"), std::tuple(".webp", "WebP"), std::tuple(".bmp", "BMP"),
+                                         std::tuple(".tiff", "TIFF"), std::tuple(".ppm", "PNM")),
                          [](const auto& tested) { return std::string(std::get<1>(tested.param)); });
 
 TEST(Picture, OfSixteenBitsKeepsItsLevels) {
@@ -76,8 +76,7 @@ TEST(Picture, OfGreyAndAlphaKeepsBoth) {
 }
 
 TEST(Picture, OfAPaletteKeepsItsTransparentColour) {
-    const std::string palette =
-        test::pngChunk("PLTE", std::string("\xFF\x00\x00\x00\xFF\x00", 6)) + test::pngChunk("tRNS", std::string("\xFF\x00", 2));
+    const std::string palette = test::pngChunk("PLTE", std::string("\xFF\x00\x00\x00\xFF\x00", 6)) + test::pngChunk("tRNS", std::string("\xFF\x00", 2));
     const std::string row{0, 0, 0, 0, 1, 1, 1, 1};
     const auto rgba = converted(test::rawPng(8, 8, 8, 3, std::vector<std::string>(8, row), palette), 8);
     expectNear(pixelOf(rgba, 8, 0, 0), {255, 0, 0, 255}, 0);
@@ -121,16 +120,16 @@ TEST(Picture, IsTurnedAsItsExifSays) {
         std::size_t x, y;  // a pixel of the side that was left
     };
     const auto jpeg = test::encodedPicture(".jpg", 64, 48, kRed, kBlue);
-    for (const Case& c : {Case{1, false, 2, 8}, Case{2, false, 13, 8}, Case{3, false, 13, 8}, Case{4, false, 2, 8}, Case{5, true, 8, 2},
-                          Case{6, true, 8, 2}, Case{7, true, 8, 13}, Case{8, true, 8, 13}}) {
+    for (const Case& c : {Case{1, false, 2, 8}, Case{2, false, 13, 8}, Case{3, false, 13, 8}, Case{4, false, 2, 8}, Case{5, true, 8, 2}, Case{6, true, 8, 2},
+                          Case{7, true, 8, 13}, Case{8, true, 8, 13}}) {
         SCOPED_TRACE(c.orientation);
         const auto rgba = converted(test::withOrientation(jpeg, c.orientation));
         expectNear(pixelOf(rgba, 16, c.x, c.y), kRed, 12);
         expectNear(pixelOf(rgba, 16, 15 - c.x, 15 - c.y), kBlue, 12);
         EXPECT_EQ(pixelOf(rgba, 16, 0, 8)[3], c.turned ? 0 : 255);
     }
-    const auto png = test::rawPng(8, 4, 8, 0, std::vector<std::string>(4, std::string("\xFF\xFF\xFF\xFF\0\0\0\0", 8)),
-                                  test::pngChunk("eXIf", test::exifBlock(6, true)));
+    const auto png =
+        test::rawPng(8, 4, 8, 0, std::vector<std::string>(4, std::string("\xFF\xFF\xFF\xFF\0\0\0\0", 8)), test::pngChunk("eXIf", test::exifBlock(6, true)));
     const auto rgba = converted(png, 8);
     expectNear(pixelOf(rgba, 8, 4, 0), {255, 255, 255, 255}, 0);
     expectNear(pixelOf(rgba, 8, 4, 7), {0, 0, 0, 255}, 0);

@@ -47,8 +47,7 @@ TEST_F(Vocabulary, ShrinksToWhatTheCaptionsSupport) {
 TEST_F(Vocabulary, LeavesRareCharactersUnknownWhenItIsSmall) {
     std::vector<std::string> captions;
     for (char32_t c = 0x4E00; c < 0x4E00 + 300; ++c) {
-        std::string character{static_cast<char>(0xE0 | (c >> 12)), static_cast<char>(0x80 | ((c >> 6) & 0x3F)),
-                              static_cast<char>(0x80 | (c & 0x3F))};
+        std::string character{static_cast<char>(0xE0 | (c >> 12)), static_cast<char>(0x80 | ((c >> 6) & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
         captions.push_back("sign " + character + " of many");
     }
     const auto words = trained(captions, 64);

@@ -154,7 +154,8 @@ TEST_F(Journey, FromAnEmptyFolderToAnExportedFigureAndBack) {
         press(window, Qt::Key_2);
         EXPECT_EQ(window.selection().current().workspace, QStringLiteral("inspect"));
         auto* overlay = window.findChild<OverlayWidget*>();
-        ASSERT_TRUE(QTest::qWaitFor([&] { return (overlay = window.findChild<OverlayWidget*>()) && overlay->isVisible() && !overlay->patchRect(7).isEmpty(); }, kLong));
+        ASSERT_TRUE(
+            QTest::qWaitFor([&] { return (overlay = window.findChild<OverlayWidget*>()) && overlay->isVisible() && !overlay->patchRect(7).isEmpty(); }, kLong));
         ASSERT_TRUE(waitSettled(window));
         click(overlay, overlay->patchRect(7).center().toPoint());
         EXPECT_EQ(window.selection().current().token_modality, Modality::kVision);

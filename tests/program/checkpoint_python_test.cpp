@@ -33,7 +33,8 @@ json readByHand(const fs::path& file) {
     const json header = json::parse(bytes.substr(8, length));
     for (const auto& [name, tensor] : header.items()) {
         if (name == "__metadata__") continue;
-        const std::size_t begin = 8 + length + tensor.at("data_offsets").at(0).get<std::size_t>(), end = 8 + length + tensor.at("data_offsets").at(1).get<std::size_t>();
+        const std::size_t begin = 8 + length + tensor.at("data_offsets").at(0).get<std::size_t>(),
+                          end = 8 + length + tensor.at("data_offsets").at(1).get<std::size_t>();
         double sum = 0;
         for (std::size_t at = begin; at + 4 <= end && tensor.at("dtype") == "F32"; at += 4) {
             float value = 0;

@@ -36,7 +36,8 @@ TEST_F(CommandLine, HelpAndVersionSayThemselves) {
     EXPECT_EQ(call({"--help"}).exit_code, 0);
     EXPECT_NE(call({"--help"}).out.find("train"), std::string::npos);
     EXPECT_NE(call({"--version"}).out.find("expertscope 0."), std::string::npos);
-    for (const char* command : {"open", "train", "run", "analyze", "compare", "figure", "data", "index", "doctor"}) EXPECT_EQ(call({command, "--help"}).exit_code, 0) << command;
+    for (const char* command : {"open", "train", "run", "analyze", "compare", "figure", "data", "index", "doctor"})
+        EXPECT_EQ(call({command, "--help"}).exit_code, 0) << command;
 }
 
 TEST_F(CommandLine, AWrongCallExitsWithTwo) {
@@ -58,9 +59,12 @@ TEST_F(CommandLine, ABadConfigurationIsNamedWithItsPlace) {
 
 TEST_F(CommandLine, AFolderThatIsNoRunIsRefused) {
     fs::create_directory(scratch_ / "empty");
-    for (const std::vector<std::string>& call : std::vector<std::vector<std::string>>{
-             {"analyze", (scratch_ / "empty").string()}, {"index", (scratch_ / "empty").string()}, {"run", (scratch_ / "empty").string(), "--caption", "a cat"}, {"analyze", (scratch_ / "none").string()},
-             {"compare", "--baseline", (scratch_ / "empty").string(), "--candidate", (scratch_ / "empty").string()}})
+    for (const std::vector<std::string>& call :
+         std::vector<std::vector<std::string>>{{"analyze", (scratch_ / "empty").string()},
+                                               {"index", (scratch_ / "empty").string()},
+                                               {"run", (scratch_ / "empty").string(), "--caption", "a cat"},
+                                               {"analyze", (scratch_ / "none").string()},
+                                               {"compare", "--baseline", (scratch_ / "empty").string(), "--candidate", (scratch_ / "empty").string()}})
         expectBadInput(call, "(");
     EXPECT_TRUE(fs::is_empty(scratch_ / "empty"));
     expectBadInput({"open", (scratch_ / "none").string()}, "no such folder");
@@ -98,7 +102,8 @@ TEST_F(CommandLine, AReadOnlyHomeAndNoDisplayAreSaid) {
     setenv("XDG_CONFIG_HOME", "/nonexistent/config", 1);
     setenv("XDG_CACHE_HOME", "/nonexistent/cache", 1);
     fs::create_directory(scratch_ / "none");
-    const Outcome picture = call({"open", (scratch_ / "none").string(), "--screenshot", (scratch_ / "window.png").string(), "--dump", (scratch_ / "window.json").string()});
+    const Outcome picture =
+        call({"open", (scratch_ / "none").string(), "--screenshot", (scratch_ / "window.png").string(), "--dump", (scratch_ / "window.json").string()});
     EXPECT_EQ(picture.exit_code, 0) << picture.err;
     EXPECT_TRUE(fs::exists(scratch_ / "window.png"));
     EXPECT_EQ(nlohmann::json::parse(readFile(scratch_ / "window.json").value_or("{}")).at("schema"), "expertscope.window.1");

@@ -68,7 +68,8 @@ TEST_F(DryRun, EveryPresetHasItsAccount) {
 TEST_F(DryRun, APersonReadsTheSame) {
     const Outcome outcome = call(writePreset("vlmo-base"));
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    for (const char* part : {"V-FFN", "T-FFN", "VL-FFN", "attention", "embeddings", "norms", "word head", "Published for vlmo-base: 175.0 M", "assumed from data.vocabulary", "Memory, about", "checkpoints of", "available:", "free:"})
+    for (const char* part : {"V-FFN", "T-FFN", "VL-FFN", "attention", "embeddings", "norms", "word head", "Published for vlmo-base: 175.0 M",
+                             "assumed from data.vocabulary", "Memory, about", "checkpoints of", "available:", "free:"})
         EXPECT_NE(outcome.out.find(part), std::string::npos) << part << "\n" << outcome.out;
 }
 
@@ -103,11 +104,13 @@ TEST_F(DryRun, PreparedDataGiveTheirVocabularyAndTheRunKeepsTheAccount) {
     ASSERT_EQ(account.size(), e["parts"].size());
     for (const json& part : e["parts"]) {
         const json& kept = account[part["part"].get<std::string>()];
-        for (const char* key : {"parameters_total", "parameters_active", "flops_per_step_active", "flops_per_step_total"}) EXPECT_EQ(kept[key], part[key]) << part["part"] << key;
+        for (const char* key : {"parameters_total", "parameters_active", "flops_per_step_active", "flops_per_step_total"})
+            EXPECT_EQ(kept[key], part[key]) << part["part"] << key;
     }
     // The checkpoint is as large as was said, but for headers and the vocabulary's file.
     double bytes = 0;
-    for (const char* file : {"model.safetensors", "optimizer.safetensors"}) bytes += static_cast<double>(fs::file_size(run / "checkpoints/step-000000002" / file));
+    for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+        bytes += static_cast<double>(fs::file_size(run / "checkpoints/step-000000002" / file));
     EXPECT_NEAR(bytes / e["disk_bytes"]["checkpoint"].get<double>(), 1, 0.1);
 }
 

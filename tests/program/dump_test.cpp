@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/files.h"
-#include "engine/store/run_reader.h"
 #include "engine/store/routing_view.h"
+#include "engine/store/run_reader.h"
 #include "program/program.h"
 #include "support/scratch_folder.h"
 #include "support/synthetic_run.h"
@@ -26,7 +26,8 @@ protected:
     }
     json dump(const std::string& workspace) {
         const auto file = scratch_ / (workspace + ".json");
-        const Outcome outcome = runProgram({"open", (scratch_ / "runs").string(), "--workspace", workspace, "--size", "1280x800", "--dump", file.string()}, scratch_.path());
+        const Outcome outcome =
+            runProgram({"open", (scratch_ / "runs").string(), "--workspace", workspace, "--size", "1280x800", "--dump", file.string()}, scratch_.path());
         EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
         return json::parse(readFile(file).value_or("{}"));
     }

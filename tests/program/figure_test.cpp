@@ -26,7 +26,8 @@ TEST(FigureCommand, EveryProcessWritesTheSameBytes) {
         setenv("TZ", *place == 'a' ? "UTC" : "Asia/Tokyo", 1);
         setenv("LANG", *place == 'a' ? "C" : "de_DE.UTF-8", 1);
         setenv("XDG_CONFIG_HOME", (scratch / place / "config").c_str(), 1);
-        const Outcome drawn = runProgram({"figure", "render", recipe.string(), "--out", (scratch / place).string(), "--format", "pdf,svg,png,csv"}, scratch.path());
+        const Outcome drawn =
+            runProgram({"figure", "render", recipe.string(), "--out", (scratch / place).string(), "--format", "pdf,svg,png,csv"}, scratch.path());
         ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
     }
     int files = 0;

@@ -68,8 +68,9 @@ bool killAt(Program& program, const fs::path& run, Aim aim, RandomStream& random
 
 TEST(KillResume, AKilledRunLosesLittleAndEndsEqualToOneNeverKilled) {
     const ScratchFolder scratch;
-    const auto config = writeTinyConfig(scratch.path(), fmt::format("steps = {}\nevaluate_every = 40\nevaluate_samples = 24\ncheckpoint_every = 10\nkeep_last = 2", kSteps),
-                                        fmt::format("trace_every = 1\nprobe_samples = 24\nprobe_random_routers = 1\nflush_seconds = 0.2\nflush_steps = {}", kFlushSteps));
+    const auto config =
+        writeTinyConfig(scratch.path(), fmt::format("steps = {}\nevaluate_every = 40\nevaluate_samples = 24\ncheckpoint_every = 10\nkeep_last = 2", kSteps),
+                        fmt::format("trace_every = 1\nprobe_samples = 24\nprobe_random_routers = 1\nflush_seconds = 0.2\nflush_steps = {}", kFlushSteps));
     const fs::path whole = scratch / "whole", killed = scratch / "killed";
     const Outcome uninterrupted = runProgram({"train", config.string(), "--out", whole.string()}, scratch.path());
     ASSERT_EQ(uninterrupted.exit_code, 0) << uninterrupted.err;
@@ -113,7 +114,8 @@ TEST(KillResume, AKilledRunLosesLittleAndEndsEqualToOneNeverKilled) {
         fs::remove_all(copy);
         bool complete = false;
         std::error_code error;
-        for (const auto& entry : fs::directory_iterator(killed / "checkpoints", error)) complete |= entry.path().filename().string().starts_with("step-") && entry.path().filename().string().find(".part") == std::string::npos;
+        for (const auto& entry : fs::directory_iterator(killed / "checkpoints", error))
+            complete |= entry.path().filename().string().starts_with("step-") && entry.path().filename().string().find(".part") == std::string::npos;
         arguments = {"train", config.string(), "--out", killed.string()};
         if (complete) arguments.emplace_back("--resume");
         else fs::remove_all(killed);

@@ -36,7 +36,8 @@ private:
 [[nodiscard]] Outcome runProgram(const std::vector<std::string>& arguments, const std::filesystem::path& folder);
 
 /// A configuration of a model so small that a step takes a few milliseconds, on the emoji set at 16 pixels (converted once per build folder).
-[[nodiscard]] std::filesystem::path writeTinyConfig(const std::filesystem::path& folder, const std::string& extraTrain = {}, const std::string& extraRecord = {});
+[[nodiscard]] std::filesystem::path writeTinyConfig(const std::filesystem::path& folder, const std::string& extraTrain = {},
+                                                    const std::string& extraRecord = {});
 
 /// Everything of a run that two equal trainings must agree on: scalars that are no times, load, trace and the newest checkpoint's files.
 /// One line per part, with its hash: a difference names itself.

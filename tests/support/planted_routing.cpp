@@ -49,7 +49,8 @@ store::RoutingTable denseOf(const std::vector<std::int32_t>& indices_TK, std::in
     table.gates.assign(static_cast<std::size_t>(table.tokens * experts), 0);
     for (std::size_t i = 0; i < indices_TK.size(); ++i)
         if (indices_TK[i] >= 0)
-            table.gates[i / static_cast<std::size_t>(k) * static_cast<std::size_t>(experts) + static_cast<std::size_t>(indices_TK[i])] += 1.0f / static_cast<float>(k);
+            table.gates[i / static_cast<std::size_t>(k) * static_cast<std::size_t>(experts) + static_cast<std::size_t>(indices_TK[i])] +=
+                1.0f / static_cast<float>(k);
     return table;
 }
 

@@ -7,8 +7,8 @@
 
 namespace es::test {
 
-store::RoutingTable routeTokens(const store::RouterInfo& router, std::int64_t step, const std::vector<PlantedToken>& tokens, double strength,
-                                std::int32_t dead, bool withProbs, RandomStream& random) {
+store::RoutingTable routeTokens(const store::RouterInfo& router, std::int64_t step, const std::vector<PlantedToken>& tokens, double strength, std::int32_t dead,
+                                bool withProbs, RandomStream& random) {
     store::RoutingTable table;
     table.router = router;
     table.step = step;

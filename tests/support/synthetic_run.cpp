@@ -139,7 +139,8 @@ private:
         values.push_back({"grad_norm/all", norm * std::exp(0.12 * noise(options_.seed, 20, step))});
         for (std::size_t g = 0; g < kGroups.size(); ++g)
             if (!routers_.empty() || g < 3)
-                values.push_back({"grad_norm/" + std::string(kGroups[g]), norm * (0.6 - 0.1 * static_cast<double>(g)) * std::exp(0.15 * noise(options_.seed, 21 + static_cast<std::int64_t>(g), step))});
+                values.push_back({"grad_norm/" + std::string(kGroups[g]), norm * (0.6 - 0.1 * static_cast<double>(g)) *
+                                                                              std::exp(0.15 * noise(options_.seed, 21 + static_cast<std::int64_t>(g), step))});
         const double stepMs = (routers_.empty() ? 88 : 104) * std::exp(0.04 * noise(options_.seed, 30, step));
         values.push_back({"time/step_ms", stepMs});
         values.push_back({"throughput/samples_per_s", 64e3 / stepMs});
@@ -184,7 +185,8 @@ private:
         double sum = 0;
         for (std::size_t e = 0; e < experts; ++e) {
             const double taste = noise(options_.seed, 100 + router.id.value * 1000 + static_cast<std::int64_t>(e), 0);
-            const double drift = 0.25 * std::sin(static_cast<double>(step) / 40 + 2 * taste) + 0.1 * noise(options_.seed, 200 + router.id.value * 1000 + static_cast<std::int64_t>(e), step);
+            const double drift = 0.25 * std::sin(static_cast<double>(step) / 40 + 2 * taste) +
+                                 0.1 * noise(options_.seed, 200 + router.id.value * 1000 + static_cast<std::int64_t>(e), step);
             share[e] = static_cast<std::int32_t>(e) == deadExpert(router.id.value, step) ? 0 : std::exp(4 * taste * std::exp(-12 * progress(step)) + drift);
             sum += share[e];
         }
@@ -201,7 +203,8 @@ private:
             load.mass_E.push_back(static_cast<float>(share[e] * static_cast<double>(load.tokens)));
             balance += share[e] * share[e] * static_cast<double>(experts);
         }
-        load.entropy_nats = static_cast<float>(std::log(static_cast<double>(experts)) * (1 - 0.45 * progress(step)) - 0.05 * std::abs(noise(options_.seed, 40 + router.id.value, step)));
+        load.entropy_nats = static_cast<float>(std::log(static_cast<double>(experts)) * (1 - 0.45 * progress(step)) -
+                                               0.05 * std::abs(noise(options_.seed, 40 + router.id.value, step)));
         load.top1 = static_cast<float>(1.0 / static_cast<double>(experts) + 0.5 * progress(step));
         load.logsumexp = static_cast<float>(std::log(static_cast<double>(experts)) + 0.4 * progress(step));
         load.max_abs_logit = static_cast<float>(1 + 6 * progress(step));
@@ -247,8 +250,8 @@ private:
         return tokens;
     }
 
-    [[nodiscard]] store::RoutingTable route(const store::RouterInfo& router, std::int64_t step, const std::vector<PlantedToken>& tokens, double how, bool withProbs,
-                                            std::uint32_t draw) const {
+    [[nodiscard]] store::RoutingTable route(const store::RouterInfo& router, std::int64_t step, const std::vector<PlantedToken>& tokens, double how,
+                                            bool withProbs, std::uint32_t draw) const {
         RandomStream random(static_cast<std::uint64_t>(options_.seed), RandomPurpose::kRandomRouter, static_cast<std::uint64_t>(step),
                             static_cast<std::uint32_t>(router.id.value) * 16 + draw + (withProbs ? 1000 : 0));
         return routeTokens(router, step, tokens, how, deadExpert(router.id.value, step), withProbs, random);
@@ -280,7 +283,8 @@ private:
                 const double accuracy = words ? std::clamp(0.8 - loss / 8, 0.0, 1.0) : std::numeric_limits<double>::quiet_NaN();
                 evaluation.rows.push_back({samples_[s].hash, objective, 0, loss, trivialLoss(objective) * std::exp(own), words ? 2 : 14, accuracy, ""});
                 if (objective == Objective::kPairText)
-                    evaluation.rows.push_back({samples_[s].hash, objective, 0, loss + 0.27 * progress(step), trivialLoss(objective) * std::exp(own), 2, accuracy, "wrong_picture"});
+                    evaluation.rows.push_back(
+                        {samples_[s].hash, objective, 0, loss + 0.27 * progress(step), trivialLoss(objective) * std::exp(own), 2, accuracy, "wrong_picture"});
                 sum += loss;
             }
             const double mean = sum / static_cast<double>(samples_.size());
@@ -330,12 +334,14 @@ store::RouterInfo syntheticRouter(std::int32_t id, const SyntheticRunOptions& op
 
 store::SampleRecord syntheticSample(std::int64_t index, const SyntheticRunOptions& options) {
     store::SampleRecord sample;
-    const auto colour = static_cast<std::size_t>(colourOf(index)), shape = static_cast<std::size_t>(shapeOf(index)), category = static_cast<std::size_t>(categoryOf(index));
+    const auto colour = static_cast<std::size_t>(colourOf(index)), shape = static_cast<std::size_t>(shapeOf(index)),
+               category = static_cast<std::size_t>(categoryOf(index));
     sample.dataset = "synthetic";
     sample.index = index;
     sample.split = Split::kValidation;
     sample.caption = fmt::format("{} {} , {}", kColours[colour], kShapes[shape], kCategories[category]);
-    sample.token_ids = {kFirstColourId + static_cast<std::int32_t>(colour), kFirstShapeId + static_cast<std::int32_t>(shape), kCommaId, kFirstCategoryId + static_cast<std::int32_t>(category)};
+    sample.token_ids = {kFirstColourId + static_cast<std::int32_t>(colour), kFirstShapeId + static_cast<std::int32_t>(shape), kCommaId,
+                        kFirstCategoryId + static_cast<std::int32_t>(category)};
     sample.token_texts = {kColours[colour], kShapes[shape], ",", kCategories[category]};
     sample.category = kCategories[category];
     sample.subcategory = kShapes[shape];

@@ -16,7 +16,7 @@ namespace es::test {
 struct SyntheticRunOptions {
     std::string name = "synthetic";
     std::int64_t seed = 1;
-    std::string ffn = "moe";   ///< "dense", "scaled_dense": the run then has no routers
+    std::string ffn = "moe";  ///< "dense", "scaled_dense": the run then has no routers
     std::int64_t steps = 600;
     std::int64_t experts = 8;
     std::int64_t k = 1;

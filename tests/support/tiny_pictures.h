@@ -32,8 +32,7 @@ inline void writeTinyPictures(const std::filesystem::path& folder, int count = 8
                                     : shape == 2 ? y > 5 && y < 10
                                     : shape == 3 ? x < 8 && y < 8
                                                  : x < 3 || y < 3 || x > 12 || y > 12;
-                for (int c = 0; c < 3; ++c)
-                    picture << static_cast<char>(std::min(255u, values[inside ? front : back][c] * 9u / 10u + random.below(26)));
+                for (int c = 0; c < 3; ++c) picture << static_cast<char>(std::min(255u, values[inside ? front : back][c] * 9u / 10u + random.below(26)));
             }
         table << name << ",a " << colours[front] << ' ' << shapes[shape] << " on " << colours[back] << " ground number " << i << '\n';
     }

@@ -24,7 +24,9 @@ protected:
             if (value.toObject().value(QStringLiteral("name")).toString() == name) return value.toObject();
         return {};
     }
-    static QString state(const CompareWorkspace& workspace, const char* name) { return panel(workspace, QLatin1String(name)).value(QStringLiteral("state")).toString(); }
+    static QString state(const CompareWorkspace& workspace, const char* name) {
+        return panel(workspace, QLatin1String(name)).value(QStringLiteral("state")).toString();
+    }
 };
 
 TEST_F(CompareWorkspaceTest, StartsWithDenseAgainstExpertsAndSwaps) {
@@ -36,7 +38,8 @@ TEST_F(CompareWorkspaceTest, StartsWithDenseAgainstExpertsAndSwaps) {
     ASSERT_EQ(selection_.current().baseline.size(), 1);
     EXPECT_TRUE(selection_.current().baseline.first().endsWith(QStringLiteral("dense-s1")));
     EXPECT_EQ(selection_.current().candidate.size(), 2);
-    for (const char* name : {"curves", "cost", "configuration", "speed", "match", "verdict"}) EXPECT_EQ(state(*workspace, name), QStringLiteral("ready")) << name;
+    for (const char* name : {"curves", "cost", "configuration", "speed", "match", "verdict"})
+        EXPECT_EQ(state(*workspace, name), QStringLiteral("ready")) << name;
     const QJsonObject verdict = panel(*workspace, QStringLiteral("verdict")).value(QStringLiteral("data")).toObject();
     EXPECT_FALSE(verdict.value(QStringLiteral("verdict")).toString().isEmpty());
     EXPECT_EQ(verdict.value(QStringLiteral("third_arms")).toArray().size(), 1) << "scaled dense is compared too";
@@ -55,7 +58,15 @@ TEST_F(CompareWorkspaceTest, DrawsTheLossOnTheAxisChosen) {
     addRun("dense-s1", "dense", 1);
     addRun("sparse-s1", "moe", 1);
     const auto workspace = open();
-    const auto title = [&] { return panel(*workspace, QStringLiteral("curves")).value(QStringLiteral("data")).toObject().value(QStringLiteral("x")).toObject().value(QStringLiteral("title")).toString(); };
+    const auto title = [&] {
+        return panel(*workspace, QStringLiteral("curves"))
+            .value(QStringLiteral("data"))
+            .toObject()
+            .value(QStringLiteral("x"))
+            .toObject()
+            .value(QStringLiteral("title"))
+            .toString();
+    };
     const QString before = title();
     auto* axis = find<SegmentedControl>(*workspace, "axis");
     QTest::mouseClick(axis, Qt::LeftButton, {}, axis->segmentRect(2).center());
@@ -121,7 +132,8 @@ TEST(RunGroups, PutSeedsTogetherAndNameThem) {
 }
 
 TEST(Verdict, SetsNumbersInBold) {
-    EXPECT_EQ(emphasised(QStringLiteral("is lower by 0.214 (95 % interval 0.20 to 0.23)")), QStringLiteral("is lower by <b>0.214</b> (95 % interval 0.20 to 0.23)"));
+    EXPECT_EQ(emphasised(QStringLiteral("is lower by 0.214 (95 % interval 0.20 to 0.23)")),
+              QStringLiteral("is lower by <b>0.214</b> (95 % interval 0.20 to 0.23)"));
     EXPECT_EQ(emphasised(QStringLiteral("with 2.1 x less compute")), QString::fromUtf8("with <b>2.1\u00a0×</b> less compute"));
     EXPECT_TRUE(emphasised(QStringLiteral("a < b")).contains(QStringLiteral("a &lt; b")));
 }

@@ -77,7 +77,8 @@ TEST(PagePdf, EmbedsEveryFontAndNoneIsType3) {
         EXPECT_EQ(lines.size(), fonts->fonts);
         for (const QString& line : lines) {
             EXPECT_FALSE(line.contains(QStringLiteral("Type 3"))) << line.toStdString();
-            EXPECT_TRUE(QRegularExpression(QStringLiteral("\\s(TrueType|Type 1C?|CID TrueType|CID Type 0C)\\s+\\S+\\s+yes\\s")).match(line).hasMatch()) << line.toStdString();
+            EXPECT_TRUE(QRegularExpression(QStringLiteral("\\s(TrueType|Type 1C?|CID TrueType|CID Type 0C)\\s+\\S+\\s+yes\\s")).match(line).hasMatch())
+                << line.toStdString();
         }
     }
 }
@@ -89,8 +90,9 @@ TEST(PagePdf, GivesBackEveryWord) {
     const auto pdf = pageAsPdf(fullPage(), &report);
     ASSERT_TRUE(pdf);
     const QString text = output(QStringLiteral("pdftotext"), {QStringLiteral("-raw"), write(folder, "page.pdf", *pdf), QStringLiteral("-")}).simplified();
-    for (const char* words : {"active compute (10¹⁷ FLOPs)", "validation loss (nats)", "dense", "scaled dense", "sparse, 8", "experts", "share ÷ even share", "mutual information (nats)",
-                              "loss difference (nats)", "animals & nature", "(a) Experts on image and caption", "(f) Cost", "parameters, total", "grinning", "random router"})
+    for (const char* words : {"active compute (10¹⁷ FLOPs)", "validation loss (nats)", "dense", "scaled dense", "sparse, 8", "experts", "share ÷ even share",
+                              "mutual information (nats)", "loss difference (nats)", "animals & nature", "(a) Experts on image and caption", "(f) Cost",
+                              "parameters, total", "grinning", "random router"})
         EXPECT_TRUE(text.contains(QString::fromUtf8(words))) << words << " is not in: " << text.toStdString();
     for (const PlacedText& placed : report.texts) EXPECT_TRUE(text.contains(placed.text.simplified())) << placed.text.toStdString();
 }
@@ -154,11 +156,14 @@ TEST(PageLayout, KeepsEverythingOnThePageAndApart) {
             const PlacedText& a = report.texts[i];
             EXPECT_TRUE(sheet.contains(a.box)) << a.text.toStdString();
             EXPECT_GE(a.pt, 6) << a.text.toStdString();
-            EXPECT_TRUE(report.cells[static_cast<std::size_t>(a.panel)].adjusted(-2, -2, 2, 2).contains(a.box)) << a.text.toStdString() << " leaves panel " << a.panel << " at height " << height;
+            EXPECT_TRUE(report.cells[static_cast<std::size_t>(a.panel)].adjusted(-2, -2, 2, 2).contains(a.box))
+                << a.text.toStdString() << " leaves panel " << a.panel << " at height " << height;
             for (std::size_t j = i + 1; j < report.texts.size(); ++j) {
-                const QRectF both = a.box.adjusted(0, a.pt * 0.1, 0, -a.pt * 0.25) & report.texts[j].box.adjusted(0, report.texts[j].pt * 0.1, 0, -report.texts[j].pt * 0.25);
+                const QRectF both =
+                    a.box.adjusted(0, a.pt * 0.1, 0, -a.pt * 0.25) & report.texts[j].box.adjusted(0, report.texts[j].pt * 0.1, 0, -report.texts[j].pt * 0.25);
                 // A chip's expert number is set into the descent of its word.
-                if (both.width() > 0.6 && both.height() > 0.6) ADD_FAILURE() << a.text.toStdString() << " touches " << report.texts[j].text.toStdString() << " at height " << height;
+                if (both.width() > 0.6 && both.height() > 0.6)
+                    ADD_FAILURE() << a.text.toStdString() << " touches " << report.texts[j].text.toStdString() << " at height " << height;
             }
         }
     }

@@ -59,7 +59,8 @@ inline analysis::Panel forestPanel() {
     analysis::ForestPanel forest;
     forest.x.title = "loss difference (nats)";
     const char* names[] = {"animals & nature", "food & drink", "travel & places", "objects", "flags"};
-    for (int i = 0; i < 5; ++i) forest.rows.push_back({names[i], -0.3 + 0.08 * i, -0.36 + 0.08 * i, -0.24 + 0.08 * i, 40 + 7 * i, {analysis::ColorRole::Kind::kRun, 1}});
+    for (int i = 0; i < 5; ++i)
+        forest.rows.push_back({names[i], -0.3 + 0.08 * i, -0.36 + 0.08 * i, -0.24 + 0.08 * i, 40 + 7 * i, {analysis::ColorRole::Kind::kRun, 1}});
     return {"Gain by category", "", {"over samples, 1 seed"}, forest};
 }
 
@@ -71,7 +72,8 @@ inline analysis::Panel overlayPanel(int grid = 6) {
     for (int y = 0; y < 48; ++y)
         for (int x = 0; x < 48; ++x) {
             const bool inside = (x - 24) * (x - 24) + (y - 24) * (y - 24) < 400;
-            for (const int v : {inside ? 230 : 250, inside ? 150 + x : 250, inside ? 40 + 2 * y : 250, 255}) overlay.picture.rgba.push_back(static_cast<std::uint8_t>(v));
+            for (const int v : {inside ? 230 : 250, inside ? 150 + x : 250, inside ? 40 + 2 * y : 250, 255})
+                overlay.picture.rgba.push_back(static_cast<std::uint8_t>(v));
         }
     for (int i = 0; i < grid * grid; ++i) {
         analysis::OverlayPanel::Cell cell;
@@ -96,7 +98,8 @@ inline analysis::Panel tablePanel() {
     analysis::TablePanel table;
     table.columns = {"", "dense", "sparse", "ratio"};
     table.right_aligned = {0, 1, 1, 1};
-    table.rows = {{"parameters, total", "1.0 M", "3.1 M", "3.1"}, {"FLOPs per sample, active", "9.6 G", "9.7 G", "1.01"}, {"samples / s", "2 160", "1 842", "0.85"}};
+    table.rows = {
+        {"parameters, total", "1.0 M", "3.1 M", "3.1"}, {"FLOPs per sample, active", "9.6 G", "9.7 G", "1.01"}, {"samples / s", "2 160", "1 842", "0.85"}};
     return {"Cost", "", {}, table};
 }
 

@@ -53,7 +53,8 @@ TEST_F(FiguresWorkspaceTest, MakesAFirstFigureDrawsAndExportsIt) {
     settle(*workspace);
     ASSERT_TRUE(QFileInfo::exists(figureFile("overview.json"))) << errors_.join(QLatin1Char('\n')).toStdString();
     ASSERT_EQ(shownPanels(*workspace).size(), 2);
-    for (const auto& one : shownPanels(*workspace)) EXPECT_FALSE(one.toObject().contains(QStringLiteral("error"))) << one.toObject().value(QStringLiteral("error")).toString().toStdString();
+    for (const auto& one : shownPanels(*workspace))
+        EXPECT_FALSE(one.toObject().contains(QStringLiteral("error"))) << one.toObject().value(QStringLiteral("error")).toString().toStdString();
 
     // The stored recipe names its runs from where it lies, so that the project can be moved.
     QFile file(figureFile("overview.json"));
@@ -68,7 +69,8 @@ TEST_F(FiguresWorkspaceTest, MakesAFirstFigureDrawsAndExportsIt) {
     QTest::mouseClick(button, Qt::LeftButton);
     settle(*workspace);
     EXPECT_TRUE(errors_.isEmpty()) << errors_.join(QLatin1Char('\n')).toStdString();
-    for (const char* name : {"overview.pdf", "overview.svg", "overview.png", "overview-a.csv", "overview-b.csv"}) EXPECT_GT(QFileInfo(figureFile(name)).size(), 100) << name;
+    for (const char* name : {"overview.pdf", "overview.svg", "overview.png", "overview-a.csv", "overview-b.csv"})
+        EXPECT_GT(QFileInfo(figureFile(name)).size(), 100) << name;
 
     press(*workspace, QStringLiteral("Copy command"));
     EXPECT_TRUE(QApplication::clipboard()->text().startsWith(QStringLiteral("expertscope figure render ")));

@@ -100,7 +100,8 @@ inline int countPixels(const QImage& image, const QColor& color, int tolerance =
     for (int y = 0; y < image.height(); ++y)
         for (int x = 0; x < image.width(); ++x) {
             const QColor c = image.pixelColor(x, y);
-            count += std::abs(c.red() - color.red()) <= tolerance && std::abs(c.green() - color.green()) <= tolerance && std::abs(c.blue() - color.blue()) <= tolerance;
+            count += std::abs(c.red() - color.red()) <= tolerance && std::abs(c.green() - color.green()) <= tolerance &&
+                     std::abs(c.blue() - color.blue()) <= tolerance;
         }
     return count;
 }

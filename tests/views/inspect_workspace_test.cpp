@@ -45,7 +45,8 @@ TEST(Inspect, ShowsTheFirstSampleAsTheStoreHasIt) {
     EXPECT_EQ(overlay.value(QStringLiteral("step")).toInt(), 600);
     ASSERT_EQ(overlay.value(QStringLiteral("patches")).toArray().size(), 36);
     const auto hash = model.contents().samples.front().hash;
-    for (int patch = 0; patch < 36; ++patch) EXPECT_EQ(shownExpert(overlay, "patches", patch), storedExpert(*model.reader(), 600, RouterId(0), hash, patch)) << patch;
+    for (int patch = 0; patch < 36; ++patch)
+        EXPECT_EQ(shownExpert(overlay, "patches", patch), storedExpert(*model.reader(), 600, RouterId(0), hash, patch)) << patch;
     for (int word = 0; word < 4; ++word) EXPECT_EQ(shownExpert(overlay, "words", word), storedExpert(*model.reader(), 600, RouterId(1), hash, word)) << word;
     EXPECT_TRUE(bench.selection.undoStack()->isClean()) << "showing defaults is no step to undo";
     EXPECT_FALSE(bench.selection.undoStack()->canUndo());
@@ -114,7 +115,8 @@ TEST(Inspect, LayerModeAndLegend) {
         double entropy = 0;
         for (int e = 0; e < 8; ++e)
             if (const double p = table->probs_TE[t * 8 + static_cast<std::size_t>(e)]; p > 0) entropy -= p * std::log(p);
-        EXPECT_NEAR(overlay.value(QStringLiteral("patches")).toArray().at(table->position_T[t]).toObject().value(QStringLiteral("value")).toDouble(), entropy, 2e-3);
+        EXPECT_NEAR(overlay.value(QStringLiteral("patches")).toArray().at(table->position_T[t]).toObject().value(QStringLiteral("value")).toDouble(), entropy,
+                    2e-3);
     }
     bench.click(modes, modes->segmentRect(0).center());
     auto* legend = bench.find<ExpertLegend>();
@@ -295,7 +297,8 @@ TEST(Inspect, AnEngineErrorIsToldBesideThePicture) {
     bench.click(bar->runButton(), bar->runButton()->rect().center());
     EXPECT_TRUE(bar->isVisible());
     bool told = false;
-    for (const auto* label : bar->findChildren<QLabel*>()) told = told || (label->isVisible() && label->text().contains(QStringLiteral("ends before the picture does")));
+    for (const auto* label : bar->findChildren<QLabel*>())
+        told = told || (label->isVisible() && label->text().contains(QStringLiteral("ends before the picture does")));
     EXPECT_TRUE(told);
     EXPECT_EQ(bench.data("samples").value(QStringLiteral("rows")).toArray().size(), 24);
 }

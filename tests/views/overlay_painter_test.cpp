@@ -10,10 +10,10 @@
 #include <QSvgGenerator>
 #include <cmath>
 
+#include "tests/views/inspect_fixture.h"
 #include "views/overlay/overlay_chips.h"
 #include "views/overlay/overlay_legend.h"
 #include "views/overlay/picture_image.h"
-#include "tests/views/inspect_fixture.h"
 #include "views/theme/color_math.h"
 
 namespace es::views {

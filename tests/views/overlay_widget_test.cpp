@@ -24,7 +24,8 @@ analysis::OverlayPanel panelOf(int columns, int rows) {
     panel.grid_height = rows;
     panel.experts = 8;
     for (int i = 0; i < columns * rows; ++i) panel.patches.push_back({i % 8, 0.5f, false, false, 0, {}});
-    for (const char* word : {"a", "mountain", "goat", "standing", "on", "a", "rock"}) panel.words.push_back({word, {3, 0.5f, false, false, 0, {}}, static_cast<std::int32_t>(panel.words.size())});
+    for (const char* word : {"a", "mountain", "goat", "standing", "on", "a", "rock"})
+        panel.words.push_back({word, {3, 0.5f, false, false, 0, {}}, static_cast<std::int32_t>(panel.words.size())});
     return panel;
 }
 

@@ -26,7 +26,7 @@ TEST(ReduceCurve, KeepsExtremesEndsAndOrder) {
         x.push_back(i);
         y.push_back(std::sin(i * 0.001));
     }
-    y[31337] = 50;   // one step wide: what must not be lost
+    y[31337] = 50;  // one step wide: what must not be lost
     y[77777] = -50;
     const ReducedCurve reduced = reduceCurve(x, y, 0, 1e6, 400);
     EXPECT_TRUE(reduced.reduced);
@@ -55,9 +55,7 @@ TEST(ReduceCurve, TakesOnePointBeyondTheViewAndKeepsHoles) {
     EXPECT_TRUE(reduceCurve({}, {}, 0, 1, 10).x.empty());
 }
 
-TEST(SpreadLabels, MovesNothingThatDoesNotTouch) {
-    EXPECT_EQ(spreadLabels({100, 20, 60}, 15, 0, 200), (std::vector<double>{100, 20, 60}));
-}
+TEST(SpreadLabels, MovesNothingThatDoesNotTouch) { EXPECT_EQ(spreadLabels({100, 20, 60}, 15, 0, 200), (std::vector<double>{100, 20, 60})); }
 
 TEST(SpreadLabels, SeparatesWithinTheBounds) {
     const std::vector<double> placed = spreadLabels({50, 52, 51, 199}, 15, 0, 200);
@@ -126,7 +124,8 @@ TEST(LinePlot, HeldOutPointsShareTheNameOfTheirLine) {
     with_points.show();
     QTest::qWait(30);
     EXPECT_NEAR(alone.dataArea().right(), with_points.dataArea().right(), 1) << "no second name takes room";
-    const QRect key = with_points.dataArea().toRect().adjusted(static_cast<int>(with_points.dataArea().width()) - 70, 0, 0, -static_cast<int>(with_points.dataArea().height()) + 20);
+    const QRect key = with_points.dataArea().toRect().adjusted(static_cast<int>(with_points.dataArea().width()) - 70, 0, 0,
+                                                               -static_cast<int>(with_points.dataArea().height()) + 20);
     EXPECT_GT(test::countPixels(with_points.grab(key).toImage(), gui->theme->colors().muted, 40), 20) << "a key says what the points are";
 }
 
@@ -272,7 +271,7 @@ TEST(HeatmapPlot, KeysMoveTheCellAndReturnClicks) {
     plot.resize(420, 240);
     plot.setPanel(map(3, 20));
     QSignalSpy clicked(&plot, &HeatmapPlot::cellClicked), hovered(&plot, &HeatmapPlot::cellHovered);
-    QTest::keyClick(&plot, Qt::Key_Down);   // the first key finds the first cell
+    QTest::keyClick(&plot, Qt::Key_Down);  // the first key finds the first cell
     QTest::keyClick(&plot, Qt::Key_Down);
     QTest::keyClick(&plot, Qt::Key_Right);
     QTest::keyClick(&plot, Qt::Key_PageDown);
@@ -322,7 +321,8 @@ TEST(PlotPanel, ShowsEveryKindAndDumpsIt) {
     panel.content = bars;
     frame.showPanel(std::make_shared<analysis::Panel>(panel));
     ASSERT_NE(frame.barPlot(), nullptr);
-    EXPECT_TRUE(frame.dump().value(QStringLiteral("data")).toObject().value(QStringLiteral("bars")).toArray().at(1).toObject().value(QStringLiteral("value")).isNull());
+    EXPECT_TRUE(
+        frame.dump().value(QStringLiteral("data")).toObject().value(QStringLiteral("bars")).toArray().at(1).toObject().value(QStringLiteral("value")).isNull());
     analysis::ForestPanel forest;
     forest.rows = {{"animals", -0.3, -0.4, -0.2, 80, {}}, {"food", 0.1, -0.1, 0.3, 20, {}}};
     panel.content = forest;

@@ -83,7 +83,8 @@ TEST(WritePage, RefusesUnknownFormatsAndUnwritablePlaces) {
 
 TEST(PanelCsv, HoldsEveryPointAndSaysWhichAreDrawn) {
     const auto lines = QString::fromUtf8(panelAsCsv(test::linePanel(200))).split(QStringLiteral("\r\n"), Qt::SkipEmptyParts);
-    EXPECT_EQ(lines.first(), QStringLiteral("curve,series,kind,active compute (FLOPs),validation loss (nats),low: validation loss (nats),high: validation loss (nats),drawn"));
+    EXPECT_EQ(lines.first(),
+              QStringLiteral("curve,series,kind,active compute (FLOPs),validation loss (nats),low: validation loss (nats),high: validation loss (nats),drawn"));
     EXPECT_EQ(lines.size(), 1 + 3 * 200);
     EXPECT_TRUE(lines.last().startsWith(QStringLiteral("\"sparse, 8 experts\",")));
 
@@ -143,7 +144,9 @@ TEST(FigureChecks, FindWhatAReaderCannotTellApart) {
     page.settings.preset = analysis::pagePresets().front().name;
     ASSERT_TRUE(pageAsPdf(page, &report));
     const auto small = checkFigure(page, {}, report, {});
-    EXPECT_TRUE(std::any_of(small.begin(), small.end(), [](const FigureCheck& check) { return check.state == CheckState::kBad && check.words.startsWith(QStringLiteral("text down to")); }));
+    EXPECT_TRUE(std::any_of(small.begin(), small.end(), [](const FigureCheck& check) {
+        return check.state == CheckState::kBad && check.words.startsWith(QStringLiteral("text down to"));
+    }));
 }
 
 }  // namespace

@@ -87,7 +87,8 @@ TEST(ThemeColors, MapsRunFromDarkToLightAndThroughWhite) {
 }
 
 TEST(Theme, ShipsItsFontsAndFiguresAreTabular) {
-    for (const auto role : {Theme::FontRole::kBody, Theme::FontRole::kTitle, Theme::FontRole::kSecondary}) EXPECT_EQ(QFontInfo(gui->theme->font(role)).family(), QStringLiteral("Inter"));
+    for (const auto role : {Theme::FontRole::kBody, Theme::FontRole::kTitle, Theme::FontRole::kSecondary})
+        EXPECT_EQ(QFontInfo(gui->theme->font(role)).family(), QStringLiteral("Inter"));
     EXPECT_EQ(QFontInfo(gui->theme->font(Theme::FontRole::kMono)).family(), QStringLiteral("JetBrains Mono"));
     EXPECT_EQ(QFontInfo(QFont(QStringLiteral("Latin Modern Roman"))).family(), QStringLiteral("Latin Modern Roman"));
     for (const auto role : {Theme::FontRole::kTabular, Theme::FontRole::kAxis}) {

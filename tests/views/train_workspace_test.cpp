@@ -35,7 +35,8 @@ const es::test::ScratchFolder& folderOfRuns() {
         options.dead_expert = 3;
         for (const std::int64_t seed : {1, 2}) {
             options.seed = seed;
-            if (auto status = es::test::writeSyntheticRun(scratch / ("sparse-" + std::to_string(seed)), options); !status) ADD_FAILURE() << status.error().message();
+            if (auto status = es::test::writeSyntheticRun(scratch / ("sparse-" + std::to_string(seed)), options); !status)
+                ADD_FAILURE() << status.error().message();
         }
         options = {};
         options.name = "dense";
@@ -82,7 +83,9 @@ struct Stage {
         next.run = run;
         selection.change(next, QStringLiteral("Select run"));
     }
-    bool settle() { return waitFor([this] { return workspace->settled() && jobs.idle(); }, 10000); }
+    bool settle() {
+        return waitFor([this] { return workspace->settled() && jobs.idle(); }, 10000);
+    }
     QJsonObject panel(const char* name) const {
         for (const QJsonValue& panel : workspace->dump().value(QStringLiteral("panels")).toArray())
             if (panel.toObject().value(QStringLiteral("name")).toString() == QLatin1String(name)) return panel.toObject();
@@ -112,7 +115,8 @@ TEST(TrainWorkspace, ShowsARunAndItsData) {
     Stage stage;
     stage.choose(folder("sparse-1"));
     ASSERT_TRUE(stage.settle());
-    for (const char* name : kPlots) EXPECT_EQ(stage.state(name), QStringLiteral("ready")) << name << ": " << QJsonDocument(stage.panel(name)).toJson().left(300).toStdString();
+    for (const char* name : kPlots)
+        EXPECT_EQ(stage.state(name), QStringLiteral("ready")) << name << ": " << QJsonDocument(stage.panel(name)).toJson().left(300).toStdString();
     // What is drawn is what the store says.
     auto run = store::RunReader::open(folder("sparse-1").toStdString());
     ASSERT_TRUE(run);

@@ -108,7 +108,8 @@ TEST(PanelFrame, HasFourDesignedStates) {
     frame.showPartial(QStringLiteral("2 files are missing"));
     EXPECT_EQ(frame.stateName(), QStringLiteral("partial"));
     bool said = false;
-    for (const ElidedLabel* label : frame.findChildren<ElidedLabel*>()) said |= label->isVisible() && label->fullText().contains(QStringLiteral("2 files are missing")) && label->fullText().contains(QStringLiteral("800 of"));
+    for (const ElidedLabel* label : frame.findChildren<ElidedLabel*>())
+        said |= label->isVisible() && label->fullText().contains(QStringLiteral("2 files are missing")) && label->fullText().contains(QStringLiteral("800 of"));
     EXPECT_TRUE(said);
 
     frame.showFailed({ErrorKind::kBadInput, "Cannot open the run", "run.toml is missing", "Copy the whole folder", "/tmp/x"});

@@ -124,7 +124,8 @@ Result<std::shared_ptr<const CompareAnswer>> compareRuns(const CompareRequest& r
         const bool evaluated = std::all_of(group->runs.begin(), group->runs.end(), [](const auto& source) { return !source.run->evaluations().empty(); });
         if (!evaluated) continue;  // nothing to draw a point of yet
         if (other.ffn != QStringLiteral("moe"))
-            if (const auto third = analysis::compareGroups(analysis::Baseline(*group), analysis::Candidate(*candidate), brief, context); third && !third->losses.empty())
+            if (const auto third = analysis::compareGroups(analysis::Baseline(*group), analysis::Candidate(*candidate), brief, context);
+                third && !third->losses.empty())
                 answer->third_arms.push_back(third->verdict);
         all.push_back(std::move(*group));
     }

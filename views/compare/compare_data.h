@@ -31,7 +31,7 @@ struct CompareRequest {
     std::vector<RunChoice> others;  ///< the rest: points of speed against quality; dense ones are compared too (third arm)
     std::map<QString, int> colors;  ///< run directory -> colour number
     analysis::XAxis axis = analysis::XAxis::kActiveFlops;
-    std::string router;             ///< whose experts are matched; empty: the first
+    std::string router;  ///< whose experts are matched; empty: the first
 };
 
 using PanelPointer = std::shared_ptr<const analysis::Panel>;
@@ -40,10 +40,10 @@ struct CompareAnswer {
     PanelPointer curves, reach, losses, categories, cost, configuration, checks;
     Result<PanelPointer> speed = PanelPointer();
     Result<PanelPointer> match = PanelPointer();
-    std::vector<std::string> match_runs;       ///< the two runs whose experts are matched
-    std::vector<std::string> routers;          ///< that can be chosen
-    std::string router;                        ///< the one chosen
-    std::vector<std::string> third_arms;       ///< a sentence for each further dense baseline
+    std::vector<std::string> match_runs;  ///< the two runs whose experts are matched
+    std::vector<std::string> routers;     ///< that can be chosen
+    std::string router;                   ///< the one chosen
+    std::vector<std::string> third_arms;  ///< a sentence for each further dense baseline
 };
 
 [[nodiscard]] Result<std::shared_ptr<const CompareAnswer>> compareRuns(const CompareRequest& request, ReaderCache& cache, const JobContext& context);

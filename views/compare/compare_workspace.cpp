@@ -41,7 +41,8 @@ int fullHeight(const PlotPanel& panel, const Theme& theme) {
 
 }  // namespace
 
-CompareWorkspace::CompareWorkspace(const WorkspaceContext& context, QWidget* parent) : Workspace(parent), context_(&context), cache_(std::make_shared<ReaderCache>()) {
+CompareWorkspace::CompareWorkspace(const WorkspaceContext& context, QWidget* parent)
+    : Workspace(parent), context_(&context), cache_(std::make_shared<ReaderCache>()) {
     setObjectName(QStringLiteral("compareWorkspace"));
     const int gutter = context_->theme->metrics().gutter;
     auto* layout = new QVBoxLayout(this);
@@ -89,7 +90,11 @@ void CompareWorkspace::buildBar(QWidget* bar) {
     comparable_->setProperty("role", QStringLiteral("muted"));
     row->addWidget(comparable_);
     const auto chosen = [this] {
-        const auto at = [&](const QComboBox* box) { return box->currentIndex() >= 0 && box->currentIndex() < static_cast<int>(groups_.size()) ? groups_[static_cast<std::size_t>(box->currentIndex())].runs : QStringList(); };
+        const auto at = [&](const QComboBox* box) {
+            return box->currentIndex() >= 0 && box->currentIndex() < static_cast<int>(groups_.size())
+                       ? groups_[static_cast<std::size_t>(box->currentIndex())].runs
+                       : QStringList();
+        };
         chooseSides(at(baseline_), at(candidate_), tr("Choose what is compared"));
     };
     connect(baseline_, &QComboBox::activated, this, chosen);
@@ -129,7 +134,8 @@ void CompareWorkspace::buildPanels() {
     axis_->setAccessibleName(tr("What the loss is drawn against"));
     axis_->setCompact(true);
     axis_->setChoices({tr("active FLOPs"), tr("total"), tr("samples"), tr("time")},
-                      {axisName(analysis::XAxis::kActiveFlops), axisName(analysis::XAxis::kTotalFlops), axisName(analysis::XAxis::kSamples), axisName(analysis::XAxis::kTime)});
+                      {axisName(analysis::XAxis::kActiveFlops), axisName(analysis::XAxis::kTotalFlops), axisName(analysis::XAxis::kSamples),
+                       axisName(analysis::XAxis::kTime)});
     curves_->addHeaderWidget(axis_);
     connect(axis_, &SegmentedControl::chosen, this, &CompareWorkspace::ask);
     router_ = new QComboBox;
@@ -256,7 +262,9 @@ void CompareWorkspace::ask() {
         return;
     }
     if (groups_.empty()) return showNothing(tr("No runs yet"), tr("Start a sparse run and its dense twin in Train, or open a folder of runs."));
-    if (groups_.size() < 2) return showNothing(tr("Nothing to compare with"), tr("There is one configuration here. Train its dense twin (model.ffn = \"dense\") or open a folder that holds one."));
+    if (groups_.size() < 2)
+        return showNothing(tr("Nothing to compare with"),
+                           tr("There is one configuration here. Train its dense twin (model.ffn = \"dense\") or open a folder that holds one."));
     if (!baseline || !candidate) return showNothing(tr("Two sides make a comparison"), tr("Choose a baseline and a comparison above."));
     if (baseline == candidate) return showNothing(tr("Both sides are the same runs"), tr("Choose another baseline or another comparison above."));
 
@@ -330,13 +338,18 @@ void CompareWorkspace::showAnswer(std::shared_ptr<const CompareAnswer> answer) {
         if (const auto* lines = std::get_if<analysis::LinePanel>(&panel.content)) return lines->curves.empty();
         return false;
     };
-    if (empty(*answer_->categories)) categories_->showEmpty(tr("No categories in common"), tr("The samples of these runs carry no category, or their evaluations hold no samples in common."));
+    if (empty(*answer_->categories))
+        categories_->showEmpty(tr("No categories in common"),
+                               tr("The samples of these runs carry no category, or their evaluations hold no samples in common."));
     if (empty(*answer_->configuration)) configuration_->showEmpty(tr("No difference"), tr("Both sides ran with the same configuration."));
     if (empty(*answer_->reach)) reach_->showEmpty(tr("No loss that both sides reached"), tr("Curves appear once the ranges of their held-out losses overlap."));
-    for (PlotPanel* panel : {cost_, configuration_, categories_}) panel->setFixedHeight(panel->state() == PanelFrame::State::kEmpty ? 130 : fullHeight(*panel, *context_->theme));
+    for (PlotPanel* panel : {cost_, configuration_, categories_})
+        panel->setFixedHeight(panel->state() == PanelFrame::State::kEmpty ? 130 : fullHeight(*panel, *context_->theme));
 
     const auto bad = std::count_if(answer_->comparison.checks.begin(), answer_->comparison.checks.end(), [](const auto& check) { return !check.ok; });
-    comparable_->setText(bad == 0 ? tr("data, order and seeds checked: comparable") : bad == 1 ? tr("1 thing to look at before believing it: see the verdict") : tr("%1 things to look at before believing it: see the verdict").arg(bad));
+    comparable_->setText(bad == 0   ? tr("data, order and seeds checked: comparable")
+                         : bad == 1 ? tr("1 thing to look at before believing it: see the verdict")
+                                    : tr("%1 things to look at before believing it: see the verdict").arg(bad));
     const QSignalBlocker quiet(router_);
     router_->clear();
     for (const std::string& name : answer_->routers) router_->addItem(QString::fromStdString(name));
@@ -352,7 +365,9 @@ void CompareWorkspace::setQueries() {
     analysis::PanelQuery query;
     for (const QStringList& runs : {baseline->runs, candidate->runs})
         for (const QString& run : runs) query.runs.push_back(run.toStdString());
-    query.parameters = {{"baseline", std::to_string(baseline->runs.size())}, {"baseline_name", baseline->name.toStdString()}, {"candidate_name", candidate->name.toStdString()}};
+    query.parameters = {{"baseline", std::to_string(baseline->runs.size())},
+                        {"baseline_name", baseline->name.toStdString()},
+                        {"candidate_name", candidate->name.toStdString()}};
     const auto set = [&](PanelFrame* panel, const char* kind, bool axis) {
         analysis::PanelQuery one = query;
         one.kind = kind;
@@ -389,8 +404,12 @@ std::vector<PaletteEntry> CompareWorkspace::paletteEntries() {
     std::vector<PaletteEntry> entries;
     entries.push_back({tr("Swap baseline and comparison"), {}, [this] { swap(); }});
     for (const RunChoice& group : groups_) {
-        entries.push_back({tr("Baseline: %1").arg(group.words()), {}, [this, runs = group.runs] { chooseSides(runs, context_->selection->current().candidate, tr("Choose the baseline")); }});
-        entries.push_back({tr("Comparison: %1").arg(group.words()), {}, [this, runs = group.runs] { chooseSides(context_->selection->current().baseline, runs, tr("Choose the comparison")); }});
+        entries.push_back({tr("Baseline: %1").arg(group.words()), {}, [this, runs = group.runs] {
+                               chooseSides(runs, context_->selection->current().candidate, tr("Choose the baseline"));
+                           }});
+        entries.push_back({tr("Comparison: %1").arg(group.words()), {}, [this, runs = group.runs] {
+                               chooseSides(context_->selection->current().baseline, runs, tr("Choose the comparison"));
+                           }});
     }
     return entries;
 }
@@ -400,12 +419,17 @@ QJsonObject CompareWorkspace::dump() const {
     for (const PlotPanel* panel : panels_) all.append(panel->dump());
     all.append(verdict_->dump());
     const Selection& now = context_->selection->current();
-    return {{QStringLiteral("panels"), all}, {QStringLiteral("baseline"), QJsonArray::fromStringList(now.baseline)}, {QStringLiteral("candidate"), QJsonArray::fromStringList(now.candidate)},
+    return {{QStringLiteral("panels"), all},
+            {QStringLiteral("baseline"), QJsonArray::fromStringList(now.baseline)},
+            {QStringLiteral("candidate"), QJsonArray::fromStringList(now.candidate)},
             {QStringLiteral("axis"), axis_->value()}};
 }
 
 QJsonObject CompareWorkspace::saveState() const {
-    return {{QStringLiteral("axis"), axis_->value()}, {QStringLiteral("columns"), sizesOf(columns_)}, {QStringLiteral("left"), sizesOf(left_)}, {QStringLiteral("middle"), sizesOf(middle_)}};
+    return {{QStringLiteral("axis"), axis_->value()},
+            {QStringLiteral("columns"), sizesOf(columns_)},
+            {QStringLiteral("left"), sizesOf(left_)},
+            {QStringLiteral("middle"), sizesOf(middle_)}};
 }
 
 void CompareWorkspace::restoreState(const QJsonObject& state) {

@@ -58,7 +58,7 @@ private:
     std::vector<QMetaObject::Connection> followed_;
     QTimer rerun_;
     bool asking_ = false;
-    bool listed_ = false;  ///< groups_ come from a finished listing
+    bool listed_ = false;    ///< groups_ come from a finished listing
     bool outdated_ = false;  ///< there is something to ask once the workspace is seen
 };
 

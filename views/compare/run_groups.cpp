@@ -31,7 +31,8 @@ QString commonName(const std::vector<const store::RunSummary*>& runs) {
 }  // namespace
 
 QString RunChoice::words() const {
-    return runs.size() == 1 ? QCoreApplication::translate("RunChoice", "%1 · 1 seed").arg(name) : QCoreApplication::translate("RunChoice", "%1 · %2 seeds").arg(name).arg(runs.size());
+    return runs.size() == 1 ? QCoreApplication::translate("RunChoice", "%1 · 1 seed").arg(name)
+                            : QCoreApplication::translate("RunChoice", "%1 · %2 seeds").arg(name).arg(runs.size());
 }
 
 std::vector<RunChoice> groupRuns(const std::vector<store::RunSummary>& runs) {

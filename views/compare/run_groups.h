@@ -12,11 +12,11 @@ namespace es::views {
 
 /// Seeds of one configuration, as a side of a comparison.
 struct RunChoice {
-    QString name;     ///< "dense"
-    QString ffn;      ///< "moe", "dense", "scaled_dense"
-    QStringList runs; ///< run directories, seeds ascending
-    bool evaluated = false;  ///< some run has a held-out loss
-    double created_s = 0;    ///< of the newest
+    QString name;                         ///< "dense"
+    QString ffn;                          ///< "moe", "dense", "scaled_dense"
+    QStringList runs;                     ///< run directories, seeds ascending
+    bool evaluated = false;               ///< some run has a held-out loss
+    double created_s = 0;                 ///< of the newest
     [[nodiscard]] QString words() const;  ///< "dense · 3 seeds"
 };
 

@@ -10,7 +10,8 @@
 namespace es::views {
 
 QString emphasised(const QString& sentence) {
-    static const QRegularExpression numbers(QStringLiteral("((?<=by |differs )[+\\-−]?\\d+(?:\\.\\d+)?(?: ?± ?\\d+(?:\\.\\d+)?)?|\\d+(?:\\.\\d+)?[ \u00a0]?[x×](?= (?:less|more)))"));
+    static const QRegularExpression numbers(
+        QStringLiteral("((?<=by |differs )[+\\-−]?\\d+(?:\\.\\d+)?(?: ?± ?\\d+(?:\\.\\d+)?)?|\\d+(?:\\.\\d+)?[ \u00a0]?[x×](?= (?:less|more)))"));
     QString rich = sentence.toHtmlEscaped();
     // A ratio is not torn from its sign at the end of a line.
     rich.replace(QStringLiteral(" x less"), QStringLiteral("\u00a0× less")).replace(QStringLiteral(" x more"), QStringLiteral("\u00a0× more"));
@@ -48,14 +49,17 @@ VerdictPanel::VerdictPanel(Theme* theme, QWidget* parent) : PanelFrame(theme, tr
 void VerdictPanel::paintBox() {
     const ThemeColors& c = theme_->colors();
     verdict_->setStyleSheet(QStringLiteral("QLabel { background: %1; border: 1px solid %2; border-radius: %3px; padding: 8px 10px; }")
-                                .arg(c.accentGround.name(), c.line.name()).arg(theme_->metrics().radius));
+                                .arg(c.accentGround.name(), c.line.name())
+                                .arg(theme_->metrics().radius));
     // What passed takes one line, with the whole in its tooltip; what did not is said in full.
     QString lines;
     QStringList passed;
     for (const QString& text : check_text_)
         if (text.startsWith(QLatin1Char('+'))) passed.append(text.mid(1));
     QStringList shown = check_text_.filter(QRegularExpression(QStringLiteral("^-")));
-    if (!passed.isEmpty()) shown.append(QLatin1Char('+') + (passed.size() == 1 ? passed.first() : tr("%1 checks passed: data, seeds, masks, objectives, compute …").arg(passed.size())));
+    if (!passed.isEmpty())
+        shown.append(QLatin1Char('+') +
+                     (passed.size() == 1 ? passed.first() : tr("%1 checks passed: data, seeds, masks, objectives, compute …").arg(passed.size())));
     checks_->setToolTip(passed.join(QLatin1Char('\n')));
     for (const QString& text : shown) {
         const bool ok = text.startsWith(QLatin1Char('+'));
@@ -79,7 +83,8 @@ void VerdictPanel::showAnswer(const CompareAnswer& answer) {
         losses_->setFixedHeight(std::max(80, losses_->sizeHint().height()));
     }
     check_text_.clear();
-    for (const auto& check : answer.comparison.checks) check_text_.append((check.ok ? QLatin1Char('+') : QLatin1Char('-')) + QString::fromStdString(check.words));
+    for (const auto& check : answer.comparison.checks)
+        check_text_.append((check.ok ? QLatin1Char('+') : QLatin1Char('-')) + QString::fromStdString(check.words));
     paintBox();
     QStringList notes;
     for (const std::string& note : answer.comparison.notes) notes.append(QString::fromStdString(note));
@@ -90,8 +95,10 @@ void VerdictPanel::showAnswer(const CompareAnswer& answer) {
 QJsonObject VerdictPanel::dump() const {
     QJsonValue shown(QJsonValue::Null);
     if (losses_panel_ && state() != State::kFailed && state() != State::kEmpty)
-        shown = QJsonObject{{QStringLiteral("verdict"), verdict_text_}, {QStringLiteral("third_arms"), QJsonArray::fromStringList(third_text_)},
-                           {QStringLiteral("checks"), QJsonArray::fromStringList(check_text_)}, {QStringLiteral("losses"), toJson(*losses_panel_)}};
+        shown = QJsonObject{{QStringLiteral("verdict"), verdict_text_},
+                            {QStringLiteral("third_arms"), QJsonArray::fromStringList(third_text_)},
+                            {QStringLiteral("checks"), QJsonArray::fromStringList(check_text_)},
+                            {QStringLiteral("losses"), toJson(*losses_panel_)}};
     return dumpPanel(QStringLiteral("verdict"), *this, shown);
 }
 

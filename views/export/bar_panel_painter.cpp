@@ -94,7 +94,8 @@ QStringList paintForestPanel(PageCanvas& canvas, const PageStyle& style, const Q
         }
         const auto xAt = [&](double value) { return std::clamp(area.left() + range.fraction(value) * area.width(), area.left(), area.right()); };
         const QColor color = style.color(row.color);
-        if (std::isfinite(row.low) && std::isfinite(row.high)) canvas.line({xAt(row.low), middle}, {xAt(row.high), middle}, {color, style.line * 1.2, analysis::LineStyle::kSolid});
+        if (std::isfinite(row.low) && std::isfinite(row.high))
+            canvas.line({xAt(row.low), middle}, {xAt(row.high), middle}, {color, style.line * 1.2, analysis::LineStyle::kSolid});
         if (std::isfinite(row.mean)) canvas.circle({xAt(row.mean), middle}, 2, color);
         if (row.n > 0) canvas.text({target.right(), centredBaseline(canvas, middle, style.small_pt)}, QString::number(row.n), faint);
         y += height;

@@ -71,7 +71,8 @@ Result<analysis::FigureRecipe> defaultRecipe(const std::string& name, const std:
     analysis::PanelQuery curves;
     if (!baseline.empty() && !sparse.empty()) {
         curves.kind = "compare_curves";
-        curves.parameters = {{"baseline", std::to_string(baseline.size())}, {"baseline_name", dense.empty() ? "scaled dense" : "dense"}, {"candidate_name", "sparse"}};
+        curves.parameters = {
+            {"baseline", std::to_string(baseline.size())}, {"baseline_name", dense.empty() ? "scaled dense" : "dense"}, {"candidate_name", "sparse"}};
         curves.runs = baseline;
         curves.runs.insert(curves.runs.end(), sparse.begin(), sparse.end());
     } else {

@@ -47,8 +47,12 @@ void checkSize(const Page& page, std::vector<FigureCheck>& checks) {
         const bool width = preset.width_mm <= 0 || std::abs(page.settings.width_mm - preset.width_mm) < 0.11;
         const bool height = preset.max_height_mm <= 0 || page.settings.height_mm <= preset.max_height_mm + 0.05;
         if (width && height) checks.push_back({CheckState::kGood, QStringLiteral("size fits %1").arg(venue), {}});
-        else if (!width) checks.push_back({CheckState::kWarn, QStringLiteral("width is not that of %1").arg(venue), QStringLiteral("%1 mm asked for").arg(preset.width_mm, 0, 'f', 1)});
-        else checks.push_back({CheckState::kBad, QStringLiteral("too high for %1").arg(venue), QStringLiteral("at most %1 mm").arg(preset.max_height_mm, 0, 'f', 0)});
+        else if (!width)
+            checks.push_back(
+                {CheckState::kWarn, QStringLiteral("width is not that of %1").arg(venue), QStringLiteral("%1 mm asked for").arg(preset.width_mm, 0, 'f', 1)});
+        else
+            checks.push_back(
+                {CheckState::kBad, QStringLiteral("too high for %1").arg(venue), QStringLiteral("at most %1 mm").arg(preset.max_height_mm, 0, 'f', 0)});
     }
 }
 
@@ -59,16 +63,20 @@ void checkText(const Page& page, const PageReport& report, std::vector<FigureChe
     for (const PlacedText& text : report.texts) smallest = std::min(smallest, text.pt);
     const QString words = QStringLiteral("text ≥ %1 pt at final size").arg(numberText(least));
     if (report.texts.empty() || smallest >= least - 1e-6) checks.push_back({CheckState::kGood, words, {}});
-    else checks.push_back({CheckState::kBad, QStringLiteral("text down to %1 pt, %2 pt asked for").arg(numberText(smallest), numberText(least)), QStringLiteral("Choose a larger font")});
+    else
+        checks.push_back({CheckState::kBad, QStringLiteral("text down to %1 pt, %2 pt asked for").arg(numberText(smallest), numberText(least)),
+                          QStringLiteral("Choose a larger font")});
 
     const QRectF sheet(QPointF(-0.5, -0.5), pageSize(page.settings) + QSizeF(1, 1));
     for (const PlacedText& text : report.texts)
         if (!sheet.contains(text.box)) {
-            checks.push_back({CheckState::kBad, QStringLiteral("text reaches over the edge"), QStringLiteral("'%1' in panel (%2): make the page larger").arg(text.text, panelLetter(static_cast<std::size_t>(text.panel)))});
+            checks.push_back({CheckState::kBad, QStringLiteral("text reaches over the edge"),
+                              QStringLiteral("'%1' in panel (%2): make the page larger").arg(text.text, panelLetter(static_cast<std::size_t>(text.panel)))});
             break;
         }
     if (!report.notes_cut.empty())
-        checks.push_back({CheckState::kWarn, QStringLiteral("panel (%1): notes are cut").arg(panelLetter(static_cast<std::size_t>(report.notes_cut.front()))), QStringLiteral("Say it in the caption, or make the page higher")});
+        checks.push_back({CheckState::kWarn, QStringLiteral("panel (%1): notes are cut").arg(panelLetter(static_cast<std::size_t>(report.notes_cut.front()))),
+                          QStringLiteral("Say it in the caption, or make the page higher")});
 }
 
 void checkColors(const PageReport& report, std::vector<FigureCheck>& checks) {
@@ -80,7 +88,8 @@ void checkColors(const PageReport& report, std::vector<FigureCheck>& checks) {
     const QString blind = closePair(report.color_keys, dichromats);
     if (blind.isEmpty()) checks.push_back({CheckState::kGood, QStringLiteral("readable with deuteranopia, protanopia"), {}});
     else checks.push_back({CheckState::kWarn, QStringLiteral("hard to tell with deuteranopia or protanopia"), blind});
-    const QString grey = closePair(report.color_keys, [](const QColor& a, const QColor& b) { return std::abs(toOklch(a).lightness - toOklch(b).lightness) >= 0.08; });
+    const QString grey =
+        closePair(report.color_keys, [](const QColor& a, const QColor& b) { return std::abs(toOklch(a).lightness - toOklch(b).lightness) >= 0.08; });
     if (grey.isEmpty()) checks.push_back({CheckState::kGood, QStringLiteral("readable in grey (names and numbers shown)"), {}});
     else checks.push_back({CheckState::kWarn, QStringLiteral("hard to tell in grey"), grey});
 }
@@ -91,18 +100,26 @@ void checkIntervals(const Page& page, const analysis::FigureRecipe& recipe, std:
         const QString panel = QStringLiteral("panel (%1): ").arg(panelLetter(i));
         const auto& content = page.panels[i].panel.content;
         if (const auto* forest = std::get_if<analysis::ForestPanel>(&content)) {
-            const auto across = std::count_if(forest->rows.begin(), forest->rows.end(), [&](const auto& row) { return row.low <= forest->reference && row.high >= forest->reference; });
-            const auto bare = std::count_if(forest->rows.begin(), forest->rows.end(), [](const auto& row) { return !std::isfinite(row.low) || !std::isfinite(row.high); });
-            if (bare > 0) checks.push_back({CheckState::kWarn, panel + QStringLiteral("%1 without an interval").arg(bare), QStringLiteral("Add seeds, or record evaluations per sample")});
+            const auto across = std::count_if(forest->rows.begin(), forest->rows.end(),
+                                              [&](const auto& row) { return row.low <= forest->reference && row.high >= forest->reference; });
+            const auto bare =
+                std::count_if(forest->rows.begin(), forest->rows.end(), [](const auto& row) { return !std::isfinite(row.low) || !std::isfinite(row.high); });
+            if (bare > 0)
+                checks.push_back({CheckState::kWarn, panel + QStringLiteral("%1 without an interval").arg(bare),
+                                  QStringLiteral("Add seeds, or record evaluations per sample")});
             else if (across > 0)
-                checks.push_back({CheckState::kWarn, panel + QStringLiteral("%1 of %2 intervals reach over the reference").arg(across).arg(forest->rows.size()), QStringLiteral("No difference is shown there")});
+                checks.push_back({CheckState::kWarn, panel + QStringLiteral("%1 of %2 intervals reach over the reference").arg(across).arg(forest->rows.size()),
+                                  QStringLiteral("No difference is shown there")});
         }
         if (i >= recipe.panels.size() || recipe.panels[i].kind.rfind("compare_", 0) != 0) continue;
         const auto& query = recipe.panels[i];
         const auto found = query.parameters.find("baseline");
         const int baseline = found == query.parameters.end() ? static_cast<int>(query.runs.size()) / 2 : std::atoi(found->second.c_str());
         const int seeds = std::min(baseline, static_cast<int>(query.runs.size()) - baseline);
-        if (seeds < 3) checks.push_back({CheckState::kWarn, panel + QStringLiteral("%1 %2 a side").arg(seeds).arg(seeds == 1 ? QStringLiteral("seed") : QStringLiteral("seeds")), QStringLiteral("An interval over samples says nothing about other seeds; eight short seeds are better than one long")});
+        if (seeds < 3)
+            checks.push_back({CheckState::kWarn,
+                              panel + QStringLiteral("%1 %2 a side").arg(seeds).arg(seeds == 1 ? QStringLiteral("seed") : QStringLiteral("seeds")),
+                              QStringLiteral("An interval over samples says nothing about other seeds; eight short seeds are better than one long")});
     }
 }
 
@@ -120,12 +137,16 @@ std::vector<FigureCheck> checkFigure(const Page& page, const analysis::FigureRec
     std::vector<FigureCheck> checks;
     for (std::size_t i = 0; i < page.panels.size(); ++i)
         if (page.panels[i].error)
-            checks.push_back({CheckState::kBad, QStringLiteral("panel (%1) cannot be drawn").arg(panelLetter(i)), QString::fromStdString(page.panels[i].error->message())});
+            checks.push_back(
+                {CheckState::kBad, QStringLiteral("panel (%1) cannot be drawn").arg(panelLetter(i)), QString::fromStdString(page.panels[i].error->message())});
     checkText(page, report, checks);
     if (!pdf.isEmpty()) {
         const auto fonts = fontsOfPdf(pdf);
-        if (fonts && fonts->embedded == fonts->fonts && fonts->type3 == 0) checks.push_back({CheckState::kGood, QStringLiteral("fonts embedded, no Type 3"), {}});
-        else checks.push_back({CheckState::kBad, QStringLiteral("fonts are not all embedded"), fonts ? QString() : QString::fromStdString(fonts.error().message())});
+        if (fonts && fonts->embedded == fonts->fonts && fonts->type3 == 0)
+            checks.push_back({CheckState::kGood, QStringLiteral("fonts embedded, no Type 3"), {}});
+        else
+            checks.push_back(
+                {CheckState::kBad, QStringLiteral("fonts are not all embedded"), fonts ? QString() : QString::fromStdString(fonts.error().message())});
     }
     checkSize(page, checks);
     checkColors(report, checks);

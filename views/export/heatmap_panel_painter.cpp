@@ -76,8 +76,9 @@ QStringList paintHeatmapPanel(PageCanvas& canvas, const PageStyle& style, const 
     std::vector<QString> row_labels;
     double widest = 0;
     for (std::int32_t row = 0; row < panel.rows; ++row) {
-        row_labels.push_back(static_cast<std::size_t>(row) < panel.y.categories.size() ? QString::fromStdString(panel.y.categories[static_cast<std::size_t>(row)])
-                                                                                       : QString::number(row));
+        row_labels.push_back(static_cast<std::size_t>(row) < panel.y.categories.size()
+                                 ? QString::fromStdString(panel.y.categories[static_cast<std::size_t>(row)])
+                                 : QString::number(row));
         widest = std::max(widest, canvas.fonts().width(row_labels.back(), style.small_pt));
     }
     const QString y_title = QString::fromStdString(panel.y.title);
@@ -129,7 +130,8 @@ QStringList paintHeatmapPanel(PageCanvas& canvas, const PageStyle& style, const 
         const double middle = y + row_height / 2;
         if (panel.row_is_expert) canvas.rect({area.left() - 5, y + row_height * 0.15, 2.5, row_height * 0.7}, Theme::expertColor(row, style.colors));
         if (middle - last_label >= style.small_pt * 1.05) {
-            canvas.text({area.left() - 3 - badge, centredBaseline(canvas, middle, style.small_pt)}, row_labels[static_cast<std::size_t>(row)], style.small(Anchor::kEnd));
+            canvas.text({area.left() - 3 - badge, centredBaseline(canvas, middle, style.small_pt)}, row_labels[static_cast<std::size_t>(row)],
+                        style.small(Anchor::kEnd));
             last_label = middle;
         }
         y += row_height;
@@ -142,7 +144,8 @@ QStringList paintHeatmapPanel(PageCanvas& canvas, const PageStyle& style, const 
     (void)drawBottomAxis(canvas, style, area, x_axis, x_range);
     (void)paintColorBar(canvas, style, area, panel.map, panel.value_min, panel.value_max, title);
     if (missing) notes.append(QStringLiteral("hatched: nothing recorded"));
-    const bool beyond = std::any_of(panel.values.begin(), panel.values.end(), [&](double v) { return v > panel.value_max * (1 + 1e-9) || v < panel.value_min - 1e-12; });
+    const bool beyond =
+        std::any_of(panel.values.begin(), panel.values.end(), [&](double v) { return v > panel.value_max * (1 + 1e-9) || v < panel.value_min - 1e-12; });
     if (beyond) notes.append(QStringLiteral("values beyond the colour bar are drawn in its end colours"));
     return notes;
 }

@@ -229,7 +229,8 @@ QStringList paintLinePanel(PageCanvas& canvas, const PageStyle& style, const QRe
         spread(labels, line, frame.area.top() - line / 2, frame.area.bottom() + line / 2);
         for (const Label& label : labels) {
             const QPointF end(frame.area.right() + 0.5, std::clamp(frame.yAt(label.end_y), frame.area.top(), frame.area.bottom()));
-            if (std::abs(label.y - end.y()) > 1) canvas.line(end, {frame.area.right() + 4.5, label.y}, {style.color(label.entry.color), 0.4, LineStyle::kSolid});
+            if (std::abs(label.y - end.y()) > 1)
+                canvas.line(end, {frame.area.right() + 4.5, label.y}, {style.color(label.entry.color), 0.4, LineStyle::kSolid});
             TextStyle ink = style.small();
             ink.color = style.ink(label.entry.color);
             double baseline = label.y - line * static_cast<double>(label.lines.size()) / 2 + line * 0.5 + style.small_pt * 0.34;

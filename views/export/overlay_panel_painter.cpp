@@ -48,7 +48,8 @@ bool paintPatches(PageCanvas& canvas, const PageStyle& style, const QRectF& pict
     const auto cells = std::min(panel.patches.size(), static_cast<std::size_t>(panel.grid_width) * static_cast<std::size_t>(panel.grid_height));
     for (std::size_t i = 0; i < cells; ++i) {
         const auto& cell = panel.patches[i];
-        const auto column = static_cast<double>(i % static_cast<std::size_t>(panel.grid_width)), row = static_cast<double>(i / static_cast<std::size_t>(panel.grid_width));
+        const auto column = static_cast<double>(i % static_cast<std::size_t>(panel.grid_width)),
+                   row = static_cast<double>(i / static_cast<std::size_t>(panel.grid_width));
         const QRectF rect(picture.left() + column * width, picture.top() + row * height, width, height);
         const QColor color = cellColor(cell, panel, style.colors);
         QColor tint = color;
@@ -78,7 +79,8 @@ bool paintPatches(PageCanvas& canvas, const PageStyle& style, const QRectF& pict
     QColor grid = Qt::white;
     grid.setAlphaF(0.7f);
     for (int column = 0; column <= panel.grid_width; ++column)
-        canvas.line({picture.left() + column * width, picture.top()}, {picture.left() + column * width, picture.bottom()}, {grid, 0.4, analysis::LineStyle::kSolid});
+        canvas.line({picture.left() + column * width, picture.top()}, {picture.left() + column * width, picture.bottom()},
+                    {grid, 0.4, analysis::LineStyle::kSolid});
     for (int row = 0; row <= panel.grid_height; ++row)
         canvas.line({picture.left(), picture.top() + row * height}, {picture.right(), picture.top() + row * height}, {grid, 0.4, analysis::LineStyle::kSolid});
     return all;

@@ -10,8 +10,7 @@ void PageCanvas::text(QPointF at, const QString& text, const TextStyle& style) {
     const double width = fonts_.width(text, style.pt, style.bold, style.italic);
     const double before = style.anchor == Anchor::kStart ? 0 : style.anchor == Anchor::kMiddle ? width / 2 : width;
     const double up = fonts_.ascent(style.pt), down = fonts_.descent(style.pt);
-    const QRectF box = style.upwards ? QRectF(at.x() - up, at.y() + before - width, up + down, width)
-                                     : QRectF(at.x() - before, at.y() - up, width, up + down);
+    const QRectF box = style.upwards ? QRectF(at.x() - up, at.y() + before - width, up + down, width) : QRectF(at.x() - before, at.y() - up, width, up + down);
     placed_.push_back({text, style.pt, box, panel_});
     drawText(at, text, style);
 }

@@ -61,9 +61,7 @@ std::vector<TextRun> PageFonts::runs(const QString& text) const {
 double PageFonts::ascent(double pt) const { return 0.75 * pt; }
 double PageFonts::descent(double pt) const { return 0.22 * pt; }
 
-double PageFonts::digitHeight(double pt) const {
-    return QFontMetricsF(font(pt)).tightBoundingRect(QStringLiteral("0")).height() / kUnitsPerPoint;
-}
+double PageFonts::digitHeight(double pt) const { return QFontMetricsF(font(pt)).tightBoundingRect(QStringLiteral("0")).height() / kUnitsPerPoint; }
 
 QStringList PageFonts::wrap(const QString& text, double pt, double limit, bool bold) const {
     QStringList lines;

@@ -25,11 +25,11 @@ struct Page {
 
 /// What was drawn, for checks, tests and clicks. Points from the top left corner.
 struct PageReport {
-    std::vector<QRectF> cells;          ///< one a panel
-    std::vector<QStringList> notes;     ///< one a panel: all of its notes, printed or not
+    std::vector<QRectF> cells;       ///< one a panel
+    std::vector<QStringList> notes;  ///< one a panel: all of its notes, printed or not
     std::vector<PlacedText> texts;
     std::vector<ColorKey> color_keys;
-    std::vector<int> notes_cut;         ///< panels whose notes did not all fit
+    std::vector<int> notes_cut;  ///< panels whose notes did not all fit
 };
 
 /// Size of the page in points.

@@ -11,14 +11,14 @@ namespace es::views::page {
 /// Lengths in points.
 struct PageStyle {
     ThemeColors colors = Theme::lightColors();
-    double text_pt = 8;    ///< titles of axes, words
-    double small_pt = 7;   ///< ticks, legends
-    double note_pt = 6;    ///< notes below a panel
-    double min_pt = 6;     ///< nothing is set smaller
-    double title_pt = 8;   ///< "(a) title"
+    double text_pt = 8;   ///< titles of axes, words
+    double small_pt = 7;  ///< ticks, legends
+    double note_pt = 6;   ///< notes below a panel
+    double min_pt = 6;    ///< nothing is set smaller
+    double title_pt = 8;  ///< "(a) title"
     double line = 0.9, axis = 0.5, grid = 0.35;
     bool show_grid = true;
-    double gap = 4;        ///< between things that belong together
+    double gap = 4;  ///< between things that belong together
 
     [[nodiscard]] TextStyle text(Anchor anchor = Anchor::kStart) const { return {text_pt, colors.text, false, false, anchor}; }
     [[nodiscard]] TextStyle small(Anchor anchor = Anchor::kStart) const { return {small_pt, colors.text, false, false, anchor}; }

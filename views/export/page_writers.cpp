@@ -28,7 +28,8 @@ Result<PageFonts> fontsFor(const Page& page) {
     if (!(s.width_mm >= 10 && s.width_mm <= kLargestMm && s.height_mm >= 10 && s.height_mm <= kLargestMm))
         return badInput("Cannot make the page", "its size is " + std::to_string(s.width_mm) + " x " + std::to_string(s.height_mm) + " mm",
                         "Choose between 10 and 5000 mm");
-    if (!(s.font_pt >= 3 && s.font_pt <= 100)) return badInput("Cannot make the page", "its font size is " + std::to_string(s.font_pt) + " pt", "Choose between 3 and 100 pt");
+    if (!(s.font_pt >= 3 && s.font_pt <= 100))
+        return badInput("Cannot make the page", "its font size is " + std::to_string(s.font_pt) + " pt", "Choose between 3 and 100 pt");
     return PageFonts::make(QString::fromStdString(s.font));
 }
 
@@ -61,7 +62,8 @@ Result<QByteArray> finished(const QByteArray& raw, const QSizeF& points, double 
         QPDF pdf;
         pdf.processMemoryFile("page", raw.constData(), static_cast<std::size_t>(raw.size()));
         auto pages = QPDFPageDocumentHelper(pdf).getAllPages();
-        if (pages.size() != 1) return jobFailed("Cannot write the PDF", "the page came out as " + std::to_string(pages.size()) + " pages", "Report this as a bug");
+        if (pages.size() != 1)
+            return jobFailed("Cannot write the PDF", "the page came out as " + std::to_string(pages.size()) + " pages", "Report this as a bug");
         QPDFObjectHandle page = pages.front().getObjectHandle();
         auto box = QPDFObjectHandle::newArray();
         for (const double value : {0.0, 0.0, points.width(), points.height()}) box.appendItem(QPDFObjectHandle::newReal(value, 4, true));
@@ -131,7 +133,8 @@ Result<QImage> pageAsImage(const Page& page, double dpi, PageReport* report) {
     if (!fonts) return tl::unexpected(fonts.error());
     const QSizeF pixels = pageSize(page.settings) * dpi / 72;
     if (!(dpi >= 20) || pixels.width() * pixels.height() > 4e8)
-        return badInput("Cannot paint the page", "it would have " + std::to_string(pixels.width() * pixels.height() / 1e6) + " million pixels", "Choose fewer dots an inch, at least 20");
+        return badInput("Cannot paint the page", "it would have " + std::to_string(pixels.width() * pixels.height() / 1e6) + " million pixels",
+                        "Choose fewer dots an inch, at least 20");
     QImage image(qRound(pixels.width()), qRound(pixels.height()), QImage::Format_RGB32);
     if (image.isNull()) return jobFailed("Cannot paint the page", "there is not enough memory for it", "Choose fewer dots an inch");
     image.setDotsPerMeterX(qRound(dpi / 0.0254));
@@ -166,7 +169,8 @@ Result<PdfFonts> fontsOfPdf(const QByteArray& bytes) {
             ++found.fonts;
             if (kind == "/Type3") ++found.type3;
             QPDFObjectHandle descriptor = object.getKey("/FontDescriptor");
-            if (descriptor.isDictionary() && (descriptor.hasKey("/FontFile") || descriptor.hasKey("/FontFile2") || descriptor.hasKey("/FontFile3"))) ++found.embedded;
+            if (descriptor.isDictionary() && (descriptor.hasKey("/FontFile") || descriptor.hasKey("/FontFile2") || descriptor.hasKey("/FontFile3")))
+                ++found.embedded;
         }
         return found;
     } catch (const std::exception& failure) {

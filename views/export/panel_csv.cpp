@@ -42,8 +42,8 @@ struct Writer {
         for (const auto& curve : panel.curves) {
             const auto drawn = drawnPoints(curve.x, curve.y);
             for (std::size_t i = 0; i < drawn.size(); ++i)
-                row(out, {field(curve.label), field(curve.series), curve.points ? "point" : "line", field(curve.x[i]), field(curve.y[i]), field(at(curve.low, i)),
-                          field(at(curve.high, i)), drawn[i] ? "1" : "0"});
+                row(out, {field(curve.label), field(curve.series), curve.points ? "point" : "line", field(curve.x[i]), field(curve.y[i]),
+                          field(at(curve.low, i)), field(at(curve.high, i)), drawn[i] ? "1" : "0"});
             const auto raw = drawnPoints(curve.raw_x, curve.raw_y);
             for (std::size_t i = 0; i < raw.size(); ++i)
                 row(out, {field(curve.label), field(curve.series), "raw", field(curve.raw_x[i]), field(curve.raw_y[i]), "", "", raw[i] ? "1" : "0"});
@@ -56,12 +56,16 @@ struct Writer {
         row(out, {field(named(panel.y.title, "row")), field(named(panel.x.title, "column")), field(named(panel.value_title, "value")), "drawn"});
         const bool averaged = columnsPerCell(panel.columns) > 1;
         const auto name = [](const analysis::Axis& axis, std::int32_t index) {
-            return static_cast<std::size_t>(index) < axis.categories.size() ? field(axis.categories[static_cast<std::size_t>(index)]) : field(std::int64_t{index});
+            return static_cast<std::size_t>(index) < axis.categories.size() ? field(axis.categories[static_cast<std::size_t>(index)])
+                                                                            : field(std::int64_t{index});
         };
         const auto column_name = [&](std::int32_t c) {
-            return panel.x.categories.empty() && static_cast<std::size_t>(c) < panel.x_values.size() ? field(panel.x_values[static_cast<std::size_t>(c)]) : name(panel.x, c);
+            return panel.x.categories.empty() && static_cast<std::size_t>(c) < panel.x_values.size() ? field(panel.x_values[static_cast<std::size_t>(c)])
+                                                                                                     : name(panel.x, c);
         };
-        const auto value = [&](std::int32_t r, std::int32_t c) { return at(panel.values, static_cast<std::size_t>(r) * static_cast<std::size_t>(panel.columns) + static_cast<std::size_t>(c)); };
+        const auto value = [&](std::int32_t r, std::int32_t c) {
+            return at(panel.values, static_cast<std::size_t>(r) * static_cast<std::size_t>(panel.columns) + static_cast<std::size_t>(c));
+        };
         for (std::int32_t r = 0; r < panel.rows; ++r)
             for (std::int32_t c = 0; c < panel.columns; ++c) row(out, {name(panel.y, r), column_name(c), field(value(r, c)), averaged ? "0" : "1"});
         if (!averaged) return;
@@ -89,16 +93,21 @@ struct Writer {
     }
 
     void operator()(const analysis::OverlayPanel& panel) {
-        row(out, {"kind", "position", "patch row", "patch column", "word", "expert", "gate", "all experts", "masked", "dropped", field(named(panel.value_title, "value")), "drawn"});
-        const auto cell = [&](const analysis::OverlayPanel::Cell& c, const char* kind, std::int64_t position, QByteArray r, QByteArray col, const std::string& word) {
+        row(out, {"kind", "position", "patch row", "patch column", "word", "expert", "gate", "all experts", "masked", "dropped",
+                  field(named(panel.value_title, "value")), "drawn"});
+        const auto cell = [&](const analysis::OverlayPanel::Cell& c, const char* kind, std::int64_t position, QByteArray r, QByteArray col,
+                              const std::string& word) {
             QByteArray all;
-            for (const auto& choice : c.choices) all += (all.isEmpty() ? "" : " ") + field(std::int64_t{choice.expert}) + ':' + field(static_cast<double>(choice.mass));
-            row(out, {kind, field(position), r, col, field(word), c.expert < 0 ? QByteArray() : field(std::int64_t{c.expert}), c.expert < 0 ? QByteArray() : field(static_cast<double>(c.mass)), all,
-                      c.masked ? "1" : "0", c.dropped ? "1" : "0", field(static_cast<double>(c.value)), "1"});
+            for (const auto& choice : c.choices)
+                all += (all.isEmpty() ? "" : " ") + field(std::int64_t{choice.expert}) + ':' + field(static_cast<double>(choice.mass));
+            row(out, {kind, field(position), r, col, field(word), c.expert < 0 ? QByteArray() : field(std::int64_t{c.expert}),
+                      c.expert < 0 ? QByteArray() : field(static_cast<double>(c.mass)), all, c.masked ? "1" : "0", c.dropped ? "1" : "0",
+                      field(static_cast<double>(c.value)), "1"});
         };
         for (std::size_t i = 0; i < panel.patches.size(); ++i) {
             const auto width = static_cast<std::size_t>(std::max(1, panel.grid_width));
-            cell(panel.patches[i], "patch", static_cast<std::int64_t>(i), field(static_cast<std::int64_t>(i / width)), field(static_cast<std::int64_t>(i % width)), "");
+            cell(panel.patches[i], "patch", static_cast<std::int64_t>(i), field(static_cast<std::int64_t>(i / width)),
+                 field(static_cast<std::int64_t>(i % width)), "");
         }
         for (const auto& chip : panel.words) cell(chip.cell, "word", chip.position, "", "", chip.text);
     }

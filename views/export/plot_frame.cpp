@@ -52,7 +52,8 @@ AxisText textOf(const PageCanvas& canvas, const PageStyle& style, double length,
         }
         return text;
     }
-    int wanted = bottom ? std::clamp(static_cast<int>(length / (style.small_pt * 3.2)), 2, 7) : std::clamp(static_cast<int>(length / (style.small_pt * 3)), 2, 6);
+    int wanted =
+        bottom ? std::clamp(static_cast<int>(length / (style.small_pt * 3.2)), 2, 7) : std::clamp(static_cast<int>(length / (style.small_pt * 3)), 2, 6);
     Ticks ticks = makeTicks(range, wanted);
     text.widest = 0;
     for (const QString& label : ticks.labels) text.widest = std::max(text.widest, fonts.width(label, style.small_pt));
@@ -146,7 +147,9 @@ PlotFrame drawFrame(PageCanvas& canvas, const PageStyle& style, const QRectF& ta
         // A title longer than its axis gets smaller, then is centred on the panel instead, so that it stays within it.
         while (turned.pt - 0.25 >= style.min_pt && canvas.fonts().width(y_text.title, turned.pt) > area.height()) turned.pt -= 0.25;
         const double width = canvas.fonts().width(y_text.title, turned.pt);
-        const double middle = width <= area.height() ? area.center().y() : std::clamp(area.center().y(), target.top() + width / 2, std::max(target.top() + width / 2, target.bottom() - width / 2));
+        const double middle = width <= area.height()
+                                  ? area.center().y()
+                                  : std::clamp(area.center().y(), target.top() + width / 2, std::max(target.top() + width / 2, target.bottom() - width / 2));
         canvas.text({target.left() + canvas.fonts().ascent(style.text_pt), middle}, y_text.title, turned);
     }
     (void)drawBottom(canvas, style, area, x_text, x_range);

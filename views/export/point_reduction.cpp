@@ -19,9 +19,7 @@ std::vector<std::uint8_t> drawnPoints(const std::vector<double>& x, const std::v
         high = any ? std::max(high, x[i]) : x[i];
         any = true;
     }
-    const auto columnOf = [&](std::size_t i) {
-        return high > low ? std::min(columns - 1, static_cast<int>((x[i] - low) / (high - low) * columns)) : 0;
-    };
+    const auto columnOf = [&](std::size_t i) { return high > low ? std::min(columns - 1, static_cast<int>((x[i] - low) / (high - low) * columns)) : 0; };
     // x need not ascend (a resumed run without its older records does, an imported one may not): columns are runs of neighbours.
     for (std::size_t i = 0; i < n;) {
         if (!std::isfinite(x[i]) || !std::isfinite(y[i])) {

@@ -24,7 +24,8 @@ Status checkRuns(const analysis::PanelQuery& query, const std::filesystem::path&
         std::error_code ignored;
         if (std::filesystem::exists(path, ignored)) continue;
         return badInput("Cannot draw panel (" + panelLetter(panel).toStdString() + ")", "its run '" + path.filename().string() + "' is not there",
-                        "Bring the run back to this place, or choose another run for the panel in the Figures workspace or under \"runs\" in the recipe", path.string());
+                        "Bring the run back to this place, or choose another run for the panel in the Figures workspace or under \"runs\" in the recipe",
+                        path.string());
     }
     return {};
 }
@@ -52,10 +53,12 @@ Result<Page> makePage(const analysis::FigureRecipe& recipe, const std::filesyste
     page.name = QString::fromStdString(recipe.name);
     page.settings = recipe.page;
     if (recipe.panels.empty() && !keep_errors)
-        return badInput("Cannot draw the figure '" + recipe.name + "'", "it has no panels", "Add one in the Figures workspace, or send one there from another workspace");
+        return badInput("Cannot draw the figure '" + recipe.name + "'", "it has no panels",
+                        "Add one in the Figures workspace, or send one there from another workspace");
     for (std::size_t i = 0; i < recipe.panels.size(); ++i) {
         if (context.stopRequested()) return stopped("Drawing the figure");
-        context.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(recipe.panels.size()), "Asking the runs for panel " + panelLetter(i).toStdString());
+        context.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(recipe.panels.size()),
+                         "Asking the runs for panel " + panelLetter(i).toStdString());
         const auto& query = recipe.panels[i];
         Result<analysis::Panel> panel = analysis::Panel{};
         if (const auto there = checkRuns(query, base, i); !there) panel = tl::unexpected(there.error());
@@ -70,8 +73,8 @@ Result<Page> makePage(const analysis::FigureRecipe& recipe, const std::filesyste
     return page;
 }
 
-Result<std::vector<std::filesystem::path>> writePage(const Page& page, const analysis::FigureRecipe& recipe, const std::filesystem::path& out, const RenderOptions& options,
-                                                     const JobContext& context) {
+Result<std::vector<std::filesystem::path>> writePage(const Page& page, const analysis::FigureRecipe& recipe, const std::filesystem::path& out,
+                                                     const RenderOptions& options, const JobContext& context) {
     for (const std::string& format : options.formats)
         if (std::find(renderFormats().begin(), renderFormats().end(), format) == renderFormats().end())
             return wrongCall("Cannot write the figure as '" + format + "'", "there is no such format", "Choose of pdf, svg, png, csv and json");
@@ -80,7 +83,8 @@ Result<std::vector<std::filesystem::path>> writePage(const Page& page, const ana
     std::error_code failure;
     std::filesystem::create_directories(out, failure);
     if (failure || !std::filesystem::is_directory(out))
-        return badInput("Cannot write the figure", failure ? failure.message() : "the target is not a folder", "Choose a folder that you may write to", out.string());
+        return badInput("Cannot write the figure", failure ? failure.message() : "the target is not a folder", "Choose a folder that you may write to",
+                        out.string());
 
     std::vector<std::filesystem::path> written;
     const std::string stem = fileNameOf(recipe.name);
@@ -110,7 +114,8 @@ Result<std::vector<std::filesystem::path>> writePage(const Page& page, const ana
     return written;
 }
 
-Result<std::vector<std::filesystem::path>> renderRecipe(const std::filesystem::path& file, const std::filesystem::path& out, const RenderOptions& options, const JobContext& context) {
+Result<std::vector<std::filesystem::path>> renderRecipe(const std::filesystem::path& file, const std::filesystem::path& out, const RenderOptions& options,
+                                                        const JobContext& context) {
     auto recipe = analysis::loadRecipe(file);
     if (!recipe) return tl::unexpected(recipe.error());
     const auto base = std::filesystem::absolute(file).parent_path();

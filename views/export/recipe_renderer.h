@@ -37,7 +37,8 @@ struct RenderOptions {
 
 /// A first figure of some runs, two panels: experts on a picture and its caption, and the runs compared (dense runs as the baseline), or
 /// the loss curve when there is nothing to compare. Run paths are kept as given. Errors: no run; a run that cannot be opened.
-[[nodiscard]] Result<analysis::FigureRecipe> defaultRecipe(const std::string& name, const std::vector<std::filesystem::path>& runs, const JobContext& context = {});
+[[nodiscard]] Result<analysis::FigureRecipe> defaultRecipe(const std::string& name, const std::vector<std::filesystem::path>& runs,
+                                                           const JobContext& context = {});
 
 /// Fills in what a recipe remembers of its runs (configuration and data hashes, program version) and writes run paths relative to the
 /// recipe's folder where they lie near it, then saves it as `file`.

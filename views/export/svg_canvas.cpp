@@ -55,8 +55,8 @@ QByteArray boxOf(const QRectF& r) {
 SvgCanvas::SvgCanvas(PageFonts fonts, double width_mm, double height_mm, const QString& title) : PageCanvas(std::move(fonts)) {
     const bool serif = this->fonts().family() != QStringLiteral("Inter");
     out_ = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(width_mm) + "mm\" height=\"" +
-           number(height_mm) + "mm\" viewBox=\"0 0 " + number(width_mm * kPointsPerMm) + ' ' + number(height_mm * kPointsPerMm) +
-           "\" font-family=\"'" + this->fonts().family().toUtf8() + "', " + (serif ? "'LM Roman 10', Inter, serif" : "sans-serif") +
+           number(height_mm) + "mm\" viewBox=\"0 0 " + number(width_mm * kPointsPerMm) + ' ' + number(height_mm * kPointsPerMm) + "\" font-family=\"'" +
+           this->fonts().family().toUtf8() + "', " + (serif ? "'LM Roman 10', Inter, serif" : "sans-serif") +
            "\" style=\"font-variant-ligatures:none\" stroke-linejoin=\"round\" fill=\"none\">\n<title>" + escaped(title) + "</title>\n";
 }
 
@@ -73,8 +73,8 @@ void SvgCanvas::rect(const QRectF& rect, const QColor& fill, const Stroke& strok
 }
 
 void SvgCanvas::circle(QPointF centre, double radius, const QColor& fill, const Stroke& stroke) {
-    out_ += "<circle cx=\"" + number(centre.x()) + "\" cy=\"" + number(centre.y()) + "\" r=\"" + number(radius) + '"' + fillOf(fill) + strokeOf(stroke) +
-            "/>\n";
+    out_ +=
+        "<circle cx=\"" + number(centre.x()) + "\" cy=\"" + number(centre.y()) + "\" r=\"" + number(radius) + '"' + fillOf(fill) + strokeOf(stroke) + "/>\n";
 }
 
 void SvgCanvas::image(const QRectF& rect, const QImage& image) {
@@ -97,7 +97,8 @@ void SvgCanvas::drawText(QPointF at, const QString& text, const TextStyle& style
     if (style.anchor != Anchor::kStart) out_ += style.anchor == Anchor::kMiddle ? " text-anchor=\"middle\"" : " text-anchor=\"end\"";
     if (style.upwards) out_ += " transform=\"rotate(-90 " + number(at.x()) + ' ' + number(at.y()) + ")\"";
     out_ += fillOf(style.color) + '>';
-    for (const TextRun& run : fonts().runs(text)) out_ += run.fallback ? "<tspan font-family=\"Inter, sans-serif\">" + escaped(run.text) + "</tspan>" : escaped(run.text);
+    for (const TextRun& run : fonts().runs(text))
+        out_ += run.fallback ? "<tspan font-family=\"Inter, sans-serif\">" + escaped(run.text) + "</tspan>" : escaped(run.text);
     out_ += "</text>\n";
 }
 

@@ -29,15 +29,10 @@ bool sameFigure(const analysis::FigureRecipe& a, const analysis::FigureRecipe& b
 /// Puts figures into the state after (redo) or before (undo) a step.
 class FigureCommand : public QUndoCommand {
 public:
-    FigureCommand(FigureLibrary* library, std::vector<FigureLibrary::Change> before, std::vector<FigureLibrary::Change> after, QString current_before, QString current_after,
-                  const QString& what, int merge_id)
-        : QUndoCommand(what),
-          library_(library),
-          before_(std::move(before)),
-          after_(std::move(after)),
-          current_before_(std::move(current_before)),
-          current_after_(std::move(current_after)),
-          merge_id_(merge_id) {}
+    FigureCommand(FigureLibrary* library, std::vector<FigureLibrary::Change> before, std::vector<FigureLibrary::Change> after, QString current_before,
+                  QString current_after, const QString& what, int merge_id)
+        : QUndoCommand(what), library_(library), before_(std::move(before)), after_(std::move(after)), current_before_(std::move(current_before)),
+          current_after_(std::move(current_after)), merge_id_(merge_id) {}
     void redo() override {
         if (library_) library_->apply(after_, current_after_);
     }
@@ -47,7 +42,9 @@ public:
     [[nodiscard]] int id() const override { return merge_id_ < 0 ? -1 : 0x4600 + merge_id_; }
     bool mergeWith(const QUndoCommand* other) override {
         const auto* next = static_cast<const FigureCommand*>(other);
-        if (next->library_ != library_ || next->current_before_ != current_after_ || next->before_.size() != 1 || after_.size() != 1 || next->after_[0].file != after_[0].file) return false;
+        if (next->library_ != library_ || next->current_before_ != current_after_ || next->before_.size() != 1 || after_.size() != 1 ||
+            next->after_[0].file != after_[0].file)
+            return false;
         after_ = next->after_;
         return true;
     }
@@ -94,7 +91,8 @@ void FigureLibrary::rescan() {
     scanning_ = true;
     QStringList folders{QDir::current().absoluteFilePath(QStringLiteral("figures"))};
     for (const QString& place : context_->feeds->folders()) folders.append(QDir(place).absoluteFilePath(QStringLiteral("figures")));
-    for (const auto& run : context_->feeds->runs()) folders.append(QDir(QString::fromStdString(run.folder.string())).absoluteFilePath(QStringLiteral("figures")));
+    for (const auto& run : context_->feeds->runs())
+        folders.append(QDir(QString::fromStdString(run.folder.string())).absoluteFilePath(QStringLiteral("figures")));
     folders.removeDuplicates();
     const std::uint64_t edits = edits_;
     context_->jobs->run<std::vector<Figure>>(
@@ -138,7 +136,8 @@ void FigureLibrary::rescan() {
             if (figures_.empty()) current_.clear();
             Q_EMIT listChanged();
             const Figure* after = current();
-            const bool same = old && after && old->file == after->file && sameFigure(old->recipe, after->recipe) && old->problem.has_value() == after->problem.has_value();
+            const bool same =
+                old && after && old->file == after->file && sameFigure(old->recipe, after->recipe) && old->problem.has_value() == after->problem.has_value();
             if (!same && (old || after)) Q_EMIT currentChanged();
         });
 }
@@ -197,7 +196,8 @@ void FigureLibrary::remove() {
     if (!now) return;
     const QString file = now->file, name = QString::fromStdString(now->recipe.name);
     if (now->problem) {
-        context_->sayError({ErrorKind::kBadInput, "Cannot delete '" + name.toStdString() + "' here", "the file could not be read, so deleting it could not be undone", "Delete it in a file manager", file.toStdString()});
+        context_->sayError({ErrorKind::kBadInput, "Cannot delete '" + name.toStdString() + "' here",
+                            "the file could not be read, so deleting it could not be undone", "Delete it in a file manager", file.toStdString()});
         return;
     }
     QString next;
@@ -223,7 +223,8 @@ void FigureLibrary::apply(const std::vector<Change>& changes, const QString& cur
             found->recipe = *change.recipe;
         } else {
             figures_.push_back({change.file, *change.recipe, {}});
-            std::stable_sort(figures_.begin(), figures_.end(), [](const Figure& a, const Figure& b) { return QFileInfo(a.file).fileName() < QFileInfo(b.file).fileName(); });
+            std::stable_sort(figures_.begin(), figures_.end(),
+                             [](const Figure& a, const Figure& b) { return QFileInfo(a.file).fileName() < QFileInfo(b.file).fileName(); });
             list = true;
         }
         save(change);

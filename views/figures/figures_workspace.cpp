@@ -24,7 +24,6 @@ namespace {
 constexpr int kRerunMs = 3000;  // a run in training changes four times a second; a page need not
 constexpr int kMergeTitleBase = 20;
 
-
 QJsonArray sizesOf(const QSplitter* splitter) {
     QJsonArray sizes;
     for (const int size : splitter->sizes()) sizes.append(size);
@@ -49,7 +48,8 @@ void FiguresWorkspace::job(const QString& slot, const QString& label, std::funct
     });
 }
 
-FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* parent) : Workspace(parent), context_(&context), library_(new FigureLibrary(context, this)) {
+FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* parent)
+    : Workspace(parent), context_(&context), library_(new FigureLibrary(context, this)) {
     setObjectName(QStringLiteral("figuresWorkspace"));
     const int gutter = context_->theme->metrics().gutter;
     auto* layout = new QVBoxLayout(this);
@@ -90,7 +90,8 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
     connect(view_, &PageView::imageWanted, this, [this] { repaint_.start(); });
     connect(editor_, &PanelEditor::edited, this, [this](const analysis::PanelQuery& query, const QString& what, int merge_id) {
         const int panel = view_->selected();
-        editRecipe([&](analysis::FigureRecipe& recipe) { recipe.panels[static_cast<std::size_t>(panel)] = query; }, what, merge_id < 0 ? -1 : kMergeTitleBase + panel);
+        editRecipe([&](analysis::FigureRecipe& recipe) { recipe.panels[static_cast<std::size_t>(panel)] = query; }, what,
+                   merge_id < 0 ? -1 : kMergeTitleBase + panel);
     });
     connect(editor_, &PanelEditor::removeRequested, this, [this] {
         const int panel = view_->selected();
@@ -100,7 +101,11 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
     connect(editor_, &PanelEditor::moveRequested, this, [this](int by) {
         const int panel = view_->selected();
         view_->setSelected(panel + by);
-        editRecipe([&](analysis::FigureRecipe& recipe) { std::swap(recipe.panels[static_cast<std::size_t>(panel)], recipe.panels[static_cast<std::size_t>(panel + by)]); }, tr("Move panel"));
+        editRecipe(
+            [&](analysis::FigureRecipe& recipe) {
+                std::swap(recipe.panels[static_cast<std::size_t>(panel)], recipe.panels[static_cast<std::size_t>(panel + by)]);
+            },
+            tr("Move panel"));
     });
     connect(panel_, &PagePanel::pageEdited, this, [this](const analysis::PageSettings& settings, const QString& what, int merge_id) {
         editRecipe([&](analysis::FigureRecipe& recipe) { recipe.page = settings; }, what, merge_id);
@@ -138,7 +143,8 @@ void FiguresWorkspace::buildList(QWidget* into) {
     list_->setAccessibleName(tr("Figures"));
     list_->setEditTriggers(QAbstractItemView::EditKeyPressed | QAbstractItemView::DoubleClicked);
     layout->addWidget(list_, 1);
-    auto* hint = new QLabel(tr("Send any panel of another workspace here from its menu. A figure stores the query, not pixels: it is drawn anew when its runs change."));
+    auto* hint =
+        new QLabel(tr("Send any panel of another workspace here from its menu. A figure stores the query, not pixels: it is drawn anew when its runs change."));
     hint->setWordWrap(true);
     hint->setProperty("role", QStringLiteral("faint"));
     layout->addWidget(hint);
@@ -193,10 +199,13 @@ void FiguresWorkspace::showFigure() {
         page_frame_->setNotes({});
         if (!library_->listed()) page_frame_->showLoading(tr("Looking for figures"));
         else if (context_->feeds->runs().empty())
-            page_frame_->showEmpty(tr("No figures yet"), tr("A figure is drawn from runs. Train one, or open a folder of runs; then make a first figure here."), {}, QStringLiteral("figure"));
+            page_frame_->showEmpty(tr("No figures yet"), tr("A figure is drawn from runs. Train one, or open a folder of runs; then make a first figure here."),
+                                   {}, QStringLiteral("figure"));
         else
-            page_frame_->showEmpty(tr("No figures yet"), tr("A figure is a page of panels, each a stored query of this project's runs. Panels of other workspaces can be sent here from their menus."),
-                                   {tr("Make a first figure"), [this] { makeFirst(); }}, QStringLiteral("figure"));
+            page_frame_->showEmpty(
+                tr("No figures yet"),
+                tr("A figure is a page of panels, each a stored query of this project's runs. Panels of other workspaces can be sent here from their menus."),
+                {tr("Make a first figure"), [this] { makeFirst(); }}, QStringLiteral("figure"));
         return;
     }
     if (now->file != shown_file_) {
@@ -226,7 +235,8 @@ void FiguresWorkspace::showFigure() {
     if (panels == 0) {
         page_.reset();
         answered_.clear();
-        page_frame_->showEmpty(tr("The page is empty"), tr("Add a panel with the plus above, or send one from another workspace."), {}, QStringLiteral("figure"));
+        page_frame_->showEmpty(tr("The page is empty"), tr("Add a panel with the plus above, or send one from another workspace."), {},
+                               QStringLiteral("figure"));
         panel_->setExportDisabled(tr("The page has no panels"));
         panel_->setChecks({});
         return;
@@ -256,7 +266,9 @@ void FiguresWorkspace::addPanel(const analysis::PanelQuery& query) {
         view_->setSelected(static_cast<int>(now->recipe.panels.size()));
         editRecipe(
             [&](analysis::FigureRecipe& recipe) {
-                const auto rows = [&](std::size_t panels) { return (panels + static_cast<std::size_t>(recipe.page.columns) - 1) / static_cast<std::size_t>(std::max(1, recipe.page.columns)); };
+                const auto rows = [&](std::size_t panels) {
+                    return (panels + static_cast<std::size_t>(recipe.page.columns) - 1) / static_cast<std::size_t>(std::max(1, recipe.page.columns));
+                };
                 const auto before = rows(recipe.panels.size()), after = rows(recipe.panels.size() + 1);
                 // A new row gets the height the others have, as far as the venue allows.
                 if (before > 0 && after > before) {
@@ -330,7 +342,8 @@ void FiguresWorkspace::ask(bool force) {
             open.panels.clear();
             for (std::size_t i = 0; i < recipe.panels.size(); ++i) {
                 const auto found = std::find(answered.begin(), answered.end(), recipe.panels[i]);
-                if (old && found != answered.end() && !old->panels[static_cast<std::size_t>(found - answered.begin())].error) from[i] = found - answered.begin();
+                if (old && found != answered.end() && !old->panels[static_cast<std::size_t>(found - answered.begin())].error)
+                    from[i] = found - answered.begin();
                 else open.panels.push_back(recipe.panels[i]);
             }
             auto fresh = page::makePage(open, base, true, context);
@@ -339,7 +352,8 @@ void FiguresWorkspace::ask(bool force) {
             page->name = QString::fromStdString(recipe.name);
             page->settings = recipe.page;
             std::size_t next = 0;
-            for (std::size_t i = 0; i < from.size(); ++i) page->panels.push_back(from[i] >= 0 ? old->panels[static_cast<std::size_t>(from[i])] : fresh->panels[next++]);
+            for (std::size_t i = 0; i < from.size(); ++i)
+                page->panels.push_back(from[i] >= 0 ? old->panels[static_cast<std::size_t>(from[i])] : fresh->panels[next++]);
             return Answer(page);
         },
         [this, recipe, file](Result<Answer> answer) {
@@ -353,7 +367,8 @@ void FiguresWorkspace::ask(bool force) {
             view_->setPage(QSizeF(recipe.page.width_mm, recipe.page.height_mm), page::layOut(recipe.page, recipe.panels.size()));
             QStringList notes;
             for (std::size_t i = 0; i < page_->panels.size(); ++i)
-                if (page_->panels[i].error) notes.append(tr("Panel (%1) cannot be drawn: %2").arg(page::panelLetter(i), QString::fromStdString(page_->panels[i].error->what)));
+                if (page_->panels[i].error)
+                    notes.append(tr("Panel (%1) cannot be drawn: %2").arg(page::panelLetter(i), QString::fromStdString(page_->panels[i].error->what)));
             if (const Error* why = library_->unsaved(file)) notes.append(tr("Not saved yet: %1").arg(QString::fromStdString(why->why)));
             page_frame_->setNotes(notes);
             page_frame_->showReady();
@@ -392,7 +407,8 @@ void FiguresWorkspace::check() {
             return page::checkFigure(*page, recipe, report, *pdf);
         },
         [this](Result<Checks> checks) {
-            checks_ = checks ? *checks : Checks{{page::CheckState::kBad, QStringLiteral("the page cannot be written"), QString::fromStdString(checks.error().message())}};
+            checks_ = checks ? *checks
+                             : Checks{{page::CheckState::kBad, QStringLiteral("the page cannot be written"), QString::fromStdString(checks.error().message())}};
             panel_->setChecks(checks_);
         });
 }
@@ -405,12 +421,15 @@ void FiguresWorkspace::exportFigure() {
     using Files = std::vector<std::filesystem::path>;
     job<Files>(
         QStringLiteral("export"), tr("Writing %1").arg(QString::fromStdString(now->recipe.name)),
-        [page = page_, recipe = now->recipe, out = toPath(panel_->outFolder()), options](JobContext& context) { return page::writePage(*page, recipe, out, options, context); },
+        [page = page_, recipe = now->recipe, out = toPath(panel_->outFolder()), options](JobContext& context) {
+            return page::writePage(*page, recipe, out, options, context);
+        },
         [this](Result<Files> files) {
             if (!files) return context_->sayError(files.error());
             written_.clear();
             for (const auto& file : *files) written_.append(QString::fromStdString(file.string()));
-            context_->say(written_.size() == 1 ? tr("Wrote %1").arg(written_.first()) : tr("Wrote %1 files to %2").arg(written_.size()).arg(panel_->outFolder()));
+            context_->say(written_.size() == 1 ? tr("Wrote %1").arg(written_.first())
+                                               : tr("Wrote %1 files to %2").arg(written_.size()).arg(panel_->outFolder()));
         });
 }
 
@@ -430,7 +449,8 @@ bool FiguresWorkspace::settled() const { return library_->listed() && !library_-
 std::vector<PaletteEntry> FiguresWorkspace::paletteEntries() {
     std::vector<PaletteEntry> entries;
     for (const Figure& figure : library_->figures())
-        entries.push_back({tr("Figure %1").arg(QString::fromStdString(figure.recipe.name)), figure.file, [this, file = figure.file] { library_->setCurrent(file); }});
+        entries.push_back(
+            {tr("Figure %1").arg(QString::fromStdString(figure.recipe.name)), figure.file, [this, file = figure.file] { library_->setCurrent(file); }});
     entries.push_back({tr("New figure of this project's runs"), {}, [this] { makeFirst(); }});
     if (page_) {
         entries.push_back({tr("Export the figure"), panel_->outFolder(), [this] { exportFigure(); }});
@@ -444,22 +464,31 @@ QJsonObject FiguresWorkspace::dump() const {
     for (const Figure& figure : library_->figures()) names.append(QString::fromStdString(figure.recipe.name));
     for (const auto& check : checks_) {
         static const char* states[] = {"good", "warn", "bad"};
-        checks.append(QJsonObject{{QStringLiteral("state"), QLatin1String(states[static_cast<int>(check.state)])}, {QStringLiteral("words"), check.words}, {QStringLiteral("detail"), check.detail}});
+        checks.append(QJsonObject{{QStringLiteral("state"), QLatin1String(states[static_cast<int>(check.state)])},
+                                  {QStringLiteral("words"), check.words},
+                                  {QStringLiteral("detail"), check.detail}});
     }
     const Figure* now = library_->current();
     QJsonValue page;
     if (page_ && now) {
         for (const auto& panel : page_->panels)
             panels.append(panel.error ? QJsonObject{{QStringLiteral("error"), QString::fromStdString(panel.error->message())}} : toJson(panel.panel));
-        page = QJsonObject{{QStringLiteral("recipe"), QJsonDocument::fromJson(QByteArray::fromStdString(analysis::toJson(now->recipe))).object()}, {QStringLiteral("panels"), panels}};
+        page = QJsonObject{{QStringLiteral("recipe"), QJsonDocument::fromJson(QByteArray::fromStdString(analysis::toJson(now->recipe))).object()},
+                           {QStringLiteral("panels"), panels}};
     }
-    const QJsonObject exports{{QStringLiteral("checks"), checks}, {QStringLiteral("command"), now ? panel_->command() : QString()}, {QStringLiteral("written"), QJsonArray::fromStringList(written_)}};
-    return {{QStringLiteral("panels"), QJsonArray{dumpPanel(QStringLiteral("figures"), *list_frame_, names), dumpPanel(QStringLiteral("page"), *page_frame_, page),
-                                                  dumpPanel(QStringLiteral("export"), *panel_, exports)}}};
+    const QJsonObject exports{{QStringLiteral("checks"), checks},
+                              {QStringLiteral("command"), now ? panel_->command() : QString()},
+                              {QStringLiteral("written"), QJsonArray::fromStringList(written_)}};
+    return {
+        {QStringLiteral("panels"), QJsonArray{dumpPanel(QStringLiteral("figures"), *list_frame_, names), dumpPanel(QStringLiteral("page"), *page_frame_, page),
+                                              dumpPanel(QStringLiteral("export"), *panel_, exports)}}};
 }
 
 QJsonObject FiguresWorkspace::saveState() const {
-    return {{QStringLiteral("figure"), shown_file_.isEmpty() ? wanted_file_ : shown_file_}, {QStringLiteral("columns"), sizesOf(columns_)}, {QStringLiteral("left"), sizesOf(left_)}, {QStringLiteral("export"), panel_->saveState()}};
+    return {{QStringLiteral("figure"), shown_file_.isEmpty() ? wanted_file_ : shown_file_},
+            {QStringLiteral("columns"), sizesOf(columns_)},
+            {QStringLiteral("left"), sizesOf(left_)},
+            {QStringLiteral("export"), panel_->saveState()}};
 }
 
 void FiguresWorkspace::restoreState(const QJsonObject& state) {
@@ -468,10 +497,13 @@ void FiguresWorkspace::restoreState(const QJsonObject& state) {
     panel_->restoreState(state.value(QStringLiteral("export")).toObject());
     wanted_file_ = state.value(QStringLiteral("figure")).toString();
     if (!wanted_file_.isEmpty() && !library_->find(wanted_file_))
-        connect(library_, &FigureLibrary::listChanged, this, [this] {
-            if (library_->find(wanted_file_)) library_->setCurrent(wanted_file_);
-            wanted_file_.clear();
-        }, Qt::SingleShotConnection);
+        connect(
+            library_, &FigureLibrary::listChanged, this,
+            [this] {
+                if (library_->find(wanted_file_)) library_->setCurrent(wanted_file_);
+                wanted_file_.clear();
+            },
+            Qt::SingleShotConnection);
     else library_->setCurrent(wanted_file_);
 }
 

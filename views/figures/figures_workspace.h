@@ -34,9 +34,9 @@ private:
     void buildList(QWidget* into);
     void showList();
     void showFigure();
-    void ask(bool force);        ///< runs the queries that changed, in a job
-    void paint();                ///< paints the page for the screen, in a job
-    void check();                ///< writes it as PDF in memory and looks at that
+    void ask(bool force);  ///< runs the queries that changed, in a job
+    void paint();          ///< paints the page for the screen, in a job
+    void check();          ///< writes it as PDF in memory and looks at that
     void followRuns();
     void choosePanel(int panel);
     void editRecipe(const std::function<void(analysis::FigureRecipe&)>& edit, const QString& what, int merge_id = -1);
@@ -58,10 +58,10 @@ private:
     bool filling_ = false;
 
     QString shown_file_, wanted_file_;
-    std::shared_ptr<const page::Page> page_;                ///< what the view shows
-    std::vector<analysis::PanelQuery> answered_;            ///< the queries that page_'s panels answer
+    std::shared_ptr<const page::Page> page_;      ///< what the view shows
+    std::vector<analysis::PanelQuery> answered_;  ///< the queries that page_'s panels answer
     std::vector<page::FigureCheck> checks_;
-    QStringList written_;                                   ///< by the last export
+    QStringList written_;  ///< by the last export
     std::map<QString, int> pending_;
     bool outdated_ = false;  ///< runs changed while the workspace was hidden
     std::vector<QMetaObject::Connection> followed_;

@@ -224,12 +224,16 @@ void PagePanel::setFigure(const analysis::FigureRecipe* recipe, const QString& r
     letters_->setChecked(page_.panel_letters);
     filling_ = false;
     for (const auto& [format, box] : formats_)
-        box->setText(format == "csv" ? tr("data: one CSV per panel") : format == "png" ? tr("%1.png at 600 dpi").arg(stem_) : QStringLiteral("%1.%2").arg(stem_, QString::fromStdString(format)));
+        box->setText(format == "csv"   ? tr("data: one CSV per panel")
+                     : format == "png" ? tr("%1.png at 600 dpi").arg(stem_)
+                                       : QStringLiteral("%1.%2").arg(stem_, QString::fromStdString(format)));
     showCommand();
     showReady();
 }
 
-QString PagePanel::outFolder() const { return chosen_folder_.isEmpty() ? QFileInfo(recipe_file_).absolutePath() : QDir::current().absoluteFilePath(chosen_folder_); }
+QString PagePanel::outFolder() const {
+    return chosen_folder_.isEmpty() ? QFileInfo(recipe_file_).absolutePath() : QDir::current().absoluteFilePath(chosen_folder_);
+}
 
 std::vector<std::string> PagePanel::formats() const {
     std::vector<std::string> chosen;
@@ -241,7 +245,8 @@ std::vector<std::string> PagePanel::formats() const {
 QString PagePanel::command() const {
     QStringList chosen;
     for (const std::string& format : formats()) chosen.append(QString::fromStdString(format));
-    return QStringLiteral("expertscope figure render %1 --out %2 --format %3").arg(quoted(fromHere(recipe_file_)), quoted(fromHere(outFolder())), chosen.join(QLatin1Char(',')));
+    return QStringLiteral("expertscope figure render %1 --out %2 --format %3")
+        .arg(quoted(fromHere(recipe_file_)), quoted(fromHere(outFolder())), chosen.join(QLatin1Char(',')));
 }
 
 void PagePanel::showCommand() {
@@ -271,7 +276,12 @@ void PagePanel::setChecks(const std::vector<page::FigureCheck>& checks) {
         line->setContentsMargins(0, 0, 0, 0);
         line->setSpacing(5);
         auto* dot = new StatusDot(context_->theme, {kind, 0}, {});
-        auto* words = new QLabel(check.state == page::CheckState::kGood ? check.words : check.detail.isEmpty() ? check.words : check.words + QStringLiteral("<br><span style='color:%1'>%2</span>").arg(context_->theme->colors().muted.name(), check.detail.toHtmlEscaped()));
+        auto* words = new QLabel(
+            check.state == page::CheckState::kGood ? check.words
+            : check.detail.isEmpty()
+                ? check.words
+                : check.words +
+                      QStringLiteral("<br><span style='color:%1'>%2</span>").arg(context_->theme->colors().muted.name(), check.detail.toHtmlEscaped()));
         words->setWordWrap(true);
         words->setProperty("role", QStringLiteral("body"));
         words->setToolTip(check.detail);

@@ -85,7 +85,8 @@ PanelEditor::PanelEditor(const WorkspaceContext& context, QWidget* parent) : Pan
         // Parameters that the new kind does not know would make the recipe invalid.
         const auto* now = kind();
         for (auto it = query_.parameters.begin(); it != query_.parameters.end();)
-            it = now && std::find(now->parameters.begin(), now->parameters.end(), it->first) == now->parameters.end() ? query_.parameters.erase(it) : std::next(it);
+            it = now && std::find(now->parameters.begin(), now->parameters.end(), it->first) == now->parameters.end() ? query_.parameters.erase(it)
+                                                                                                                      : std::next(it);
         Q_EMIT edited(query_, tr("Change what the panel shows"), -1);
     });
     connect(title_, &QLineEdit::textEdited, this, [this](const QString& text) {
@@ -178,12 +179,14 @@ void PanelEditor::fillRuns() {
 QStringList PanelEditor::choicesOf(const std::string& parameter) const {
     if (parameter == "x" || parameter == "axis") {
         QStringList axes;
-        for (const auto axis : {analysis::XAxis::kStep, analysis::XAxis::kSamples, analysis::XAxis::kTokens, analysis::XAxis::kTime, analysis::XAxis::kActiveFlops, analysis::XAxis::kTotalFlops})
+        for (const auto axis : {analysis::XAxis::kStep, analysis::XAxis::kSamples, analysis::XAxis::kTokens, analysis::XAxis::kTime,
+                                analysis::XAxis::kActiveFlops, analysis::XAxis::kTotalFlops})
             axes.append(QString::fromUtf8(toString(axis).data(), static_cast<qsizetype>(toString(axis).size())));
         return axes;
     }
     if (parameter == "modality") return {QStringLiteral("vision"), QStringLiteral("text")};
-    if (parameter == "mode") return {QStringLiteral("expert"), QStringLiteral("weight"), QStringLiteral("entropy"), QStringLiteral("margin"), QStringLiteral("dropped")};
+    if (parameter == "mode")
+        return {QStringLiteral("expert"), QStringLiteral("weight"), QStringLiteral("entropy"), QStringLiteral("margin"), QStringLiteral("dropped")};
     if (parameter == "router" || parameter == "from" || parameter == "to" || parameter == "layer") {
         QStringList found;
         for (const std::string& run : query_.runs) {

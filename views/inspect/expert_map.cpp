@@ -104,8 +104,9 @@ void ExpertMap::hover(std::pair<int, int> cell) {
 
 void ExpertMap::describe() {
     const auto row = std::find(routers_.begin(), routers_.end(), router_);
-    setAccessibleDescription(row == routers_.end() || !expert_.valid() ? tr("%1 routers by %2 experts").arg(panel_.rows).arg(panel_.columns)
-                                                                      : tr("selected: %1").arg(readout(static_cast<int>(row - routers_.begin()), expert_.value)));
+    setAccessibleDescription(row == routers_.end() || !expert_.valid()
+                                 ? tr("%1 routers by %2 experts").arg(panel_.rows).arg(panel_.columns)
+                                 : tr("selected: %1").arg(readout(static_cast<int>(row - routers_.begin()), expert_.value)));
 }
 
 void ExpertMap::paintEvent(QPaintEvent*) {

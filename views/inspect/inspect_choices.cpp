@@ -5,9 +5,7 @@
 
 namespace es::views {
 
-void InspectModel::change(const Selection& next, const QString& what, int merge_id) {
-    context_->selection->change(next, what, merge_id);
-}
+void InspectModel::change(const Selection& next, const QString& what, int merge_id) { context_->selection->change(next, what, merge_id); }
 
 void InspectModel::chooseSample(std::uint64_t hash) {
     if (shown_.sample == hash && context_->selection->current().sample == hash) return;

@@ -86,12 +86,11 @@ Result<RunContents> readContents(const store::RunReader& run) {
     contents.samples = std::move(*samples);
     std::stable_sort(contents.samples.begin(), contents.samples.end(),
                      [&](const store::SampleRecord& a, const store::SampleRecord& b) { return place(a) < place(b); });
-    contents.probed = static_cast<std::size_t>(std::count_if(contents.samples.begin(), contents.samples.end(),
-                                                             [&](const store::SampleRecord& sample) { return order.contains(sample.hash); }));
+    contents.probed = static_cast<std::size_t>(
+        std::count_if(contents.samples.begin(), contents.samples.end(), [&](const store::SampleRecord& sample) { return order.contains(sample.hash); }));
     contents.routers = run.routers();
-    std::stable_sort(contents.routers.begin(), contents.routers.end(), [](const store::RouterInfo& a, const store::RouterInfo& b) {
-        return std::pair(a.layer, a.branch) < std::pair(b.layer, b.branch);
-    });
+    std::stable_sort(contents.routers.begin(), contents.routers.end(),
+                     [](const store::RouterInfo& a, const store::RouterInfo& b) { return std::pair(a.layer, a.branch) < std::pair(b.layer, b.branch); });
     for (const auto& key : run.probes())
         if (key.variant == "trained") contents.steps.push_back(key.step);
     std::sort(contents.steps.begin(), contents.steps.end());
@@ -135,9 +134,8 @@ std::vector<RouterId> mapRouters(const analysis::SampleRouting& routing) {
     std::vector<store::RouterInfo> routers;
     for (const auto& table : routing.routing)
         if (table.tokens > 0) routers.push_back(table.router);
-    std::stable_sort(routers.begin(), routers.end(), [](const store::RouterInfo& a, const store::RouterInfo& b) {
-        return std::pair(a.layer, a.branch) < std::pair(b.layer, b.branch);
-    });
+    std::stable_sort(routers.begin(), routers.end(),
+                     [](const store::RouterInfo& a, const store::RouterInfo& b) { return std::pair(a.layer, a.branch) < std::pair(b.layer, b.branch); });
     std::vector<RouterId> ids;
     for (const auto& router : routers) ids.push_back(router.id);
     return ids;

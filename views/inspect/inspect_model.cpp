@@ -238,8 +238,7 @@ void InspectModel::loadSample() {
         [this, wanted](Result<LoadedSample> result) {
             if (wanted_ != wanted) return;
             if (!result) return showFailure(result.error());
-            if (result->routing)
-                return showSample(std::move(result->record), std::make_shared<const analysis::SampleRouting>(std::move(*result->routing)), {});
+            if (result->routing) return showSample(std::move(result->record), std::make_shared<const analysis::SampleRouting>(std::move(*result->routing)), {});
             const auto checkpoint = checkpointFor(contents_.checkpoints, wanted.second);
             if (contents_.routers.empty() || !checkpoint || !context_->runSample) return showSample(std::move(result->record), nullptr, result->missing);
             wanted_ = {wanted.first, *checkpoint};
@@ -306,7 +305,8 @@ void InspectModel::loadCurves() {
     if (curves_of_ == wanted) return;
     curves_of_ = wanted;
     job<TrainingCurves>(
-        QStringLiteral("curves"), tr("Comparing probes"), [reader = cache_, router = shown_.router](JobContext& context) { return readCurves(*reader, router, context); },
+        QStringLiteral("curves"), tr("Comparing probes"),
+        [reader = cache_, router = shown_.router](JobContext& context) { return readCurves(*reader, router, context); },
         [this](Result<TrainingCurves> result) {
             curves_.reset();
             if (result) curves_ = std::move(*result);
@@ -327,7 +327,8 @@ void InspectModel::runAt(const session::SampleRequest& request, const QString& s
 void InspectModel::runOwn(session::SampleRequest request) {
     const auto step = checkpointFor(contents_.checkpoints, shown_.step);
     if (!step) {
-        Q_EMIT ownRunFailed(Error{ErrorKind::kWrongCall, "Cannot run the picture", "this run has no checkpoint yet", "Wait for the first one, or save one in Train", {}});
+        Q_EMIT ownRunFailed(
+            Error{ErrorKind::kWrongCall, "Cannot run the picture", "this run has no checkpoint yet", "Wait for the first one, or save one in Train", {}});
         return;
     }
     request.run = std::filesystem::path(shown_.run.toStdString());

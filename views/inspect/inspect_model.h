@@ -19,7 +19,7 @@ namespace es::views {
 /// How the overlay is drawn; not part of the selection, kept with the layout.
 struct OverlayChoices {
     analysis::OverlayMode mode = analysis::OverlayMode::kExpert;
-    int rank = 0;         ///< 0 first choice, 1 second ...; -1: all of a token's experts, as split cells
+    int rank = 0;  ///< 0 first choice, 1 second ...; -1: all of a token's experts, as split cells
     double opacity = 0.5;
     bool operator==(const OverlayChoices&) const = default;
 };
@@ -89,13 +89,13 @@ public:
     [[nodiscard]] bool runningOwn() const { return running_own_; }
 
 Q_SIGNALS:
-    void runChanged();       ///< another run, its state, or its contents
-    void samplesChanged();   ///< run's samples or own ones
-    void sampleChanged();    ///< record, routing or step on screen
-    void choiceChanged();    ///< router, expert or token
-    void overlayChanged();   ///< how the overlay is drawn
-    void historyChanged();   ///< strip or curves
-    void ownRunChanged();    ///< running or done
+    void runChanged();      ///< another run, its state, or its contents
+    void samplesChanged();  ///< run's samples or own ones
+    void sampleChanged();   ///< record, routing or step on screen
+    void choiceChanged();   ///< router, expert or token
+    void overlayChanged();  ///< how the overlay is drawn
+    void historyChanged();  ///< strip or curves
+    void ownRunChanged();   ///< running or done
     void ownRunFailed(const es::Error& error);
     void ownRunSucceeded(quint64 hash);
 
@@ -132,10 +132,10 @@ private:
     OverlayChoices choices_;
     std::optional<analysis::TokenHistory> history_;
     std::optional<TrainingCurves> curves_;
-    QSet<QString> pending_;  ///< slots with a job under way
+    QSet<QString> pending_;                                                   ///< slots with a job under way
     std::tuple<QString, std::int32_t, std::size_t, std::int64_t> curves_of_;  ///< run, router, probes, evaluation that curves_ was made of
     std::tuple<QString, std::uint64_t, std::int32_t, Modality, TokenIndex, std::size_t> history_of_;  ///< likewise: token and probes
-    QTimer reload_;           ///< gathers changes of a run that is being written
+    QTimer reload_;                                                                                   ///< gathers changes of a run that is being written
     bool visible_ = true, stale_ = false, was_training_ = false;
     bool running_own_ = false;
 };

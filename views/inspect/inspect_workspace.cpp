@@ -19,9 +19,7 @@ namespace {
 
 constexpr std::size_t kPaletteSamples = 2000;
 
-bool isPicture(const QString& file) {
-    return QImageReader::supportedImageFormats().contains(QFileInfo(file).suffix().toLower().toLatin1());
-}
+bool isPicture(const QString& file) { return QImageReader::supportedImageFormats().contains(QFileInfo(file).suffix().toLower().toLatin1()); }
 
 QString firstPicture(const QStringList& files) {
     for (const QString& file : files)

@@ -43,7 +43,8 @@ OverlayColumn::OverlayColumn(InspectModel* model, QWidget* parent) : QWidget(par
     row->addWidget(opacity_name);
     row->addWidget(opacity_, 1);
     row->addStretch(1);
-    for (QWidget* widget : {static_cast<QWidget*>(out), static_cast<QWidget*>(zoom_), static_cast<QWidget*>(in), static_cast<QWidget*>(fit)}) row->addWidget(widget);
+    for (QWidget* widget : {static_cast<QWidget*>(out), static_cast<QWidget*>(zoom_), static_cast<QWidget*>(in), static_cast<QWidget*>(fit)})
+        row->addWidget(widget);
 
     connect(modes_, &SegmentedControl::chosen, this, [this](const QString& value) {
         OverlayChoices choices = model_->overlayChoices();
@@ -83,7 +84,8 @@ void OverlayColumn::setPanel(const analysis::OverlayPanel& panel, bool routed) {
     overlay_->setVisible(pictured);
     nothing_->setVisible(!pictured);
     foot_->setVisible(pictured);
-    if (!pictured) nothing_->show(QStringLiteral("text"), tr("A sample without a picture"), tr("It was recorded as a caption alone: its words are on the right."));
+    if (!pictured)
+        nothing_->show(QStringLiteral("text"), tr("A sample without a picture"), tr("It was recorded as a caption alone: its words are on the right."));
     modes_->setValue(QString::fromLatin1(analysis::toString(choices.mode).data()));
     const QString why = routed ? QString() : tr("There is no routing to show");
     setDisabledReason(modes_, why);

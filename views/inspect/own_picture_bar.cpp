@@ -95,8 +95,7 @@ void OwnPictureBar::offerFile(const QString& path) {
     showPreview({});
     offer(std::move(request), QFileInfo(path).fileName());
     model_->context().jobs->run<QImage>(
-        this, QStringLiteral("preview"), tr("Reading %1").arg(QFileInfo(path).fileName()),
-        [path](JobContext&) -> Result<QImage> { return previewOf(path); },
+        this, QStringLiteral("preview"), tr("Reading %1").arg(QFileInfo(path).fileName()), [path](JobContext&) -> Result<QImage> { return previewOf(path); },
         [this](Result<QImage> image) {
             if (image) showPreview(*image);
         });

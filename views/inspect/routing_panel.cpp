@@ -235,11 +235,14 @@ void RoutingPanel::refreshOverlay() {
     chips_->setVisible(!content.words.empty());
     no_words_->setVisible(content.words.empty());
     const auto* through = model_->router(Modality::kText);
-    words_router_->setText(through ? QStringLiteral("· ") + QString::fromStdString(longName(*through)) : routed_ ? tr("· no router takes words in this layer") : QString());
+    words_router_->setText(through   ? QStringLiteral("· ") + QString::fromStdString(longName(*through))
+                           : routed_ ? tr("· no router takes words in this layer")
+                                     : QString());
     QStringList notes;
     for (const auto& note : panel_.notes) notes << QString::fromStdString(note);
     setNotes(notes);
-    setPanelQuery(overlayQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it") : tr("This sample has no routing"));
+    setPanelQuery(overlayQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it")
+                                                             : tr("This sample has no routing"));
     if (routed_) showReady();
     else showPartial(QString::fromStdString(model_->sampleError().what.empty() ? std::string("This run has no routers") : model_->sampleError().message()));
     followChoice();

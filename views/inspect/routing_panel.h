@@ -27,8 +27,8 @@ public:
 
 private:
     QWidget* makeRight();
-    void refresh();        ///< everything
-    void refreshOverlay(); ///< layer, mode or rank changed
+    void refresh();         ///< everything
+    void refreshOverlay();  ///< layer, mode or rank changed
     void refreshMap();
     void followChoice();
     void fillLayers();

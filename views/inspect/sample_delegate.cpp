@@ -58,7 +58,8 @@ void SampleDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
     painter->drawPath(clip);
 
     const QRectF text(frame.right() + 9, row.top(), row.right() - frame.right() - 15, row.height());
-    const QFont caption_font = theme_->font(selected ? Theme::FontRole::kStrong : Theme::FontRole::kBody), detail_font = theme_->font(Theme::FontRole::kSecondary);
+    const QFont caption_font = theme_->font(selected ? Theme::FontRole::kStrong : Theme::FontRole::kBody),
+                detail_font = theme_->font(Theme::FontRole::kSecondary);
     const QStringList lines = inTwoLines(index.data(Qt::DisplayRole).toString(), caption_font, static_cast<int>(text.width()));
     constexpr double kLine = 16;
     double y = text.center().y() - kLine * static_cast<double>(lines.size() + 1) / 2;
@@ -70,7 +71,8 @@ void SampleDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
     }
     painter->setFont(detail_font);
     painter->setPen(index.data(SampleListModel::kOwn).toBool() ? colors.accent : colors.muted);
-    const QString detail = QFontMetrics(detail_font).elidedText(index.data(SampleListModel::kDetail).toString(), Qt::ElideRight, static_cast<int>(text.width()));
+    const QString detail =
+        QFontMetrics(detail_font).elidedText(index.data(SampleListModel::kDetail).toString(), Qt::ElideRight, static_cast<int>(text.width()));
     painter->drawText(QRectF(text.left(), y, text.width(), kLine), Qt::AlignLeft | Qt::AlignVCenter | Qt::TextSingleLine, detail);
     painter->restore();
 }

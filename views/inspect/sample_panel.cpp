@@ -108,8 +108,9 @@ void SamplePanel::refresh() {
     category_->setVisible(!list_->categories().empty());
     if (list_->total() == 0 && own_->isHidden())
         return showEmpty(tr("No samples recorded"),
-                         model_->training() ? tr("The first probe has not been written yet. It comes with the first checkpoint.")
-                                            : tr("This run holds no probe or trace. Set record.probe_samples above 0 and train again, or open a picture of your own."),
+                         model_->training()
+                             ? tr("The first probe has not been written yet. It comes with the first checkpoint.")
+                             : tr("This run holds no probe or trace. Set record.probe_samples above 0 and train again, or open a picture of your own."),
                          {tr("Open a picture"), [this] { openPicture(); }});
     showReady();
     applyFilter();

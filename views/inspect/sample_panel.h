@@ -20,9 +20,9 @@ class SamplePanel : public PanelFrame {
     Q_OBJECT
 public:
     explicit SamplePanel(InspectModel* model, QWidget* parent = nullptr);
-    void openPicture();               ///< asks for a file
-    void offerFile(const QString& path);    ///< asks for its caption
-    void offerImage(const QImage& image);   ///< null: a caption alone
+    void openPicture();                    ///< asks for a file
+    void offerFile(const QString& path);   ///< asks for its caption
+    void offerImage(const QImage& image);  ///< null: a caption alone
     [[nodiscard]] bool settled() const { return thumbnails_->settled(); }
     [[nodiscard]] QJsonObject dumpData() const;
     [[nodiscard]] QJsonObject saveState() const;

@@ -28,7 +28,9 @@ double valueNear(const analysis::Curve& curve, double x) {
 
 }  // namespace
 
-QRectF ScrubberView::plotArea() const { return QRectF(kLeft, kPlotTop, std::max(40.0, width() - kLeft - kRight), std::max(20.0, height() - kPlotTop - kBottom)); }
+QRectF ScrubberView::plotArea() const {
+    return QRectF(kLeft, kPlotTop, std::max(40.0, width() - kLeft - kRight), std::max(20.0, height() - kPlotTop - kBottom));
+}
 
 QRectF ScrubberView::stripArea() const { return QRectF(plotArea().left(), kStripTop, plotArea().width(), kStripHeight); }
 
@@ -54,10 +56,12 @@ QString ScrubberView::readout(int index) const {
         const auto at = std::find(history_->step.begin(), history_->step.end(), step);
         const auto place = static_cast<std::size_t>(at - history_->step.begin());
         if (at != history_->step.end())
-            parts << (history_->expert[place] < 0 ? tr("no expert") : tr("expert %1 (%2)").arg(history_->expert[place]).arg(numberText(history_->weight[place])));
+            parts << (history_->expert[place] < 0 ? tr("no expert")
+                                                  : tr("expert %1 (%2)").arg(history_->expert[place]).arg(numberText(history_->weight[place])));
     }
     if (curves_) {
-        if (const double churn = valueNear(curves_->churn, static_cast<double>(step)); std::isfinite(churn) && index > 0) parts << tr("churn %1 %").arg(numberText(churn * 100, 1));
+        if (const double churn = valueNear(curves_->churn, static_cast<double>(step)); std::isfinite(churn) && index > 0)
+            parts << tr("churn %1 %").arg(numberText(churn * 100, 1));
         if (const double loss = valueNear(curves_->loss, static_cast<double>(step)); std::isfinite(loss)) parts << tr("loss %1").arg(numberText(loss));
     }
     return parts.join(QStringLiteral(" · "));
@@ -102,7 +106,8 @@ void ScrubberView::paintAxes(QPainter& painter) const {
     painter.drawLine(area.topLeft(), area.bottomLeft());
     painter.drawLine(area.bottomLeft(), area.bottomRight());
     painter.setPen(colors.muted);
-    painter.drawText(QRectF(area.left(), height() - 15, area.width(), 14), Qt::AlignHCenter | Qt::AlignVCenter, page::titleWithExponent(tr("training step"), ticks.exponent));
+    painter.drawText(QRectF(area.left(), height() - 15, area.width(), 14), Qt::AlignHCenter | Qt::AlignVCenter,
+                     page::titleWithExponent(tr("training step"), ticks.exponent));
     painter.save();
     painter.translate(8, area.center().y());
     painter.rotate(-90);

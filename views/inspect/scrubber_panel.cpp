@@ -12,7 +12,7 @@ namespace es::views {
 namespace {
 constexpr int kPlayMs = 600;  // slow enough to see which patches change
 constexpr int kGestures = 1000;
-}
+}  // namespace
 
 ScrubberPanel::ScrubberPanel(InspectModel* model, QWidget* parent)
     : PanelFrame(model->context().theme, tr("Checkpoint scrubber · routing of this sample over training"), parent), model_(model) {
@@ -35,9 +35,8 @@ ScrubberPanel::ScrubberPanel(InspectModel* model, QWidget* parent)
     });
     connect(view_, &QAbstractSlider::sliderPressed, this, [this] { newGesture(); });
     connect(view_, &ScrubberView::playRequested, this, [this] { play(!timer_.isActive()); });
-    connect(view_, &QAbstractSlider::valueChanged, this, [this](int at) {
-        model_->chooseStep(view_->steps()[static_cast<std::size_t>(at)], view_->isSliderDown() || timer_.isActive() ? gesture_ : -1);
-    });
+    connect(view_, &QAbstractSlider::valueChanged, this,
+            [this](int at) { model_->chooseStep(view_->steps()[static_cast<std::size_t>(at)], view_->isSliderDown() || timer_.isActive() ? gesture_ : -1); });
     connect(model_, &InspectModel::runChanged, this, &ScrubberPanel::refresh);
     connect(model_, &InspectModel::sampleChanged, this, &ScrubberPanel::refresh);
     connect(model_, &InspectModel::choiceChanged, this, &ScrubberPanel::refresh);
@@ -68,7 +67,7 @@ void ScrubberPanel::refresh() {
     const auto steps = model_->steps();
     if (steps.empty())
         return showEmpty(tr("No checkpoint to scrub through"),
-                         model_->runsAgain() ? tr("The run's checkpoints are gone, so this sample cannot be run through them.")
+                         model_->runsAgain()                  ? tr("The run's checkpoints are gone, so this sample cannot be run through them.")
                          : model_->contents().routers.empty() ? tr("A dense run has no routing to follow.")
                          : model_->training()                 ? tr("The first probe comes with the first checkpoint.")
                                                               : tr("This run was recorded without probes (record.probe_samples = 0)."),
@@ -78,7 +77,8 @@ void ScrubberPanel::refresh() {
     view_->showStep(model_->step() >= 0 ? model_->step() : steps.back());
     const auto& router = shown.token.valid() ? model_->router(shown.token_modality) : model_->currentRouter();
     QString caption = tr("Select a patch or a word: its expert at each checkpoint appears here");
-    if (shown.token.valid() && router) caption = tr("expert of %1, %2").arg(tokenName(model_->record(), shown.token_modality, shown.token.value), QString::fromStdString(longName(*router)));
+    if (shown.token.valid() && router)
+        caption = tr("expert of %1, %2").arg(tokenName(model_->record(), shown.token_modality, shown.token.value), QString::fromStdString(longName(*router)));
     view_->setHistory(model_->history(), caption);
     view_->setCurves(model_->curves());
     const bool many = steps.size() > 1;
@@ -89,7 +89,8 @@ void ScrubberPanel::refresh() {
     step_->setText(tr("step %1").arg(stepText(steps[static_cast<std::size_t>(view_->value())])));
     QStringList notes;
     if (model_->runsAgain())
-        notes << (model_->isOwn() ? tr("own picture: runs again through each checkpoint you go to") : tr("not probed: runs again through each checkpoint you go to"));
+        notes << (model_->isOwn() ? tr("own picture: runs again through each checkpoint you go to")
+                                  : tr("not probed: runs again through each checkpoint you go to"));
     const std::int64_t wanted = shown.step;
     if (wanted >= 0 && model_->step() >= 0 && wanted != model_->step()) notes << tr("step %1 has no probe; the one before is shown").arg(stepText(wanted));
     setNotes(notes);

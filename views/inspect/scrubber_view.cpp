@@ -66,7 +66,8 @@ void ScrubberView::setCurves(std::optional<TrainingCurves> curves) {
 int ScrubberView::nearest(double x) const {
     int best = 0;
     for (std::size_t i = 1; i < steps_.size(); ++i)
-        if (std::abs(xOf(static_cast<double>(steps_[i])) - x) < std::abs(xOf(static_cast<double>(steps_[static_cast<std::size_t>(best)])) - x)) best = static_cast<int>(i);
+        if (std::abs(xOf(static_cast<double>(steps_[i])) - x) < std::abs(xOf(static_cast<double>(steps_[static_cast<std::size_t>(best)])) - x))
+            best = static_cast<int>(i);
     return best;
 }
 

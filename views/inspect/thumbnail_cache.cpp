@@ -8,8 +8,8 @@
 
 namespace es::views {
 namespace {
-constexpr int kKept = 2000;             // of some 8 KB each
-constexpr std::size_t kBatch = 16;      // small enough that scrolling on gets its turn soon
+constexpr int kKept = 2000;         // of some 8 KB each
+constexpr std::size_t kBatch = 16;  // small enough that scrolling on gets its turn soon
 constexpr std::size_t kLongestQueue = 128;
 }  // namespace
 

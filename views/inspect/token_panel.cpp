@@ -87,17 +87,20 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
 void TokenPanel::refresh() {
     const Selection& shown = model_->shown();
     distribution_ = {};
-    setPanelQuery(distributionQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it") : tr("Select a patch or a word"));
+    setPanelQuery(distributionQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it")
+                                                                  : tr("Select a patch or a word"));
     if (model_->runPart() == InspectModel::Part::kFailed) return showFailed(model_->runError());
     if (model_->runPart() == InspectModel::Part::kReady && model_->contents().routers.empty()) {
         setTitle(tr("Patch or word"));
         setContext({});
-        return showEmpty(tr("A dense run"), tr("It has no routers, so no patch or word chose an expert. Choose a run with experts in Train."), {}, QStringLiteral("router"));
+        return showEmpty(tr("A dense run"), tr("It has no routers, so no patch or word chose an expert. Choose a run with experts in Train."), {},
+                         QStringLiteral("router"));
     }
     if (model_->runPart() != InspectModel::Part::kReady || !shown.token.valid() || !model_->record()) {
         setTitle(tr("Patch or word"));
         setContext({});
-        return showEmpty(tr("Nothing selected"), tr("Click a patch of the picture or a word of the caption to see what its router said."), {}, QStringLiteral("crosshair"));
+        return showEmpty(tr("Nothing selected"), tr("Click a patch of the picture or a word of the caption to see what its router said."), {},
+                         QStringLiteral("crosshair"));
     }
     QString name = tokenName(model_->record(), shown.token_modality, shown.token.value);
     name[0] = name[0].toUpper();
@@ -107,8 +110,9 @@ void TokenPanel::refresh() {
     const auto path = model_->path();
     if (path.empty())
         return showEmpty(tr("No routing recorded"),
-                         model_->routing() ? tr("No router took this token: its modality passes dense layers only.") : QString::fromStdString(model_->sampleError().message()), {},
-                         QStringLiteral("router"));
+                         model_->routing() ? tr("No router took this token: its modality passes dense layers only.")
+                                           : QString::fromStdString(model_->sampleError().message()),
+                         {}, QStringLiteral("router"));
     auto reading = std::find_if(path.begin(), path.end(), [&](const analysis::TokenReading& one) { return router && one.router.id == router->id; });
     if (reading == path.end()) reading = path.begin();
     showToken(path, *reading);
@@ -119,8 +123,14 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
     showCrop();
     showChosen(reading);
     std::vector<std::pair<QString, QString>> rows;
-    rows.emplace_back(tr("entropy (nats)"), std::isfinite(reading.entropy_nats) ? tr("%1 of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats)) : tr("not recorded"));
-    rows.emplace_back(tr("margin to %1").arg(reading.choices.size() == 1 ? tr("2nd") : reading.choices.size() == 2 ? tr("3rd") : tr("next")), numberText(reading.boundary_margin, 3));
+    rows.emplace_back(tr("entropy (nats)"), std::isfinite(reading.entropy_nats)
+                                                ? tr("%1 of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats))
+                                                : tr("not recorded"));
+    rows.emplace_back(tr("margin to %1")
+                          .arg(reading.choices.size() == 1   ? tr("2nd")
+                               : reading.choices.size() == 2 ? tr("3rd")
+                                                             : tr("next")),
+                      numberText(reading.boundary_margin, 3));
     if (reading.choices.size() > 1) rows.emplace_back(tr("1st to 2nd"), numberText(reading.margin12, 3));
     rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes") : tr("no"));
     if (reading.masked) rows.emplace_back(tr("masked"), tr("yes"));
@@ -176,7 +186,8 @@ void TokenPanel::showCrop() {
     painter.setRenderHint(QPainter::Antialiasing);
     const ThemeColors& colors = model_->context().theme->colors();
     const QRectF frame(0.5, 0.5, kCrop - 1, kCrop - 1);
-    const QRect pixels = shown.token_modality == Modality::kVision ? patchPixels(record->picture, record->grid_width, record->grid_height, shown.token.value) : QRect();
+    const QRect pixels =
+        shown.token_modality == Modality::kVision ? patchPixels(record->picture, record->grid_width, record->grid_height, shown.token.value) : QRect();
     if (!pixels.isEmpty()) {
         painter.fillRect(frame, Qt::white);
         const QSizeF fitted = QSizeF(pixels.size()).scaled(frame.size(), Qt::KeepAspectRatio);
@@ -210,8 +221,8 @@ QJsonValue TokenPanel::dumpData() const {
     QJsonArray path;
     for (const auto& reading : path_->path()) path.append(toJson(reading));
     QJsonObject out{{QStringLiteral("modality"), QString::fromLatin1(toString(shown.token_modality).data())},
-                     {QStringLiteral("token"), shown.token.value},
-                     {QStringLiteral("path"), path}};
+                    {QStringLiteral("token"), shown.token.value},
+                    {QStringLiteral("path"), path}};
     out[QStringLiteral("distribution")] = toJson(distribution_);
     return out;
 }

@@ -24,11 +24,12 @@ public:
     template <class T>
     void run(QObject* owner, const QString& slot, const QString& label, std::function<Result<T>(JobContext&)> work, std::function<void(Result<T>)> done) {
         auto result = std::make_shared<std::optional<Result<T>>>();
-        start(owner, slot, label, [work = std::move(work), result](JobContext& context) { result->emplace(work(context)); },
-              [done = std::move(done), result](const Error* failure) {
-                  if (failure) done(tl::unexpected(*failure));
-                  else if (result->has_value()) done(std::move(**result));
-              });
+        start(
+            owner, slot, label, [work = std::move(work), result](JobContext& context) { result->emplace(work(context)); },
+            [done = std::move(done), result](const Error* failure) {
+                if (failure) done(tl::unexpected(*failure));
+                else if (result->has_value()) done(std::move(**result));
+            });
     }
     /// Asks the jobs of an owner to stop; their results are dropped.
     virtual void cancel(QObject* owner) = 0;

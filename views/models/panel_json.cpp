@@ -28,7 +28,8 @@ QJsonArray texts(const std::vector<std::string>& values) {
 }
 
 QJsonObject axis(const Axis& a) {
-    QJsonObject o{{QStringLiteral("title"), text(a.title)}, {QStringLiteral("scale"), a.scale == Scale::kLog ? QStringLiteral("log") : QStringLiteral("linear")}};
+    QJsonObject o{{QStringLiteral("title"), text(a.title)},
+                  {QStringLiteral("scale"), a.scale == Scale::kLog ? QStringLiteral("log") : QStringLiteral("linear")}};
     if (!a.categories.empty()) o.insert(QStringLiteral("categories"), texts(a.categories));
     return o;
 }
@@ -39,7 +40,10 @@ void fill(QJsonObject& o, const LinePanel& p) {
     o.insert(QStringLiteral("y"), axis(p.y));
     QJsonArray curves;
     for (const Curve& c : p.curves) {
-        QJsonObject one{{QStringLiteral("label"), text(c.label)}, {QStringLiteral("series"), text(c.series)}, {QStringLiteral("x"), numbers(c.x)}, {QStringLiteral("y"), numbers(c.y)}};
+        QJsonObject one{{QStringLiteral("label"), text(c.label)},
+                        {QStringLiteral("series"), text(c.series)},
+                        {QStringLiteral("x"), numbers(c.x)},
+                        {QStringLiteral("y"), numbers(c.y)}};
         if (!c.low.empty()) one.insert(QStringLiteral("low"), numbers(c.low)), one.insert(QStringLiteral("high"), numbers(c.high));
         if (!c.raw_x.empty()) one.insert(QStringLiteral("raw_x"), numbers(c.raw_x)), one.insert(QStringLiteral("raw_y"), numbers(c.raw_y));
         if (c.points) one.insert(QStringLiteral("points"), true);
@@ -72,7 +76,11 @@ void fill(QJsonObject& o, const BarPanel& p) {
     o.insert(QStringLiteral("y"), axis(p.y));
     QJsonArray bars;
     for (const BarPanel::Bar& b : p.bars)
-        bars.append(QJsonObject{{QStringLiteral("label"), text(b.label)}, {QStringLiteral("value"), number(b.value)}, {QStringLiteral("low"), number(b.low)}, {QStringLiteral("high"), number(b.high)}, {QStringLiteral("emphasised"), b.emphasised}});
+        bars.append(QJsonObject{{QStringLiteral("label"), text(b.label)},
+                                {QStringLiteral("value"), number(b.value)},
+                                {QStringLiteral("low"), number(b.low)},
+                                {QStringLiteral("high"), number(b.high)},
+                                {QStringLiteral("emphasised"), b.emphasised}});
     o.insert(QStringLiteral("bars"), bars);
 }
 
@@ -82,16 +90,24 @@ void fill(QJsonObject& o, const ForestPanel& p) {
     o.insert(QStringLiteral("reference"), number(p.reference));
     QJsonArray rows;
     for (const ForestPanel::Row& r : p.rows)
-        rows.append(QJsonObject{{QStringLiteral("label"), text(r.label)}, {QStringLiteral("mean"), number(r.mean)}, {QStringLiteral("low"), number(r.low)}, {QStringLiteral("high"), number(r.high)}, {QStringLiteral("n"), static_cast<double>(r.n)}});
+        rows.append(QJsonObject{{QStringLiteral("label"), text(r.label)},
+                                {QStringLiteral("mean"), number(r.mean)},
+                                {QStringLiteral("low"), number(r.low)},
+                                {QStringLiteral("high"), number(r.high)},
+                                {QStringLiteral("n"), static_cast<double>(r.n)}});
     o.insert(QStringLiteral("rows"), rows);
 }
 
 QJsonObject overlayCell(const OverlayPanel::Cell& c) {
-    QJsonObject o{{QStringLiteral("expert"), c.expert}, {QStringLiteral("mass"), number(static_cast<double>(c.mass))}, {QStringLiteral("masked"), c.masked}, {QStringLiteral("dropped"), c.dropped}};
+    QJsonObject o{{QStringLiteral("expert"), c.expert},
+                  {QStringLiteral("mass"), number(static_cast<double>(c.mass))},
+                  {QStringLiteral("masked"), c.masked},
+                  {QStringLiteral("dropped"), c.dropped}};
     if (std::isfinite(c.value)) o.insert(QStringLiteral("value"), static_cast<double>(c.value));
     if (!c.choices.empty()) {
         QJsonArray choices;
-        for (const auto& choice : c.choices) choices.append(QJsonObject{{QStringLiteral("expert"), choice.expert}, {QStringLiteral("mass"), number(static_cast<double>(choice.mass))}});
+        for (const auto& choice : c.choices)
+            choices.append(QJsonObject{{QStringLiteral("expert"), choice.expert}, {QStringLiteral("mass"), number(static_cast<double>(choice.mass))}});
         o.insert(QStringLiteral("choices"), choices);
     }
     return o;
@@ -129,7 +145,8 @@ QStringList table(const LinePanel& p) {
         const bool band = !c.low.empty();
         lines << QStringList{text(p.x.title), text(c.label)}.join(QLatin1Char('\t')) + (band ? QStringLiteral("\tlow\thigh") : QString());
         for (std::size_t i = 0; i < c.x.size(); ++i)
-            lines << cell(c.x[i]) + QLatin1Char('\t') + cell(c.y[i]) + (band ? QLatin1Char('\t') + cell(c.low[i]) + QLatin1Char('\t') + cell(c.high[i]) : QString());
+            lines << cell(c.x[i]) + QLatin1Char('\t') + cell(c.y[i]) +
+                         (band ? QLatin1Char('\t') + cell(c.low[i]) + QLatin1Char('\t') + cell(c.high[i]) : QString());
     }
     return lines;
 }
@@ -166,7 +183,8 @@ QStringList table(const OverlayPanel& p) {
     QStringList lines{QStringLiteral("token\tposition\texpert\tmass")};
     for (std::size_t i = 0; i < p.patches.size(); ++i)
         lines << QStringLiteral("patch\t%1\t%2\t%3").arg(i).arg(p.patches[i].expert).arg(cell(static_cast<double>(p.patches[i].mass)));
-    for (const auto& w : p.words) lines << QStringLiteral("%1\t%2\t%3\t%4").arg(text(w.text)).arg(w.position).arg(w.cell.expert).arg(cell(static_cast<double>(w.cell.mass)));
+    for (const auto& w : p.words)
+        lines << QStringLiteral("%1\t%2\t%3\t%4").arg(text(w.text)).arg(w.position).arg(w.cell.expert).arg(cell(static_cast<double>(w.cell.mass)));
     return lines;
 }
 
@@ -184,7 +202,8 @@ QStringList table(const TablePanel& p) {
 }  // namespace
 
 QJsonObject toJson(const Panel& panel) {
-    QJsonObject o{{QStringLiteral("title"), text(panel.title)}, {QStringLiteral("context"), text(panel.context)}, {QStringLiteral("notes"), texts(panel.notes)}};
+    QJsonObject o{
+        {QStringLiteral("title"), text(panel.title)}, {QStringLiteral("context"), text(panel.context)}, {QStringLiteral("notes"), texts(panel.notes)}};
     std::visit([&o](const auto& content) { fill(o, content); }, panel.content);
     return o;
 }

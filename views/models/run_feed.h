@@ -30,8 +30,8 @@ public:
     void refreshNow();
 
 Q_SIGNALS:
-    void opened();                                      ///< or failed: look at state()
-    void changed(const es::store::RunChange& change);   ///< new records
+    void opened();                                     ///< or failed: look at state()
+    void changed(const es::store::RunChange& change);  ///< new records
 
 private:
     void open();

@@ -96,7 +96,8 @@ QVariant RunTableModel::data(const QModelIndex& index, int role) const {
             if (!r.warning.empty()) tip += QLatin1Char('\n') + QString::fromStdString(r.warning);
             return tip;
         }
-        case Qt::TextAlignmentRole: return QVariant::fromValue((index.column() == kLoss || index.column() == kSeed ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+        case Qt::TextAlignmentRole:
+            return QVariant::fromValue((index.column() == kLoss || index.column() == kSeed ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
         case kFolderRole: return folderOf(r);
         case kColorGroupRole: return colors_[static_cast<std::size_t>(index.row())];
         case kStateRole: return broken ? -1 : static_cast<int>(r.state);

@@ -14,14 +14,14 @@ namespace es::views {
 
 /// A value: compare and copy freely. Empty fields mean "not chosen".
 struct Selection {
-    QString run;                 ///< run directory that Train and Inspect show
+    QString run;                      ///< run directory that Train and Inspect show
     QStringList baseline, candidate;  ///< run directories of Compare
-    RouterId router;             ///< of `run`
+    RouterId router;                  ///< of `run`
     ExpertIndex expert;
     std::optional<std::uint64_t> sample;
     Modality token_modality = Modality::kUnknown;
-    TokenIndex token;            ///< patch or word of `sample`
-    std::int64_t step = -1;      ///< checkpoint step; -1: newest
+    TokenIndex token;        ///< patch or word of `sample`
+    std::int64_t step = -1;  ///< checkpoint step; -1: newest
     QString workspace = QStringLiteral("train");
     bool operator==(const Selection&) const = default;
 };

@@ -70,7 +70,8 @@ void paintLegend(QPainter& painter, const LegendLayout& layout, const std::vecto
         painter.drawRoundedRect(QRectF(box.left() + padding, box.center().y() - square / 2, square, square), 2 * style.unit, 2 * style.unit);
         painter.setPen(style.colors.text);
         const double text_left = box.left() + padding + square + px * 0.4;
-        paintText(painter, QRectF(text_left, box.top(), box.right() - text_left, box.height()), Qt::AlignLeft | Qt::AlignVCenter, entries[i].text, style.font, px);
+        paintText(painter, QRectF(text_left, box.top(), box.right() - text_left, box.height()), Qt::AlignLeft | Qt::AlignVCenter, entries[i].text, style.font,
+                  px);
     }
     painter.restore();
 }
@@ -94,7 +95,8 @@ void paintValueBar(QPainter& painter, const QRectF& area, const OverlayPanel& pa
     paintText(painter, QRectF(area.left(), area.top(), low_width, area.height()), Qt::AlignLeft | Qt::AlignVCenter, low, style.font, px);
     paintText(painter, QRectF(bar.right() + gap, area.top(), high_width, area.height()), Qt::AlignLeft | Qt::AlignVCenter, high, style.font, px);
     painter.setPen(style.colors.text);
-    paintText(painter, QRectF(bar.right() + 2 * gap + high_width, area.top(), title_width, area.height()), Qt::AlignLeft | Qt::AlignVCenter, title, style.font, px);
+    paintText(painter, QRectF(bar.right() + 2 * gap + high_width, area.top(), title_width, area.height()), Qt::AlignLeft | Qt::AlignVCenter, title, style.font,
+              px);
     painter.restore();
 }
 

@@ -12,7 +12,7 @@ namespace es::views {
 namespace {
 
 using analysis::OverlayPanel;
-constexpr int kFontGrain = 16;  // fonts take whole pixels only: text is laid out this much larger and scaled down
+constexpr int kFontGrain = 16;   // fonts take whole pixels only: text is laid out this much larger and scaled down
 constexpr double kFaded = 0.18;  // what is left of the tint of experts that are not the highlighted one
 
 bool shownInCell(const OverlayPanel::Cell& cell, int expert) {
@@ -84,8 +84,7 @@ void paintNumbers(QPainter& painter, const QRectF& area, const OverlayPanel::Cel
         return;
     }
     const QColor color = cellColor(cell, panel, style.colors);
-    if (const QString text = cellLabel(cell, panel); color.isValid() && !text.isEmpty())
-        paintPlate(painter, area, color, text, style, alphaOf(cell.expert));
+    if (const QString text = cellLabel(cell, panel); color.isValid() && !text.isEmpty()) paintPlate(painter, area, color, text, style, alphaOf(cell.expert));
 }
 
 void paintOutline(QPainter& painter, const QRectF& area, const QColor& color, double width, double unit) {

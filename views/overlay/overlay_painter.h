@@ -16,14 +16,14 @@ namespace es::views {
 /// How an overlay is drawn. Lengths are in `unit`s.
 struct OverlayStyle {
     ThemeColors colors = Theme::lightColors();
-    QFont font;              ///< family and weight of numbers and words; sizes are set by the painter
-    double unit = 1;         ///< length of one logical pixel in the painter's coordinates: 1 on screen, the paper's scale on a page
-    double word_px = 13;     ///< size of words on chips, in units
-    double number_px = 11;   ///< smallest size of a number; a cell too small for it carries none
-    double opacity = 0.5;    ///< of the tint over the picture, 0 to 1
+    QFont font;             ///< family and weight of numbers and words; sizes are set by the painter
+    double unit = 1;        ///< length of one logical pixel in the painter's coordinates: 1 on screen, the paper's scale on a page
+    double word_px = 13;    ///< size of words on chips, in units
+    double number_px = 11;  ///< smallest size of a number; a cell too small for it carries none
+    double opacity = 0.5;   ///< of the tint over the picture, 0 to 1
     bool grid = true;
     bool numbers = true;
-    int selected = -1;            ///< patch or chip with the selection outline
+    int selected = -1;  ///< patch or chip with the selection outline
     int hovered = -1;
     int highlighted_expert = -1;  ///< others fade; -1: none fades
     bool smooth = true;           ///< interpolate the picture; false shows its pixels

@@ -14,9 +14,9 @@
 namespace es::views {
 namespace {
 
-constexpr double kLargestPixel = 40;     // zooming in ends when one pixel of the picture is this wide on screen
-constexpr double kCrispPixel = 14;       // from here on single pixels are shown instead of interpolated
-constexpr double kWheelNotch = 1.25;     // zoom factor of one notch (15 degrees) of a wheel
+constexpr double kLargestPixel = 40;  // zooming in ends when one pixel of the picture is this wide on screen
+constexpr double kCrispPixel = 14;    // from here on single pixels are shown instead of interpolated
+constexpr double kWheelNotch = 1.25;  // zoom factor of one notch (15 degrees) of a wheel
 
 }  // namespace
 
@@ -30,8 +30,8 @@ OverlayWidget::OverlayWidget(Theme* theme, QWidget* parent) : QWidget(parent), t
 }
 
 void OverlayWidget::setPanel(analysis::OverlayPanel panel) {
-    const bool same_shape = panel.grid_width == panel_.grid_width && panel.grid_height == panel_.grid_height &&
-                            panel.picture.width == panel_.picture.width && panel.picture.height == panel_.picture.height;
+    const bool same_shape = panel.grid_width == panel_.grid_width && panel.grid_height == panel_.grid_height && panel.picture.width == panel_.picture.width &&
+                            panel.picture.height == panel_.picture.height;
     panel_ = std::move(panel);
     if (kept_view_ && panel_.grid_width > 0) {
         zoom_ = std::max(1.0, kept_view_->first);

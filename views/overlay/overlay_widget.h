@@ -42,9 +42,9 @@ public:
     [[nodiscard]] QSize minimumSizeHint() const override { return {160, 160}; }
 
 Q_SIGNALS:
-    void patchClicked(int patch);        ///< by mouse or key
-    void patchHovered(int patch);        ///< -1: none
-    void highlightCleared();             ///< Escape
+    void patchClicked(int patch);  ///< by mouse or key
+    void patchHovered(int patch);  ///< -1: none
+    void highlightCleared();       ///< Escape
     void viewChanged();
 
 protected:

@@ -13,7 +13,8 @@ constexpr double kForestRow = 22;
 
 QString text(const std::string& s) { return QString::fromStdString(s); }
 
-void paintVerticalAxis(QPainter& painter, const QRectF& frame, const QRectF& area, const analysis::Axis& axis, const page::AxisRange& range, const PlotStyle& style) {
+void paintVerticalAxis(QPainter& painter, const QRectF& frame, const QRectF& area, const analysis::Axis& axis, const page::AxisRange& range,
+                       const PlotStyle& style) {
     const ThemeColors& c = style.colors;
     const page::Ticks ticks = screenTicks(range, area.height(), 34);
     painter.setFont(style.axis_font);
@@ -35,7 +36,8 @@ void paintVerticalAxis(QPainter& painter, const QRectF& frame, const QRectF& are
     painter.translate(frame.left() + 8, area.center().y());
     painter.rotate(-90);
     painter.setPen(c.text);
-    const QString words = QFontMetrics(style.axis_font).elidedText(page::titleWithExponent(text(axis.title), ticks.exponent), Qt::ElideRight, static_cast<int>(area.height() + 20));
+    const QString words = QFontMetrics(style.axis_font)
+                              .elidedText(page::titleWithExponent(text(axis.title), ticks.exponent), Qt::ElideRight, static_cast<int>(area.height() + 20));
     painter.drawText(QRectF(-area.height() / 2 - 10, -8, area.height() + 20, 16), Qt::AlignCenter, words);
     painter.restore();
 }
@@ -57,7 +59,8 @@ BarGeometry layoutBars(const QRectF& target, const analysis::BarPanel& panel, co
     for (const QString& label : ticks.labels) names = std::max<double>(names, metrics.horizontalAdvance(label));
     g.area = target.adjusted(names + 10 + (panel.y.title.empty() ? 0 : kTitleRow), 8, -6, -kTickRow - (panel.x.title.empty() ? 0 : kTitleRow));
     const double slot = panel.bars.empty() ? g.area.width() : std::min(g.area.width() / static_cast<double>(panel.bars.size()), 96.0);
-    for (std::size_t i = 0; i < panel.bars.size(); ++i) g.columns.emplace_back(g.area.left() + slot * static_cast<double>(i), g.area.top(), slot, g.area.height());
+    for (std::size_t i = 0; i < panel.bars.size(); ++i)
+        g.columns.emplace_back(g.area.left() + slot * static_cast<double>(i), g.area.top(), slot, g.area.height());
     return g;
 }
 
@@ -160,7 +163,8 @@ void paintForest(QPainter& painter, const analysis::ForestPanel& panel, const Fo
         const double room = g.area.left() - g.frame.left() - 10;
         painter.setFont(style.label_font);
         painter.setPen(c.text);
-        painter.drawText(QRectF(g.frame.left(), y - 9, room, 18), Qt::AlignRight | Qt::AlignVCenter, words.elidedText(text(row.label), Qt::ElideRight, static_cast<int>(room)));
+        painter.drawText(QRectF(g.frame.left(), y - 9, room, 18), Qt::AlignRight | Qt::AlignVCenter,
+                         words.elidedText(text(row.label), Qt::ElideRight, static_cast<int>(room)));
         const QColor color = Theme::color(row.color, c);
         if (std::isfinite(row.low) && std::isfinite(row.high)) {
             painter.setPen(QPen(color, 1.8));
@@ -174,13 +178,15 @@ void paintForest(QPainter& painter, const analysis::ForestPanel& panel, const Fo
         if (row.n > 0) {
             painter.setFont(style.axis_font);
             painter.setPen(c.muted);
-            painter.drawText(QRectF(g.area.right() + 4, y - 8, g.count_width + 6, 16), Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("n ") + readout(static_cast<double>(row.n)));
+            painter.drawText(QRectF(g.area.right() + 4, y - 8, g.count_width + 6, 16), Qt::AlignRight | Qt::AlignVCenter,
+                             QStringLiteral("n ") + readout(static_cast<double>(row.n)));
         }
     }
     if (panel.x.title.empty()) return;
     painter.setFont(style.axis_font);
     painter.setPen(c.text);
-    painter.drawText(QRectF(g.frame.left(), g.area.bottom() + kTickRow, g.frame.width(), kTitleRow), Qt::AlignCenter, page::titleWithExponent(text(panel.x.title), ticks.exponent));
+    painter.drawText(QRectF(g.frame.left(), g.area.bottom() + kTickRow, g.frame.width(), kTitleRow), Qt::AlignCenter,
+                     page::titleWithExponent(text(panel.x.title), ticks.exponent));
 }
 
 }  // namespace es::views

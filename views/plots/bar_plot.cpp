@@ -11,7 +11,9 @@
 namespace es::views {
 namespace {
 
-QString interval(double low, double high) { return std::isfinite(low) && std::isfinite(high) ? QStringLiteral("  [%1, %2]").arg(readout(low), readout(high)) : QString(); }
+QString interval(double low, double high) {
+    return std::isfinite(low) && std::isfinite(high) ? QStringLiteral("  [%1, %2]").arg(readout(low), readout(high)) : QString();
+}
 
 }  // namespace
 
@@ -79,8 +81,9 @@ void BarPlot::paintEvent(QPaintEvent*) {
     if (hovered_ >= 0 && hovered_ < static_cast<int>(g.columns.size())) {
         const auto& bar = panel_->bars[static_cast<std::size_t>(hovered_)];
         const QRectF& column = g.columns[static_cast<std::size_t>(hovered_)];
-        const QString words = QStringLiteral("%1 %2\n%3 %4").arg(QString::fromStdString(panel_->x.title), QString::fromStdString(bar.label), QString::fromStdString(panel_->y.title),
-                                                                 std::isfinite(bar.value) ? readout(bar.value) + interval(bar.low, bar.high) : tr("not recorded"));
+        const QString words = QStringLiteral("%1 %2\n%3 %4")
+                                  .arg(QString::fromStdString(panel_->x.title), QString::fromStdString(bar.label), QString::fromStdString(panel_->y.title),
+                                       std::isfinite(bar.value) ? readout(bar.value) + interval(bar.low, bar.high) : tr("not recorded"));
         paintReadoutBox(painter, style, QRectF(rect()), QPointF(column.center().x(), column.center().y()), words.trimmed());
     }
     if (hasFocus()) {

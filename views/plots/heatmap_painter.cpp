@@ -118,7 +118,8 @@ void paintColorBar(QPainter& painter, const QRectF& bar, analysis::ColorMap map,
     painter.translate(bar.right() + 5 + widest + 12, bar.center().y());
     painter.rotate(-90);
     painter.setPen(style.colors.text);
-    const QString words = QFontMetrics(style.axis_font).elidedText(page::titleWithExponent(title, ticks.exponent), Qt::ElideRight, static_cast<int>(bar.height()) + 20);
+    const QString words =
+        QFontMetrics(style.axis_font).elidedText(page::titleWithExponent(title, ticks.exponent), Qt::ElideRight, static_cast<int>(bar.height()) + 20);
     painter.drawText(QRectF(-bar.height() / 2 - 20, -8, bar.height() + 40, 16), Qt::AlignCenter, words);
     painter.restore();
 }
@@ -179,7 +180,8 @@ void paintHeatmap(QPainter& painter, const analysis::HeatmapPanel& panel, const 
         painter.setPen(c.muted);
         const double from = g.frame.left() + (panel.y.title.empty() ? 0 : kTitleRow);
         const double room = name_right - from;
-        painter.drawText(QRectF(from, cell.center().y() - 8, room, 16), Qt::AlignRight | Qt::AlignVCenter, metrics.elidedText(axisEntry(panel.y, row), Qt::ElideRight, static_cast<int>(room)));
+        painter.drawText(QRectF(from, cell.center().y() - 8, room, 16), Qt::AlignRight | Qt::AlignVCenter,
+                         metrics.elidedText(axisEntry(panel.y, row), Qt::ElideRight, static_cast<int>(room)));
     }
     const double axis_y = g.area.bottom();
     if (g.column_x.size() > 1 && panel.x_values.size() == static_cast<std::size_t>(panel.columns)) {

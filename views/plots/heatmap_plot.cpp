@@ -62,7 +62,8 @@ QString HeatmapPlot::cellText(int row, int column) const {
     const QString x = at < panel_->x_values.size() ? readout(panel_->x_values[at]) : axisEntry(panel_->x, column);
     const QString y_title = QString::fromStdString(panel_->y.title), x_title = QString::fromStdString(panel_->x.title);
     return tr("%1 %2 · %3 %4\n%5 %6")
-        .arg(y_title, axisEntry(panel_->y, row), x_title, x, QString::fromStdString(panel_->value_title), std::isfinite(value) ? readout(value) : tr("not recorded"))
+        .arg(y_title, axisEntry(panel_->y, row), x_title, x, QString::fromStdString(panel_->value_title),
+             std::isfinite(value) ? readout(value) : tr("not recorded"))
         .trimmed();
 }
 

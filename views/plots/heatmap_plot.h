@@ -18,9 +18,9 @@ public:
     explicit HeatmapPlot(Theme* theme, QWidget* parent = nullptr);
     void setPanel(std::shared_ptr<const analysis::HeatmapPanel> panel);
     [[nodiscard]] const analysis::HeatmapPanel* panel() const { return panel_.get(); }
-    void setSelectedRow(int row);                       ///< -1: none; outlined
-    void setSelectedCell(int row, int column);          ///< ringed; -1, -1: none
-    void setCursorX(std::optional<double> x);           ///< line at a value of the numeric axis
+    void setSelectedRow(int row);               ///< -1: none; outlined
+    void setSelectedCell(int row, int column);  ///< ringed; -1, -1: none
+    void setCursorX(std::optional<double> x);   ///< line at a value of the numeric axis
     /// Words for a cell, in place of "row · column · value".
     void setCellText(std::function<QString(int row, int column)> text) { cell_text_ = std::move(text); }
     [[nodiscard]] QRectF cellRect(int row, int column) const { return geometry_.cell(row, column); }
@@ -49,7 +49,7 @@ private:
     HeatmapGeometry geometry_;
     QPixmap cache_;
     std::function<QString(int, int)> cell_text_;
-    int row_ = -1, column_ = -1;                     ///< under mouse or cursor
+    int row_ = -1, column_ = -1;  ///< under mouse or cursor
     int selected_row_ = -1, cell_row_ = -1, cell_column_ = -1;
     std::optional<double> cursor_x_;
     bool ring_ = false;

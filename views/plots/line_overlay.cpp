@@ -220,7 +220,8 @@ void LinePlot::Overlay::paintDirectNames(QPainter& painter) const {
             painter.drawLine(ends[i] + QPointF(2, 0), QPointF(area.right() + 6, placed[i]));
         }
         painter.setPen(Theme::legible(color, c.panel));
-        painter.drawText(QRectF(area.right() + 8, placed[i] - kNameHeight / 2.0, plot_->right_room_, kNameHeight), Qt::AlignLeft | Qt::AlignVCenter, plot_->names_[i].text);
+        painter.drawText(QRectF(area.right() + 8, placed[i] - kNameHeight / 2.0, plot_->right_room_, kNameHeight), Qt::AlignLeft | Qt::AlignVCenter,
+                         plot_->names_[i].text);
     }
 }
 
@@ -236,7 +237,8 @@ void LinePlot::Overlay::paintPointNames(QPainter& painter) const {
         const QPointF at = plot_->toPixel(curve.x[0], curve.y[0]);
         if (!area.adjusted(-1, -1, 1, 1).contains(at)) continue;
         const QSizeF size(metrics.horizontalAdvance(labelOf(curve)) + 2, kNameHeight);
-        const QPointF spots[] = {{9, -size.height() / 2}, {-9 - size.width(), -size.height() / 2}, {-size.width() / 2, -9 - size.height()}, {-size.width() / 2, 9}};
+        const QPointF spots[] = {
+            {9, -size.height() / 2}, {-9 - size.width(), -size.height() / 2}, {-size.width() / 2, -9 - size.height()}, {-size.width() / 2, 9}};
         QRectF box(at + spots[0], size);
         for (const QPointF& spot : spots) {
             const QRectF tried(at + spot, size);
@@ -322,7 +324,8 @@ void LinePlot::Overlay::paintReadout(QPainter& painter) const {
             best = far;
             at_x = curve.x[i];
             QString value = readout(curve.y[i]);
-            if (curve.low.size() == curve.x.size() && std::isfinite(curve.low[i])) value += QStringLiteral("  [%1, %2]").arg(readout(curve.low[i]), readout(curve.high[i]));
+            if (curve.low.size() == curve.x.size() && std::isfinite(curve.low[i]))
+                value += QStringLiteral("  [%1, %2]").arg(readout(curve.low[i]), readout(curve.high[i]));
             reading = {at, labelOf(curve), value, Theme::color(curve.color, c), std::abs(at.y() - plot_->hover_y_px_)};
         };
         if (std::is_sorted(curve.x.begin(), curve.x.end())) {
@@ -341,7 +344,8 @@ void LinePlot::Overlay::paintReadout(QPainter& painter) const {
     if (readings.empty()) return;
     const std::size_t all = readings.size();
     if (all > kMostReadings) {
-        std::nth_element(readings.begin(), readings.begin() + kMostReadings, readings.end(), [](const auto& a, const auto& b) { return a.distance < b.distance; });
+        std::nth_element(readings.begin(), readings.begin() + kMostReadings, readings.end(),
+                         [](const auto& a, const auto& b) { return a.distance < b.distance; });
         readings.resize(kMostReadings);
     }
     std::stable_sort(readings.begin(), readings.end(), [](const auto& a, const auto& b) { return a.at.y() < b.at.y(); });

@@ -185,7 +185,8 @@ void LinePlot::build() {
         }
         drawn_.push_back(std::move(drawn));
     }
-    setAccessibleDescription(tr("%1 curves of %2 over %3").arg(panel_->curves.size()).arg(QString::fromStdString(panel_->y.title), QString::fromStdString(panel_->x.title)));
+    setAccessibleDescription(
+        tr("%1 curves of %2 over %3").arg(panel_->curves.size()).arg(QString::fromStdString(panel_->y.title), QString::fromStdString(panel_->x.title)));
     schedule();
 }
 
@@ -255,7 +256,8 @@ void LinePlot::layoutAxes() {
     cut_.clear();
     const double y_low = std::min(y_.low, y_.high), y_high = std::max(y_.low, y_.high), slack = 1e-9 * (y_high - y_low);
     if (top > y_high + slack) cut_ = tr("axis cut: data up to %1").arg(readout(top));
-    if (bottom < y_low - slack) cut_ = cut_.isEmpty() ? tr("axis cut: data down to %1").arg(readout(bottom)) : tr("axis cut: data from %1 to %2").arg(readout(bottom), readout(top));
+    if (bottom < y_low - slack)
+        cut_ = cut_.isEmpty() ? tr("axis cut: data down to %1").arg(readout(bottom)) : tr("axis cut: data from %1 to %2").arg(readout(bottom), readout(top));
     planLabels();
     plot_->axisRect()->setVisible(true);
     plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
@@ -453,7 +455,8 @@ bool LinePlot::eventFilter(QObject* watched, QEvent* event) {
             const double factor = std::pow(0.85, wheel->angleDelta().y() / 120.0);
             if (wheel->modifiers() & Qt::ControlModifier) {
                 const double centre = plot_->yAxis->pixelToCoord(wheel->position().y());
-                if (y_.scale == Scale::kLog) y_view_ = page::AxisRange{centre * std::pow(y_.low / centre, factor), centre * std::pow(y_.high / centre, factor), y_.scale};
+                if (y_.scale == Scale::kLog)
+                    y_view_ = page::AxisRange{centre * std::pow(y_.low / centre, factor), centre * std::pow(y_.high / centre, factor), y_.scale};
                 else y_view_ = page::AxisRange{centre + (y_.low - centre) * factor, centre + (y_.high - centre) * factor, y_.scale};
                 schedule();
             } else {

@@ -22,7 +22,8 @@ void paintReadoutBox(QPainter& painter, const PlotStyle& style, const QRectF& bo
     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 5, 5);
     painter.setPen(style.colors.text);
     painter.setFont(style.label_font);
-    for (int i = 0; i < lines.size(); ++i) painter.drawText(QRectF(box.left() + 8, box.top() + 4 + i * row, width - 16, row), Qt::AlignVCenter | Qt::AlignLeft, lines[i]);
+    for (int i = 0; i < lines.size(); ++i)
+        painter.drawText(QRectF(box.left() + 8, box.top() + 4 + i * row, width - 16, row), Qt::AlignVCenter | Qt::AlignLeft, lines[i]);
 }
 
 }  // namespace es::views

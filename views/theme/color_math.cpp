@@ -47,9 +47,7 @@ Triple labOf(const Oklch& c) {
 
 }  // namespace
 
-double luminance(const QColor& color) {
-    return 0.2126 * toLinear(color.redF()) + 0.7152 * toLinear(color.greenF()) + 0.0722 * toLinear(color.blueF());
-}
+double luminance(const QColor& color) { return 0.2126 * toLinear(color.redF()) + 0.7152 * toLinear(color.greenF()) + 0.0722 * toLinear(color.blueF()); }
 
 double contrast(const QColor& a, const QColor& b) {
     const double la = luminance(a), lb = luminance(b);

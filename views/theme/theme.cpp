@@ -24,8 +24,8 @@ void Theme::loadResources() {
     loaded = true;
     initExpertScopeResources();
     for (const char* file : {"Inter-Regular.otf", "Inter-Medium.otf", "Inter-SemiBold.otf", "Inter-Bold.otf", "Inter-Italic.otf", "InterTabular-Regular.otf",
-                             "InterTabular-SemiBold.otf", "JetBrainsMono-Regular.ttf", "JetBrainsMono-Bold.ttf", "lmroman10-regular.otf",
-                             "lmroman10-bold.otf", "lmroman10-italic.otf"})
+                             "InterTabular-SemiBold.otf", "JetBrainsMono-Regular.ttf", "JetBrainsMono-Bold.ttf", "lmroman10-regular.otf", "lmroman10-bold.otf",
+                             "lmroman10-italic.otf"})
         QFontDatabase::addApplicationFont(QStringLiteral(":/fonts/") + QString::fromLatin1(file));
 }
 

@@ -18,7 +18,7 @@ enum class ThemeMode { kLight, kDark, kSystem };
 /// Colours by what they are for.
 struct ThemeColors {
     QColor ground, panel, panelHeader, line, text, muted, faint, accent, accentGround, good, warn, bad;
-    QColor gridLine;     ///< line at half strength
+    QColor gridLine;  ///< line at half strength
     QColor textOnAccent;
     bool dark = false;
 };

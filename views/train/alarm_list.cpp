@@ -21,7 +21,10 @@ QString keyOf(const Alarm& alarm) { return QString::fromStdString(alarm.key()); 
 
 ColorRole colorOf(const Alarm& alarm) {
     if (!alarm.active()) return {ColorRole::Kind::kMuted, 0};
-    return {alarm.severity == store::Severity::kError ? ColorRole::Kind::kBad : alarm.severity == store::Severity::kWarning ? ColorRole::Kind::kWarn : ColorRole::Kind::kAccent, 0};
+    return {alarm.severity == store::Severity::kError     ? ColorRole::Kind::kBad
+            : alarm.severity == store::Severity::kWarning ? ColorRole::Kind::kWarn
+                                                          : ColorRole::Kind::kAccent,
+            0};
 }
 
 /// Dot, title, muted second line, a dashed line below.
@@ -52,7 +55,8 @@ public:
         const QFont detail = theme_->font(Theme::FontRole::kSecondary);
         painter->setFont(detail);
         painter->setPen(c.muted);
-        painter->drawText(lower, Qt::AlignVCenter, QFontMetrics(detail).elidedText(index.data(AlarmListModel::kDetailRole).toString(), Qt::ElideRight, lower.width()));
+        painter->drawText(lower, Qt::AlignVCenter,
+                          QFontMetrics(detail).elidedText(index.data(AlarmListModel::kDetailRole).toString(), Qt::ElideRight, lower.width()));
         painter->setPen(QPen(c.gridLine, 1));
         painter->drawLine(QPointF(row.left() + 10, row.bottom() + 0.5), QPointF(row.right() - 10, row.bottom() + 0.5));
         painter->restore();
@@ -65,7 +69,9 @@ private:
 }  // namespace
 
 void AlarmListModel::setAlarms(std::vector<Alarm> alarms) {
-    const auto same = [](const Alarm& a, const Alarm& b) { return a.key() == b.key() && a.end_step == b.end_step && a.detail == b.detail && a.title == b.title; };
+    const auto same = [](const Alarm& a, const Alarm& b) {
+        return a.key() == b.key() && a.end_step == b.end_step && a.detail == b.detail && a.title == b.title;
+    };
     if (std::equal(alarms.begin(), alarms.end(), alarms_.begin(), alarms_.end(), same)) return;
     beginResetModel();
     alarms_ = std::move(alarms);
@@ -181,7 +187,10 @@ void AlarmPanel::refresh() {
     setDisabledReason(silence_, list_->currentIndex().isValid() ? QString() : tr("Choose an alarm first"));
     setDisabledReason(reveal_, model_->silencedCount() > 0 || reveal_->isChecked() ? QString() : tr("No alarm is silenced"));
     if (model_->rowCount() > 0) showReady();
-    else showEmpty(tr("No alarms"), model_->silencedCount() > 0 ? tr("All are silenced") : tr("Dead experts, overload, spikes and drops appear here once warm-up is over"), {}, QStringLiteral("check"));
+    else
+        showEmpty(tr("No alarms"),
+                  model_->silencedCount() > 0 ? tr("All are silenced") : tr("Dead experts, overload, spikes and drops appear here once warm-up is over"), {},
+                  QStringLiteral("check"));
 }
 
 bool AlarmPanel::eventFilter(QObject* watched, QEvent* event) {
@@ -195,13 +204,14 @@ bool AlarmPanel::eventFilter(QObject* watched, QEvent* event) {
 QJsonObject AlarmPanel::dump() const {
     QJsonArray rows;
     for (const Alarm& a : model_->alarms())
-        rows.append(QJsonObject{{QStringLiteral("kind"), QString::fromUtf8(analysis::toString(a.kind).data(), static_cast<qsizetype>(analysis::toString(a.kind).size()))},
-                                {QStringLiteral("key"), keyOf(a)},
-                                {QStringLiteral("title"), QString::fromStdString(a.title)},
-                                {QStringLiteral("detail"), QString::fromStdString(a.detail)},
-                                {QStringLiteral("start_step"), static_cast<double>(a.start_step)},
-                                {QStringLiteral("active"), a.active()},
-                                {QStringLiteral("silenced"), model_->silenced().contains(keyOf(a))}});
+        rows.append(QJsonObject{
+            {QStringLiteral("kind"), QString::fromUtf8(analysis::toString(a.kind).data(), static_cast<qsizetype>(analysis::toString(a.kind).size()))},
+            {QStringLiteral("key"), keyOf(a)},
+            {QStringLiteral("title"), QString::fromStdString(a.title)},
+            {QStringLiteral("detail"), QString::fromStdString(a.detail)},
+            {QStringLiteral("start_step"), static_cast<double>(a.start_step)},
+            {QStringLiteral("active"), a.active()},
+            {QStringLiteral("silenced"), model_->silenced().contains(keyOf(a))}});
     return dumpPanel(QStringLiteral("alarms"), *this, QJsonObject{{QStringLiteral("kind"), QStringLiteral("alarms")}, {QStringLiteral("alarms"), rows}});
 }
 

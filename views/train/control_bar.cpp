@@ -89,7 +89,8 @@ void ControlBar::poll() {
     setDisabledReason(pause_, controls_.pause_why);
     setDisabledReason(stop_, controls_.stop_why);
     setDisabledReason(checkpoint_, controls_.checkpoint_why);
-    if (snapshot.state == session::SessionState::kFailed && last_state_ != session::SessionState::kFailed && context_->sayError) context_->sayError(snapshot.error);
+    if (snapshot.state == session::SessionState::kFailed && last_state_ != session::SessionState::kFailed && context_->sayError)
+        context_->sayError(snapshot.error);
     last_state_ = snapshot.state;
 }
 

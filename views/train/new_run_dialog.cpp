@@ -7,9 +7,9 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QPushButton>
 #include <QSet>
 #include <QStyle>
-#include <QPushButton>
 #include <QVBoxLayout>
 
 #include "engine/base/files.h"
@@ -161,7 +161,10 @@ QString NewRunDialog::problem() const {
 void NewRunDialog::refresh() {
     const QString why = problem();
     const auto changed = form_->changedKeys().size();
-    words_->setText(!why.isEmpty() ? why : changed == 0 ? tr("As in the configuration") : changed == 1 ? tr("1 option changed") : tr("%1 options changed").arg(changed));
+    words_->setText(!why.isEmpty() ? why
+                    : changed == 0 ? tr("As in the configuration")
+                    : changed == 1 ? tr("1 option changed")
+                                   : tr("%1 options changed").arg(changed));
     words_->setProperty("role", why.isEmpty() ? QStringLiteral("muted") : QStringLiteral("bad"));
     words_->style()->unpolish(words_);
     words_->style()->polish(words_);

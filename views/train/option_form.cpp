@@ -75,7 +75,8 @@ void OptionForm::addRow(const config::OptionDescription& option) {
     const int at = static_cast<int>(rows_.size());
     if (option.type == "true or false") {
         auto* box = new QCheckBox(row.widget);
-        connect(box, &QCheckBox::toggled, this, [this, at](bool on) { take(rows_[static_cast<std::size_t>(at)], on ? QStringLiteral("true") : QStringLiteral("false")); });
+        connect(box, &QCheckBox::toggled, this,
+                [this, at](bool on) { take(rows_[static_cast<std::size_t>(at)], on ? QStringLiteral("true") : QStringLiteral("false")); });
         row.editor = box;
     } else if (row.type == QLatin1String("a choice")) {
         auto* box = new ChoiceBox(row.key, false, row.widget);

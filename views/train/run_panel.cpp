@@ -89,7 +89,8 @@ RunPanel::RunPanel(const WorkspaceContext& context, QWidget* parent) : PanelFram
     table_->horizontalHeader()->setSortIndicatorClearable(true);
     table_->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
     table_->horizontalHeader()->setSectionResizeMode(RunTableModel::kName, QHeaderView::Stretch);
-    for (const int fixed : {RunTableModel::kSeed, RunTableModel::kState, RunTableModel::kLoss}) table_->horizontalHeader()->setSectionResizeMode(fixed, QHeaderView::Fixed);
+    for (const int fixed : {RunTableModel::kSeed, RunTableModel::kState, RunTableModel::kLoss})
+        table_->horizontalHeader()->setSectionResizeMode(fixed, QHeaderView::Fixed);
     table_->horizontalHeader()->resizeSection(RunTableModel::kSeed, 50);
     table_->horizontalHeader()->resizeSection(RunTableModel::kState, 78);
     table_->horizontalHeader()->resizeSection(RunTableModel::kLoss, 66);
@@ -156,7 +157,8 @@ void RunPanel::refresh() {
     fitTable();
     if (all > 0) return showReady();
     if (!context_->feeds->listed() && !context_->feeds->folders().isEmpty()) return showLoading(tr("Looking for runs…"));
-    showEmpty(tr("No runs yet"), tr("Train one here, or drop a folder of runs on the window"), {tr("New run"), [this] { controls_->newRun(); }}, QStringLiteral("chart"));
+    showEmpty(tr("No runs yet"), tr("Train one here, or drop a folder of runs on the window"), {tr("New run"), [this] { controls_->newRun(); }},
+              QStringLiteral("chart"));
 }
 
 void RunPanel::fitTable() {
@@ -215,17 +217,22 @@ QJsonObject RunPanel::dump() const {
     QJsonArray rows;
     for (int row = 0; row < model_->rowCount(); ++row) {
         const store::RunSummary& r = model_->run(row);
-        rows.append(QJsonObject{{QStringLiteral("folder"), QString::fromStdString(r.folder.string())},
-                                {QStringLiteral("name"), QString::fromStdString(r.name)},
-                                {QStringLiteral("seed"), static_cast<double>(r.seed)},
-                                {QStringLiteral("state"), RunTableModel::stateWord(r.state)},
-                                {QStringLiteral("step"), static_cast<double>(r.step)},
-                                {QStringLiteral("steps"), static_cast<double>(r.steps)},
-                                {QStringLiteral("validation_loss"), std::isfinite(r.validation_loss) ? QJsonValue(r.validation_loss) : QJsonValue(QJsonValue::Null)}});
+        rows.append(
+            QJsonObject{{QStringLiteral("folder"), QString::fromStdString(r.folder.string())},
+                        {QStringLiteral("name"), QString::fromStdString(r.name)},
+                        {QStringLiteral("seed"), static_cast<double>(r.seed)},
+                        {QStringLiteral("state"), RunTableModel::stateWord(r.state)},
+                        {QStringLiteral("step"), static_cast<double>(r.step)},
+                        {QStringLiteral("steps"), static_cast<double>(r.steps)},
+                        {QStringLiteral("validation_loss"), std::isfinite(r.validation_loss) ? QJsonValue(r.validation_loss) : QJsonValue(QJsonValue::Null)}});
     }
     QJsonArray facts;
     for (const auto& [name, value] : facts_->rows()) facts.append(QJsonArray{name, value});
-    return dumpPanel(QStringLiteral("runs"), *this, QJsonObject{{QStringLiteral("kind"), QStringLiteral("runs")}, {QStringLiteral("current"), current_}, {QStringLiteral("runs"), rows}, {QStringLiteral("facts"), facts}});
+    return dumpPanel(QStringLiteral("runs"), *this,
+                     QJsonObject{{QStringLiteral("kind"), QStringLiteral("runs")},
+                                 {QStringLiteral("current"), current_},
+                                 {QStringLiteral("runs"), rows},
+                                 {QStringLiteral("facts"), facts}});
 }
 
 }  // namespace es::views

@@ -21,11 +21,11 @@ public:
     [[nodiscard]] ControlBar* controls() const { return controls_; }
     [[nodiscard]] QTableView* table() const { return table_; }
     [[nodiscard]] const RunTableModel* model() const { return model_; }
-    [[nodiscard]] QStringList chosenRuns() const;  ///< folders of the selected rows, the current one first
-    void setCurrentRun(const QString& folder);      ///< no signal
-    void setChosenRuns(const QStringList& folders); ///< no signal; those not listed are left out
+    [[nodiscard]] QStringList chosenRuns() const;    ///< folders of the selected rows, the current one first
+    void setCurrentRun(const QString& folder);       ///< no signal
+    void setChosenRuns(const QStringList& folders);  ///< no signal; those not listed are left out
     void setFacts(const QString& headline, const analysis::TablePanel& facts);
-    void setFactsWords(const QString& words);       ///< instead of facts: opening, unreadable, warnings
+    void setFactsWords(const QString& words);  ///< instead of facts: opening, unreadable, warnings
     [[nodiscard]] QJsonObject dump() const;
 
 Q_SIGNALS:

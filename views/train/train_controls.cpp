@@ -26,7 +26,8 @@ TrainControls trainControls(const session::SessionSnapshot& session, const std::
             if (selected && selected->state == store::RunState::kTraining) none = tr("Another program trains this run; it is steered from there");
             c.pause_why = c.stop_why = c.checkpoint_why = none;
             const bool unfinished = selected && selected->problem.empty() &&
-                                    (selected->state == store::RunState::kStopped || selected->state == store::RunState::kInterrupted || selected->state == store::RunState::kFailed);
+                                    (selected->state == store::RunState::kStopped || selected->state == store::RunState::kInterrupted ||
+                                     selected->state == store::RunState::kFailed);
             if (unfinished) {
                 c.pause = TrainControls::Pause::kContinueRun;
                 c.pause_why.clear();

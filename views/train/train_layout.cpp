@@ -42,7 +42,8 @@ void TrainWorkspace::addPlot(const QString& kind, const QString& title, const QS
     plot->hint = hint;
     plot->panel = new PlotPanel(context_->theme, kind, title, this);
     Plot* self = plot.get();
-    plot->job = std::make_unique<LatestJob<Panel>>(context_->jobs, this, kind, tr("Drawing %1").arg(title), [this, self](Result<Panel> result) { showResult(*self, result); });
+    plot->job = std::make_unique<LatestJob<Panel>>(context_->jobs, this, kind, tr("Drawing %1").arg(title),
+                                                   [this, self](Result<Panel> result) { showResult(*self, result); });
     connect(plot->panel, &PlotPanel::plotMade, this, [this, self] { connectPlot(*self); });
     connect(plot->panel, &PanelFrame::sendToFiguresRequested, this, [this](const analysis::PanelQuery& query) {
         if (context_->sendToFigures) context_->sendToFigures(query);
@@ -76,7 +77,8 @@ void TrainWorkspace::buildLossControls() {
     metric_->setChoices({tr("total loss")}, {QStringLiteral("train/loss")});
     x_axis_ = new ChoiceBox(tr("Horizontal axis"), true, loss);
     x_axis_->setChoices({tr("x: step"), tr("x: samples"), tr("x: tokens"), tr("x: time"), tr("x: active FLOPs"), tr("x: total FLOPs")},
-                        {QStringLiteral("step"), QStringLiteral("samples"), QStringLiteral("tokens"), QStringLiteral("time"), QStringLiteral("active-flops"), QStringLiteral("total-flops")});
+                        {QStringLiteral("step"), QStringLiteral("samples"), QStringLiteral("tokens"), QStringLiteral("time"), QStringLiteral("active-flops"),
+                         QStringLiteral("total-flops")});
     log_ = new QToolButton(loss);
     log_->setText(tr("log y"));
     log_->setCheckable(true);
@@ -88,7 +90,9 @@ void TrainWorkspace::buildLossControls() {
     smoothing_->setValue(60);
     smoothing_->setFixedWidth(76);
     smoothing_->setAccessibleName(tr("Smoothing"));
-    const auto tip = [this] { smoothing_->setToolTip(tr("Smoothing %1: debiased exponential mean; the raw line stays, faint").arg(smoothing_->value() / 100.0, 0, 'f', 2)); };
+    const auto tip = [this] {
+        smoothing_->setToolTip(tr("Smoothing %1: debiased exponential mean; the raw line stays, faint").arg(smoothing_->value() / 100.0, 0, 'f', 2));
+    };
     tip();
     for (QWidget* widget : std::initializer_list<QWidget*>{metric_, x_axis_, log_, smoothing_}) loss->addHeaderWidget(widget);
     loss->hideContext();
@@ -136,7 +140,9 @@ void TrainWorkspace::buildLayout() {
         analysis::PanelQuery query = baseQuery("loss");
         query.runs.clear();
         for (const analysis::RunSource& source : lossSources()) query.runs.push_back(source.run->folder().string());
-        query.parameters = {{"metric", metric_->value().toStdString()}, {"x", x_axis_->value().toStdString()}, {"smoothing", QString::number(smoothing_->value() / 100.0).toStdString()}};
+        query.parameters = {{"metric", metric_->value().toStdString()},
+                            {"x", x_axis_->value().toStdString()},
+                            {"smoothing", QString::number(smoothing_->value() / 100.0).toStdString()}};
         return query;
     };
     plots_[1]->work = [this]() -> Work {
@@ -154,13 +160,21 @@ void TrainWorkspace::buildLayout() {
             if (router.id == shownRouter()) query.parameters = {{"router", analysis::routerName(router)}};
         return query;
     };
-    plots_[2]->work = [this]() -> Work { return [run = reader(), points = plotColumns(*plots_[2])](JobContext&) { return analysis::maxVioByLayer(*run, 0.6, points); }; };
+    plots_[2]->work = [this]() -> Work {
+        return [run = reader(), points = plotColumns(*plots_[2])](JobContext&) { return analysis::maxVioByLayer(*run, 0.6, points); };
+    };
     plots_[2]->query = [this] { return baseQuery("max_vio"); };
-    plots_[3]->work = [this]() -> Work { return [run = reader(), points = plotColumns(*plots_[3])](JobContext&) { return analysis::entropyAndDrops(*run, {}, 0.6, points); }; };
+    plots_[3]->work = [this]() -> Work {
+        return [run = reader(), points = plotColumns(*plots_[3])](JobContext&) { return analysis::entropyAndDrops(*run, {}, 0.6, points); };
+    };
     plots_[3]->query = [this] { return baseQuery("entropy"); };
-    plots_[4]->work = [this]() -> Work { return [run = reader(), points = plotColumns(*plots_[4])](JobContext&) { return analysis::gradientNorms(*run, 0, points); }; };
+    plots_[4]->work = [this]() -> Work {
+        return [run = reader(), points = plotColumns(*plots_[4])](JobContext&) { return analysis::gradientNorms(*run, 0, points); };
+    };
     plots_[4]->query = [this] { return baseQuery("gradients"); };
-    plots_[5]->work = [this]() -> Work { return [run = reader(), points = plotColumns(*plots_[5])](JobContext&) { return analysis::throughput(*run, 10, points); }; };
+    plots_[5]->work = [this]() -> Work {
+        return [run = reader(), points = plotColumns(*plots_[5])](JobContext&) { return analysis::throughput(*run, 10, points); };
+    };
     plots_[5]->query = [this] { return baseQuery("throughput"); };
 
     outer_ = splitter(Qt::Horizontal, this);

@@ -31,7 +31,8 @@ struct TrainWorkspace::Watch {
 
 TrainWorkspace::TrainWorkspace(const WorkspaceContext& context, QWidget* parent) : Workspace(parent), context_(&context) {
     buildLayout();
-    basics_job_ = std::make_unique<LatestJob<Basics>>(context.jobs, this, QStringLiteral("basics"), tr("Reading the run"), [this](Result<Basics> result) { showBasics(std::move(result)); });
+    basics_job_ = std::make_unique<LatestJob<Basics>>(context.jobs, this, QStringLiteral("basics"), tr("Reading the run"),
+                                                      [this](Result<Basics> result) { showBasics(std::move(result)); });
     alarm_job_ = std::make_unique<LatestJob<std::vector<analysis::Alarm>>>(context.jobs, this, QStringLiteral("alarms"), tr("Looking for alarms"),
                                                                            [this](Result<std::vector<analysis::Alarm>> result) {
                                                                                if (result) alarms_->setAlarms(std::move(*result));
@@ -161,7 +162,10 @@ void TrainWorkspace::onFeedOpened() {
                 runs_->setFactsWords(tr("Training is starting…"));
                 return;
             }
-            for (const auto& plot : plots_) plot->panel->showFailed(feed_->error(), {tr("Try again"), [this] { if (feed_) feed_->refreshNow(); }});
+            for (const auto& plot : plots_)
+                plot->panel->showFailed(feed_->error(), {tr("Try again"), [this] {
+                                                             if (feed_) feed_->refreshNow();
+                                                         }});
             runs_->setFactsWords(text(feed_->error().message()));
             return;
         case RunFeed::State::kOpen: refreshAll(true);
@@ -172,7 +176,9 @@ void TrainWorkspace::explainNoRun() {
     const bool any = !context_->feeds->runs().empty();
     for (const auto& plot : plots_) {
         if (any) plot->panel->showEmpty(tr("No run chosen"), plot->hint + tr(". Choose a run in the list"), {}, QStringLiteral("chart"));
-        else plot->panel->showEmpty(tr("No run to draw yet"), plot->hint + tr(". It fills while a run is trained"), {tr("New run"), [this] { runs_->controls()->newRun(); }}, QStringLiteral("chart"));
+        else
+            plot->panel->showEmpty(tr("No run to draw yet"), plot->hint + tr(". It fills while a run is trained"),
+                                   {tr("New run"), [this] { runs_->controls()->newRun(); }}, QStringLiteral("chart"));
     }
 }
 
@@ -258,7 +264,9 @@ void TrainWorkspace::showBasics(Result<Basics> result) {
     metric_->setChoices(names, values);
     QStringList routers, ids;
     for (const store::RouterInfo& router : routers_) {
-        routers << tr("layer %1 · %2").arg(router.layer.value).arg(QString::fromUtf8(toString(router.branch).data(), static_cast<qsizetype>(toString(router.branch).size())).toUpper());
+        routers << tr("layer %1 · %2")
+                       .arg(router.layer.value)
+                       .arg(QString::fromUtf8(toString(router.branch).data(), static_cast<qsizetype>(toString(router.branch).size())).toUpper());
         ids << QString::number(router.id.value);
     }
     router_->setChoices(routers, ids);
@@ -288,7 +296,8 @@ void TrainWorkspace::chooseStep(double step) {
     cursor_step_ = step;
     Selection next = context_->selection->current();
     if (!checkpoints_.empty()) {
-        const double nearest = *std::min_element(checkpoints_.begin(), checkpoints_.end(), [step](double a, double b) { return std::abs(a - step) < std::abs(b - step); });
+        const double nearest =
+            *std::min_element(checkpoints_.begin(), checkpoints_.end(), [step](double a, double b) { return std::abs(a - step) < std::abs(b - step); });
         next.step = static_cast<std::int64_t>(nearest);
     }
     updateCursor();
@@ -314,14 +323,17 @@ bool TrainWorkspace::settled() const {
     if (!feed_) return true;
     if (feed_->state() == RunFeed::State::kOpening) return false;
     if (!isVisible()) return true;
-    return basics_job_->idle() && alarm_job_->idle() && !refresh_timer_.isActive() && std::all_of(plots_.begin(), plots_.end(), [](const auto& plot) { return plot->job->idle() && plot->panel->settled(); });
+    return basics_job_->idle() && alarm_job_->idle() && !refresh_timer_.isActive() &&
+           std::all_of(plots_.begin(), plots_.end(), [](const auto& plot) { return plot->job->idle() && plot->panel->settled(); });
 }
 
 QJsonObject TrainWorkspace::dump() const {
     QJsonArray panels{runs_->dump()};
     for (const auto& plot : plots_) panels.append(plot->panel->dump());
     panels.append(alarms_->dump());
-    return {{QStringLiteral("workspace"), QStringLiteral("train")}, {QStringLiteral("run"), context_->selection->current().run}, {QStringLiteral("panels"), panels}};
+    return {{QStringLiteral("workspace"), QStringLiteral("train")},
+            {QStringLiteral("run"), context_->selection->current().run},
+            {QStringLiteral("panels"), panels}};
 }
 
 std::vector<PaletteEntry> TrainWorkspace::paletteEntries() {
@@ -350,11 +362,16 @@ QJsonObject TrainWorkspace::saveState() const {
     QJsonObject views;
     for (const auto& plot : plots_)
         if (const LinePlot* line = plot->panel->linePlot(); line && line->zoomed()) views.insert(plot->kind, line->viewState());
-    return {{QStringLiteral("outer"), splitter(outer_)},   {QStringLiteral("left"), splitter(left_)},
-            {QStringLiteral("middle"), splitter(middle_)}, {QStringLiteral("right"), splitter(right_)},
-            {QStringLiteral("x"), x_axis_->value()},       {QStringLiteral("log"), log_->isChecked()},
-            {QStringLiteral("smoothing"), smoothing_->value()}, {QStringLiteral("metric"), metric_->value()},
-            {QStringLiteral("silenced"), silenced},        {QStringLiteral("zoom"), views},
+    return {{QStringLiteral("outer"), splitter(outer_)},
+            {QStringLiteral("left"), splitter(left_)},
+            {QStringLiteral("middle"), splitter(middle_)},
+            {QStringLiteral("right"), splitter(right_)},
+            {QStringLiteral("x"), x_axis_->value()},
+            {QStringLiteral("log"), log_->isChecked()},
+            {QStringLiteral("smoothing"), smoothing_->value()},
+            {QStringLiteral("metric"), metric_->value()},
+            {QStringLiteral("silenced"), silenced},
+            {QStringLiteral("zoom"), views},
             {QStringLiteral("chosen"), QJsonArray::fromStringList(runs_->chosenRuns())}};
 }
 

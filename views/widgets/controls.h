@@ -24,7 +24,8 @@ private:
 
 enum class ButtonKind { kPlain, kPrimary, kDanger, kQuiet };
 /// A 28 px push button. `icon` may be empty.
-[[nodiscard]] QPushButton* makeButton(Theme* theme, const QString& text, ButtonKind kind = ButtonKind::kPlain, const QString& icon = {}, QWidget* parent = nullptr);
+[[nodiscard]] QPushButton* makeButton(Theme* theme, const QString& text, ButtonKind kind = ButtonKind::kPlain, const QString& icon = {},
+                                      QWidget* parent = nullptr);
 /// Changes the icon of a button that makeButton() made.
 void setButtonIcon(QPushButton* button, const QString& icon);
 

@@ -61,7 +61,8 @@ void EmptyState::show(const QString& icon, const QString& headline, const QStrin
 
 void EmptyState::tint() {
     const ThemeColors& c = theme_->colors();
-    if (!icon_name_.isEmpty()) icon_->setPixmap(theme_->icon(icon_name_, role_.kind == analysis::ColorRole::Kind::kMuted ? c.faint : Theme::color(role_, c), 28));
+    if (!icon_name_.isEmpty())
+        icon_->setPixmap(theme_->icon(icon_name_, role_.kind == analysis::ColorRole::Kind::kMuted ? c.faint : Theme::color(role_, c), 28));
 }
 
 }  // namespace es::views

@@ -6,8 +6,7 @@
 
 namespace es::views {
 
-FlowLayout::FlowLayout(QWidget* parent, int horizontal_gap, int vertical_gap)
-    : QLayout(parent), horizontal_gap_(horizontal_gap), vertical_gap_(vertical_gap) {
+FlowLayout::FlowLayout(QWidget* parent, int horizontal_gap, int vertical_gap) : QLayout(parent), horizontal_gap_(horizontal_gap), vertical_gap_(vertical_gap) {
     setContentsMargins(0, 0, 0, 0);
 }
 

@@ -28,7 +28,8 @@ void KeyValueTable::setValueAlignment(Qt::Alignment alignment) {
 void KeyValueTable::setRows(const std::vector<std::pair<QString, QString>>& rows) {
     if (rows == rows_) return;
     auto* grid = static_cast<QGridLayout*>(layout());
-    const bool same_names = rows.size() == rows_.size() && std::equal(rows.begin(), rows.end(), rows_.begin(), [](const auto& a, const auto& b) { return a.first == b.first; });
+    const bool same_names =
+        rows.size() == rows_.size() && std::equal(rows.begin(), rows.end(), rows_.begin(), [](const auto& a, const auto& b) { return a.first == b.first; });
     rows_ = rows;
     if (!same_names) {
         while (QLayoutItem* item = grid->takeAt(0)) {

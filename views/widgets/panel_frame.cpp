@@ -131,8 +131,8 @@ void PanelFrame::showFailed(const Error& error, const Action& retry) {
     QStringList words;
     for (const std::string& part : {error.why, error.remedy, error.path})
         if (!part.empty()) words << QString::fromStdString(part);
-    empty_->show(QStringLiteral("error"), QString::fromStdString(error.what.empty() ? std::string("This panel failed") : error.what), words.join(QLatin1Char('\n')),
-                 retry.text, retry.run, {analysis::ColorRole::Kind::kBad, 0});
+    empty_->show(QStringLiteral("error"), QString::fromStdString(error.what.empty() ? std::string("This panel failed") : error.what),
+                 words.join(QLatin1Char('\n')), retry.text, retry.run, {analysis::ColorRole::Kind::kBad, 0});
     enter(State::kFailed);
 }
 
@@ -160,7 +160,8 @@ void PanelFrame::showNotes() {
     const bool shown = !all.isEmpty() && stack_->currentWidget() == holder_;
     foot_->setVisible(shown);
     if (!shown) return;
-    notes_icon_->setPixmap(theme_->icon(partial ? QStringLiteral("warning") : QStringLiteral("info"), partial ? theme_->colors().warn : theme_->colors().faint, 13));
+    notes_icon_->setPixmap(
+        theme_->icon(partial ? QStringLiteral("warning") : QStringLiteral("info"), partial ? theme_->colors().warn : theme_->colors().faint, 13));
     notes_label_->setText(all.join(QStringLiteral(" · ")));
     notes_label_->setToolTip(all.join(QLatin1Char('\n')));
 }

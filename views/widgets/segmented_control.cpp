@@ -117,8 +117,14 @@ void SegmentedControl::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_Up: step = -1; break;
         case Qt::Key_Right:
         case Qt::Key_Down: step = 1; break;
-        case Qt::Key_Home: step = 1; at = -1; break;
-        case Qt::Key_End: step = -1; at = count; break;
+        case Qt::Key_Home:
+            step = 1;
+            at = -1;
+            break;
+        case Qt::Key_End:
+            step = -1;
+            at = count;
+            break;
         default: return QWidget::keyPressEvent(event);
     }
     for (at += step; at >= 0 && at < count; at += step)

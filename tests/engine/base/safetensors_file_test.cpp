@@ -24,7 +24,9 @@ std::string fileOf(const std::string& header, const std::string& data) {
 void write(const std::filesystem::path& path, const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
 
 NumberArray reals(ElementType type, std::vector<std::int64_t> shape, std::vector<double> values) { return {type, std::move(shape), std::move(values), {}}; }
-NumberArray wholes(ElementType type, std::vector<std::int64_t> shape, std::vector<std::int64_t> values) { return {type, std::move(shape), {}, std::move(values)}; }
+NumberArray wholes(ElementType type, std::vector<std::int64_t> shape, std::vector<std::int64_t> values) {
+    return {type, std::move(shape), {}, std::move(values)};
+}
 
 ArrayFile everyKind() {
     ArrayFile file;
@@ -70,7 +72,8 @@ TEST(SafetensorsFile, HalvesWiden) {
     std::string data(reinterpret_cast<const char*>(half), sizeof(half));
     data += '\xff';
     write(folder / "x", fileOf(R"({"a":{"dtype":"F16","shape":[5],"data_offsets":[0,10]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[10,14]},)"
-                               R"("c":{"dtype":"I16","shape":[1],"data_offsets":[14,16]},"d":{"dtype":"I8","shape":[],"data_offsets":[16,17]}})", data));
+                               R"("c":{"dtype":"I16","shape":[1],"data_offsets":[14,16]},"d":{"dtype":"I8","shape":[],"data_offsets":[16,17]}})",
+                               data));
     const auto got = readArrayFile(folder / "x");
     ASSERT_TRUE(got) << got.error().message();
     EXPECT_EQ(got->arrays.at("a").reals, (std::vector<double>{1, -2, 65504, std::ldexp(1.0, -24), std::numeric_limits<double>::infinity()}));
@@ -122,7 +125,11 @@ TEST(SafetensorsFile, AMalformedHeaderSaysWhatIsWrong) {
     test::ScratchFolder folder;
     const std::string data(16, 'x');
     const std::pair<const char*, const char*> headers[] = {
-        {"", "parse error"}, {"[]", "not a JSON object"}, {"nonsense", "parse error"}, {R"({"a":1})", "not an object"}, {R"({"a":{}})", "dtype"},
+        {"", "parse error"},
+        {"[]", "not a JSON object"},
+        {"nonsense", "parse error"},
+        {R"({"a":1})", "not an object"},
+        {R"({"a":{}})", "dtype"},
         {R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,12]}})", "do not fit its shape"},
         {R"({"a":{"dtype":"F99","shape":[4],"data_offsets":[0,16]}})", "unknown type"},
         {R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})", "no count"},

@@ -52,27 +52,29 @@ TEST_P(ConfigIoBad, IsRefusedWithTheKeyNamed) {
     EXPECT_NE(config.error().message().find(GetParam().part), std::string::npos) << config.error().message();
     EXPECT_FALSE(config.error().remedy.empty());
 }
-INSTANTIATE_TEST_SUITE_P(All, ConfigIoBad,
-                         ::testing::Values(BadCase{"[train]\nsteps = \"many\"", "train.steps must be a whole number"},
-                                           BadCase{"[train]\nsteps = 0", "train.steps must be 1 to"}, BadCase{"[train]\nlearning_rate = nan", "finite"},
-                                           BadCase{"[train]\nsteps = 2.5", "whole number"}, BadCase{"[moe]\nk = 9", "moe.k 9 is more than moe.experts 8"},
-                                           BadCase{"[moe]\nrouter = \"magic\"", "one of softmax_topk"}, BadCase{"[model]\nheads = 3", "not divisible by model.heads"},
-                                           BadCase{"[model]\npatch = 7", "not divisible by model.patch"}, BadCase{"[model]\nmoe_layers = [1, 9]", "layer 9"},
-                                           BadCase{"[model]\nmoe_layers = [1, 3]", "vision-language"}, BadCase{"[model]\nmoe_branches = [\"x\"]", "one of v, t"},
-                                           BadCase{"[model]\nffn = \"scaled_dense\"", "ffn_scales"}, BadCase{"[model\n", "bad.toml:1"},
-                                           BadCase{"schema_version = 99", "newer"}, BadCase{"train = 3", "must be a section"},
-                                           BadCase{"[run]\nname = \"a/b\"", "folder"},
-                                           BadCase{"[moe]\nactivation = \"relu\"", "one of gelu, swiglu"}, BadCase{"[model]\nactivation = \"tanh\"", "one of gelu, swiglu"},
-                                           BadCase{"[moe]\nshared_gate = true", "moe.shared_experts is 0"}, BadCase{"[moe]\ndispatch = \"lossy\"", "one of dropless, capacity"},
-                                           BadCase{"[moe]\ncapacity_factor_eval = 0", "capacity_factor_eval must be 0.01 to"},
-                                           BadCase{"[moe]\nrouter = \"soft\"", "one of softmax_topk, topk_softmax, noisy_topk"}, BadCase{"[moe]\nrouter = \"hash\"\nk = 2", "a hash router chooses one expert"},
-                                           BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 3", "moe.experts 8 is not divisible by moe.groups 3"},
-                                           BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 2\ngroups_kept = 3", "moe.groups_kept 3 is more than moe.groups 2"},
-                                           BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 4\nk = 3", "more than the 2 experts of moe.groups_kept 1 groups"},
-                                           BadCase{"[moe]\ntop_p = 0", "top_p must be"}, BadCase{"[moe]\ncosine_temperature = 0", "cosine_temperature must be 0.001 to 100"},
-                                           BadCase{"[moe]\nsinkhorn_rounds = 0", "sinkhorn_rounds must be 1 to"}, BadCase{"[moe]\nscore_function = \"tanh\"", "one of softmax, sigmoid"},
-                                           BadCase{"[moe]\ncapacity_policy = \"random\"", "one of position, batch_priority"}, BadCase{"[moe]\ngroup_size = -1", "group_size"},
-                                           BadCase{"[train]\nbatch_images = 0\nbatch_texts = 0\nbatch_pairs = 0", "nothing to learn"}));
+INSTANTIATE_TEST_SUITE_P(
+    All, ConfigIoBad,
+    ::testing::Values(BadCase{"[train]\nsteps = \"many\"", "train.steps must be a whole number"}, BadCase{"[train]\nsteps = 0", "train.steps must be 1 to"},
+                      BadCase{"[train]\nlearning_rate = nan", "finite"}, BadCase{"[train]\nsteps = 2.5", "whole number"},
+                      BadCase{"[moe]\nk = 9", "moe.k 9 is more than moe.experts 8"}, BadCase{"[moe]\nrouter = \"magic\"", "one of softmax_topk"},
+                      BadCase{"[model]\nheads = 3", "not divisible by model.heads"}, BadCase{"[model]\npatch = 7", "not divisible by model.patch"},
+                      BadCase{"[model]\nmoe_layers = [1, 9]", "layer 9"}, BadCase{"[model]\nmoe_layers = [1, 3]", "vision-language"},
+                      BadCase{"[model]\nmoe_branches = [\"x\"]", "one of v, t"}, BadCase{"[model]\nffn = \"scaled_dense\"", "ffn_scales"},
+                      BadCase{"[model\n", "bad.toml:1"}, BadCase{"schema_version = 99", "newer"}, BadCase{"train = 3", "must be a section"},
+                      BadCase{"[run]\nname = \"a/b\"", "folder"}, BadCase{"[moe]\nactivation = \"relu\"", "one of gelu, swiglu"},
+                      BadCase{"[model]\nactivation = \"tanh\"", "one of gelu, swiglu"}, BadCase{"[moe]\nshared_gate = true", "moe.shared_experts is 0"},
+                      BadCase{"[moe]\ndispatch = \"lossy\"", "one of dropless, capacity"},
+                      BadCase{"[moe]\ncapacity_factor_eval = 0", "capacity_factor_eval must be 0.01 to"},
+                      BadCase{"[moe]\nrouter = \"soft\"", "one of softmax_topk, topk_softmax, noisy_topk"},
+                      BadCase{"[moe]\nrouter = \"hash\"\nk = 2", "a hash router chooses one expert"},
+                      BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 3", "moe.experts 8 is not divisible by moe.groups 3"},
+                      BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 2\ngroups_kept = 3", "moe.groups_kept 3 is more than moe.groups 2"},
+                      BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 4\nk = 3", "more than the 2 experts of moe.groups_kept 1 groups"},
+                      BadCase{"[moe]\ntop_p = 0", "top_p must be"}, BadCase{"[moe]\ncosine_temperature = 0", "cosine_temperature must be 0.001 to 100"},
+                      BadCase{"[moe]\nsinkhorn_rounds = 0", "sinkhorn_rounds must be 1 to"},
+                      BadCase{"[moe]\nscore_function = \"tanh\"", "one of softmax, sigmoid"},
+                      BadCase{"[moe]\ncapacity_policy = \"random\"", "one of position, batch_priority"}, BadCase{"[moe]\ngroup_size = -1", "group_size"},
+                      BadCase{"[train]\nbatch_images = 0\nbatch_texts = 0\nbatch_pairs = 0", "nothing to learn"}));
 
 TEST(ConfigIo, OverridesReadNumbersListsAndBareWords) {
     RunConfig config;

@@ -28,7 +28,8 @@ TEST(Presets, EachIsValidAndNamedOnce) {
         ASSERT_TRUE(again) << name << ": " << again.error().message();
         EXPECT_EQ(toToml(*again), toToml(config)) << name;
     }
-    for (const char* needed : {"tiny", "small", "vlmo-base", "vlmo-base-plus", "vlmo-large", "beit3-base", "beit3-large", "vlmo-base-16e", "beit3-large-32e", "vlmo-large-scaled-dense", "tiny-dense"})
+    for (const char* needed : {"tiny", "small", "vlmo-base", "vlmo-base-plus", "vlmo-large", "beit3-base", "beit3-large", "vlmo-base-16e", "beit3-large-32e",
+                               "vlmo-large-scaled-dense", "tiny-dense"})
         EXPECT_TRUE(seen.contains(needed)) << needed;
 }
 
@@ -83,12 +84,15 @@ TEST(Presets, ParentsAreAsTheirAuthorsHaveThem) {
 
 TEST(Presets, TwinsDifferInWhatStandsForTheExperts) {
     for (const std::string base : {"small", "vlmo-base", "beit3-large"}) {
-        const RunConfig sparse = presetNamed(base + "-32e"), dense = presetNamed(base == "small" ? base + "-dense" : base), scaled = presetNamed(base + "-scaled-dense");
+        const RunConfig sparse = presetNamed(base + "-32e"), dense = presetNamed(base == "small" ? base + "-dense" : base),
+                        scaled = presetNamed(base + "-scaled-dense");
         EXPECT_EQ(sparse.moe.experts, 32);
         EXPECT_EQ(sparse.moe.expert_width, sparse.model.ffn_width);
         for (const RunConfig& twin : {dense, scaled}) {
             for (const ConfigDifference& difference : difference(sparse, twin))
-                EXPECT_TRUE(difference.key == "model.preset" || difference.key == "model.ffn" || difference.key == "model.ffn_scales" || difference.key == "moe.experts") << base << ": " << difference.key;
+                EXPECT_TRUE(difference.key == "model.preset" || difference.key == "model.ffn" || difference.key == "model.ffn_scales" ||
+                            difference.key == "moe.experts")
+                    << base << ": " << difference.key;
         }
         EXPECT_EQ(scaled.model.ffn_scales.size(), 2 * scaled.model.moe_layers.size());
     }

@@ -36,7 +36,8 @@ protected:
 
 bool same(const Batch& a, const Batch& b) {
     const auto images = [](const ImageStream& x, const ImageStream& y) {
-        return at::equal(x.patches_BPD, y.patches_BPD) && at::equal(x.target_BPD, y.target_BPD) && at::equal(x.masked_BP, y.masked_BP) && at::equal(x.counts_BP, y.counts_BP);
+        return at::equal(x.patches_BPD, y.patches_BPD) && at::equal(x.target_BPD, y.target_BPD) && at::equal(x.masked_BP, y.masked_BP) &&
+               at::equal(x.counts_BP, y.counts_BP);
     };
     const auto texts = [](const TextStream& x, const TextStream& y) {
         return at::equal(x.ids_BL, y.ids_BL) && at::equal(x.masked_BL, y.masked_BL) && at::equal(x.valid_BL, y.valid_BL);
@@ -105,7 +106,8 @@ TEST_F(Loading, PixelsOfTheTrainingSplitHaveMeanZeroAndDeviationOne) {
     const std::int64_t grid = source_->grid();
     for (const std::int64_t sample : source_->samples(Split::kTrain, StreamKind::kImages)) {
         const std::vector<std::int64_t> one{sample};
-        const auto images = imagesOf(*source_, one, Objective::kImage, [&](std::int64_t, Objective) { return std::vector<std::uint8_t>(static_cast<std::size_t>(grid * grid), 0); });
+        const auto images = imagesOf(*source_, one, Objective::kImage,
+                                     [&](std::int64_t, Objective) { return std::vector<std::uint8_t>(static_cast<std::size_t>(grid * grid), 0); });
         sum += images.patches_BPD.sum().item<double>();
         squares += images.patches_BPD.pow(2).sum().item<double>();
         count += static_cast<double>(images.patches_BPD.numel());

@@ -59,7 +59,8 @@ TEST(WordMask, NeverHidesUnknownOrPadding) {
 }
 
 TEST(WordMask, HidesAtLeastOneAndTheRoundedShare) {
-    for (const auto& [words, ratio, wanted] : {std::tuple{1, 0.25, 1}, std::tuple{2, 0.25, 1}, std::tuple{8, 0.25, 2}, std::tuple{5, 0.5, 3}, std::tuple{4, 0.0, 0}}) {
+    for (const auto& [words, ratio, wanted] :
+         {std::tuple{1, 0.25, 1}, std::tuple{2, 0.25, 1}, std::tuple{8, 0.25, 2}, std::tuple{5, 0.5, 3}, std::tuple{4, 0.0, 0}}) {
         std::vector<std::int32_t> ids(static_cast<std::size_t>(words), 9);
         RandomStream random(1, RandomPurpose::kTextMask);
         EXPECT_EQ(hidden(wordMask(ids, 0, 1, ratio, random)), wanted);

@@ -36,11 +36,11 @@ TEST(PicturePatches, RunRowByRowAndCompositeOnWhite) {
 }
 
 TEST(PicturePatches, FlatAndTransparentPatchesDoNotCount) {
-    std::vector<std::uint8_t> rgba(4 * 4 * 4, 0);  // wholly transparent
-    for (std::size_t i = 0; i < 2; ++i) rgba[(0 * 4 + i) * 4 + 3] = 255;         // first patch: two black pixels
+    std::vector<std::uint8_t> rgba(4 * 4 * 4, 0);                         // wholly transparent
+    for (std::size_t i = 0; i < 2; ++i) rgba[(0 * 4 + i) * 4 + 3] = 255;  // first patch: two black pixels
     for (std::size_t y = 0; y < 2; ++y)
-        for (std::size_t x = 2; x < 4; ++x) rgba[(y * 4 + x) * 4 + 3] = 255;     // second: all black, flat
-    for (std::size_t c = 0; c < 3; ++c) rgba[(2 * 4 + 0) * 4 + c] = 200;         // third: coloured but transparent
+        for (std::size_t x = 2; x < 4; ++x) rgba[(y * 4 + x) * 4 + 3] = 255;  // second: all black, flat
+    for (std::size_t c = 0; c < 3; ++c) rgba[(2 * 4 + 0) * 4 + c] = 200;      // third: coloured but transparent
     const Cut out = cut(rgba, 4, 2);
     EXPECT_EQ(out.countable, (std::vector<std::uint8_t>{1, 0, 0, 0}));
 }

@@ -12,9 +12,7 @@ namespace es::engine::kernels {
 namespace {
 
 double exactGelu(double x) { return x * 0.5 * std::erfc(-x / std::numbers::sqrt2); }
-double exactSlope(double x) {
-    return 0.5 * std::erfc(-x / std::numbers::sqrt2) + x * std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
-}
+double exactSlope(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2) + x * std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
 TEST(BiasGelu, AgreesWithTheErrorFunctionEverywhere) {
     std::vector<float> h, slope(4001), bias(4001, 0.25f);

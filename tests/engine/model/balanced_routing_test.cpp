@@ -124,7 +124,8 @@ TEST(SoftRouting, GradientsFlowToAllThreeAndZeroRowsAreHarmless) {
     at::manual_seed(5);
     at::Tensor hidden = at::randn({4, 3}, at::kDouble);
     hidden[1].zero_();
-    const at::Tensor phi = at::randn({3, 5}, at::kDouble), scale = at::scalar_tensor(1.5, at::kDouble), a = at::randn({4, 5}, at::kDouble), b = at::randn({4, 5}, at::kDouble);
+    const at::Tensor phi = at::randn({3, 5}, at::kDouble), scale = at::scalar_tensor(1.5, at::kDouble), a = at::randn({4, 5}, at::kDouble),
+                     b = at::randn({4, 5}, at::kDouble);
     const auto loss = [&](const SoftRouting& r) { return (r.dispatch_TS * a).sum() + (r.combine_TS * b).sum(); };
     test::expectLossGradient("phi", phi, [&](const at::Tensor& x) { return loss(softRouting(hidden, x, scale)); });
     test::expectLossGradient("scale", scale, [&](const at::Tensor& x) { return loss(softRouting(hidden, phi, x)); });
@@ -185,7 +186,8 @@ TEST(BalancedAssignment, GivesEveryExpertTheSameNumber) {
     at::manual_seed(8);
     const at::Tensor scores = at::randn({64, 8}) + at::arange(8) * 10;
     EXPECT_TRUE(at::equal(countChoices(balancedAssignment(scores).unsqueeze(1), 8), at::full({8}, 8, at::kLong)));
-    EXPECT_TRUE(at::equal(balancedAssignment(at::one_hot(at::arange(12, at::kLong).remainder(4), 4).to(at::kFloat) * 500), at::arange(12, at::kLong).remainder(4)));
+    EXPECT_TRUE(
+        at::equal(balancedAssignment(at::one_hot(at::arange(12, at::kLong).remainder(4), 4).to(at::kFloat) * 500), at::arange(12, at::kLong).remainder(4)));
     EXPECT_THROW((void)balancedAssignment(at::zeros({7, 3})), c10::Error);
 }
 

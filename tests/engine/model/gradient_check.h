@@ -14,8 +14,7 @@
 namespace es::engine::test {
 
 /// Compares the gradient that autograd left in `parameter` (fp64, contiguous) with differences of `loss` at up to `places` random places.
-inline void expectGradient(const std::string& name, at::Tensor parameter, const std::function<double()>& loss, std::int64_t places,
-                           double tolerance = 2e-6) {
+inline void expectGradient(const std::string& name, at::Tensor parameter, const std::function<double()>& loss, std::int64_t places, double tolerance = 2e-6) {
     ASSERT_TRUE(parameter.grad().defined()) << name;
     const at::Tensor gradient = parameter.grad().contiguous();
     RandomStream random(3, RandomPurpose::kSynthetic, static_cast<std::uint64_t>(parameter.numel()));

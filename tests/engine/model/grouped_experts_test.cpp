@@ -20,8 +20,11 @@ struct Kind {
 };
 constexpr Kind kPlain{"gelu", Activation::kGelu, true, true}, kGated{"swiglu", Activation::kSwiglu, false, false};
 constexpr Kind kKinds[] = {
-    kPlain, {"gelu without b1", Activation::kGelu, false, true}, {"gelu without b2", Activation::kGelu, true, false},
-    {"gelu without biases", Activation::kGelu, false, false}, kGated,
+    kPlain,
+    {"gelu without b1", Activation::kGelu, false, true},
+    {"gelu without b2", Activation::kGelu, true, false},
+    {"gelu without biases", Activation::kGelu, false, false},
+    kGated,
 };
 
 std::vector<at::Tensor> present(const ExpertWeights& weights) {

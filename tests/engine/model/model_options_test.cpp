@@ -44,7 +44,9 @@ double lossOf(const config::RunConfig& config, const ForwardOptions& options, st
 TEST(SubNorm, StandsBeforeTheOutputProjections) {
     RandomStream random(1, RandomPurpose::kSynthetic);
     const at::Tensor x = randomNormal({7, 16}, random);
-    const auto norm = [](const at::Tensor& y, const at::Tensor& weight, const at::Tensor& bias) { return at::layer_norm(y, weight.sizes(), weight, bias, 1e-5); };
+    const auto norm = [](const at::Tensor& y, const at::Tensor& weight, const at::Tensor& bias) {
+        return at::layer_norm(y, weight.sizes(), weight, bias, 1e-5);
+    };
     const std::vector<TokenBlock> blocks;
     std::vector<RouterLosses> losses;
     const ForwardOptions options;
@@ -55,7 +57,8 @@ TEST(SubNorm, StandsBeforeTheOutputProjections) {
         const auto p = network.named_parameters();
         const at::Tensor inner = norm(x, p["norm.weight"], p["norm.bias"]);
         const bool gated = activation == Activation::kSwiglu;
-        at::Tensor hidden = gated ? at::silu(at::linear(inner, p["ffn.w1"])) * at::linear(inner, p["ffn.w3"]) : at::gelu(at::linear(inner, p["ffn.w1"], p["ffn.b1"]));
+        at::Tensor hidden =
+            gated ? at::silu(at::linear(inner, p["ffn.w1"])) * at::linear(inner, p["ffn.w3"]) : at::gelu(at::linear(inner, p["ffn.w1"], p["ffn.b1"]));
         hidden = norm(hidden, p["ffn.norm_weight"], p["ffn.norm_bias"]);
         const at::Tensor expected = gated ? at::linear(hidden, p["ffn.w2"]) : at::linear(hidden, p["ffn.w2"], p["ffn.b2"]);
         EXPECT_TRUE(at::allclose(network.forward({x, blocks, {}, {}}, context), expected, 1e-5, 1e-6));
@@ -71,9 +74,13 @@ TEST(SubNorm, StandsBeforeTheOutputProjections) {
         const auto p = attention.named_parameters();
         const std::string v = kind[0] == 's' ? "" : "v.", t = kind[0] == 's' ? "" : "t.";
         const auto byModality = [&](const at::Tensor& y, const auto& each) { return at::cat({each(y.narrow(0, 0, 3), v), each(y.narrow(0, 3, 4), t)}); };
-        const at::Tensor qkv = byModality(x, [&](const at::Tensor& y, const std::string& m) { return at::linear(norm(y, p[m + "norm.weight"], p[m + "norm.bias"]), p[m + "qkv.weight"], p[m + "qkv.bias"]); });
+        const at::Tensor qkv = byModality(x, [&](const at::Tensor& y, const std::string& m) {
+            return at::linear(norm(y, p[m + "norm.weight"], p[m + "norm.bias"]), p[m + "qkv.weight"], p[m + "qkv.bias"]);
+        });
         const at::Tensor mixed = packedAttentionReference(qkv, layout.sequences, 2);
-        const at::Tensor expected = byModality(mixed, [&](const at::Tensor& y, const std::string& m) { return at::linear(norm(y, p[m + "norm_inner.weight"], p[m + "norm_inner.bias"]), p[m + "out.weight"], p[m + "out.bias"]); });
+        const at::Tensor expected = byModality(mixed, [&](const at::Tensor& y, const std::string& m) {
+            return at::linear(norm(y, p[m + "norm_inner.weight"], p[m + "norm_inner.bias"]), p[m + "out.weight"], p[m + "out.bias"]);
+        });
         EXPECT_TRUE(at::allclose(attention.forward(x, layout), expected, 1e-4, 1e-5)) << kind;
     }
 }
@@ -102,7 +109,8 @@ TEST(ModelOptions, AreOffUnlessAskedFor) {
     config.model.layer_scale = 0.1;
     config.model.sub_norm = true;
     const std::set<std::string> more = parameterNames(config);
-    for (const char* name : {"layers.0.attention_scale", "layers.2.ffn_scale", "layers.1.attention.norm_inner.weight", "layers.0.v.moe.experts.norm_weight", "layers.2.vl.ffn.norm_bias"})
+    for (const char* name : {"layers.0.attention_scale", "layers.2.ffn_scale", "layers.1.attention.norm_inner.weight", "layers.0.v.moe.experts.norm_weight",
+                             "layers.2.vl.ffn.norm_bias"})
         EXPECT_TRUE(more.contains(name)) << name;
 }
 
@@ -145,7 +153,8 @@ TEST(StochasticDepth, RisesLinearlyAndTakesSamplesWhole) {
     ASSERT_EQ(factors.sizes(), at::IntArrayRef({layout.rows, 1}));
     std::int64_t kept = 0;
     for (const kernels::SequenceRows& sample : layout.sequences) {
-        const at::Tensor rows = at::cat({factors.narrow(0, sample.first_begin, sample.first_count), factors.narrow(0, sample.second_begin, sample.second_count)});
+        const at::Tensor rows =
+            at::cat({factors.narrow(0, sample.first_begin, sample.first_count), factors.narrow(0, sample.second_begin, sample.second_count)});
         EXPECT_EQ(rows.max().item<double>(), rows.min().item<double>());
         if (rows[0].item<double>() > 0) {
             EXPECT_NEAR(rows[0].item<double>(), 4.0 / 3, 1e-6);
@@ -154,7 +163,8 @@ TEST(StochasticDepth, RisesLinearlyAndTakesSamplesWhole) {
     }
     EXPECT_NEAR(static_cast<double>(kept) / static_cast<double>(layout.sequences.size()), 0.75, 0.12);
     EXPECT_TRUE(at::equal(factors, survivalFactors(layout, 0.25, {1, 2, 3}, factors)));
-    for (const DropKey& other : {DropKey{2, 2, 3}, DropKey{1, 3, 3}, DropKey{1, 2, 4}}) EXPECT_FALSE(at::equal(factors, survivalFactors(layout, 0.25, other, factors)));
+    for (const DropKey& other : {DropKey{2, 2, 3}, DropKey{1, 3, 3}, DropKey{1, 2, 4}})
+        EXPECT_FALSE(at::equal(factors, survivalFactors(layout, 0.25, other, factors)));
     EXPECT_TRUE(survivalFactors(layout, 0, {1, 2, 3}, factors).eq(1).all().item<bool>());
     EXPECT_THROW((void)survivalFactors(layout, 1, {1, 2, 3}, factors), c10::Error);
 }

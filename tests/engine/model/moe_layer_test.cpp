@@ -224,7 +224,7 @@ TEST(Dispatch, ChoicesThatAreDroppedOrMissingHaveNoSlot) {
 TEST(Dispatch, CapacityIsRoundedUpAndBounded) {
     EXPECT_EQ(capacityOf(1.0, 1, 64, 8), 8);
     EXPECT_EQ(capacityOf(1.25, 1, 64, 8), 10);
-    EXPECT_EQ(capacityOf(1.0, 2, 65, 8), 17);  // 16.25
+    EXPECT_EQ(capacityOf(1.0, 2, 65, 8), 17);    // 16.25
     EXPECT_EQ(capacityOf(1.1, 1, 100, 10), 11);  // 1.1 · 10 is a crumb above 11 in binary
     EXPECT_EQ(capacityOf(0.01, 1, 10, 8), 1);
     EXPECT_EQ(capacityOf(1000, 2, 10, 8), 10);

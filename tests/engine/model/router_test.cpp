@@ -141,7 +141,8 @@ TEST(RouterKinds, TheSameCallGivesTheSameRouting) {
     const at::Tensor hidden = at::randn({kTokens, kWidth}, at::kDouble);
     for (const std::string& kind : routerKinds()) {
         const auto router = someRouter(kind, choicesOf(kind));
-        const RouterOutput once = router->forward(hidden, someCall(3)), again = router->forward(hidden, someCall(3)), later = router->forward(hidden, someCall(4));
+        const RouterOutput once = router->forward(hidden, someCall(3)), again = router->forward(hidden, someCall(3)),
+                           later = router->forward(hidden, someCall(4));
         EXPECT_TRUE(at::equal(once.indices_TK, again.indices_TK) && at::equal(once.weights_TK, again.weights_TK)) << kind;
         const bool drawn = kind == "noisy_topk" || kind == "random";
         EXPECT_EQ(at::equal(once.logits_TE, later.logits_TE) && at::equal(once.indices_TK, later.indices_TK), !drawn) << kind;
@@ -158,7 +159,9 @@ TEST(RouterKinds, PermutingTokensPermutesWhatIsNotDrawn) {
     for (const std::string& kind : routerKinds()) {
         if (kind == "random") continue;
         const auto router = someRouter(kind, choicesOf(kind));
-        EXPECT_TRUE(at::equal(router->forward(hidden.index_select(0, order), permuted).indices_TK, router->forward(hidden, call).indices_TK.index_select(0, order))) << kind;
+        EXPECT_TRUE(
+            at::equal(router->forward(hidden.index_select(0, order), permuted).indices_TK, router->forward(hidden, call).indices_TK.index_select(0, order)))
+            << kind;
     }
 }
 
@@ -171,13 +174,15 @@ TEST(RouterKinds, GradientsReachEveryParameter) {
         const at::Tensor seed = at::randn({kExperts}, at::kDouble), probs_seed = at::randn({7, kExperts}, at::kDouble);
         const auto loss = [&] {
             const RouterOutput output = router->forward(hidden, someCall());
-            return (output.weights_TK * seed.narrow(0, 0, output.weights_TK.size(1))).sum() + (output.probs_TE * probs_seed).sum() + output.clean_logits_TE.square().mean();
+            return (output.weights_TK * seed.narrow(0, 0, output.weights_TK.size(1))).sum() + (output.probs_TE * probs_seed).sum() +
+                   output.clean_logits_TE.square().mean();
         };
         loss().backward();
         for (const auto& item : router->named_parameters()) {
             at::Tensor parameter = item.value().detach();
             parameter.mutable_grad() = item.value().grad();
-            test::expectGradient(kind + " " + item.key(), parameter, [&] { return loss().item<double>(); }, 30);
+            test::expectGradient(
+                kind + " " + item.key(), parameter, [&] { return loss().item<double>(); }, 30);
         }
     }
 }
@@ -230,7 +235,8 @@ TEST(ExpertChoiceRouter, EveryExpertTakesAsManyTokensBestFirst) {
         at::Tensor got = at::zeros({kTokens, kExperts}, at::kDouble);
         got.scatter_add_(1, output.indices_TK.clamp_min(0), output.weights_TK);
         EXPECT_TRUE(at::equal(got, expected));
-        EXPECT_TRUE(at::equal(at::bincount(output.indices_TK.reshape({-1}) + 1, {}, kExperts + 1).narrow(0, 1, kExperts), at::full({kExperts}, capacity, at::kLong)));
+        EXPECT_TRUE(
+            at::equal(at::bincount(output.indices_TK.reshape({-1}) + 1, {}, kExperts + 1).narrow(0, 1, kExperts), at::full({kExperts}, capacity, at::kLong)));
         EXPECT_TRUE(output.weights_TK.diff(1, 1).le(0).all().item<bool>());
     }
 }

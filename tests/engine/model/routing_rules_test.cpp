@@ -44,11 +44,23 @@ std::vector<Rule> tokenChoiceRules() {
             {"softmax renormalized", [](const at::Tensor& z, std::int64_t k) { return softmaxTopK(z, k, true); }},
             {"topk softmax", [](const at::Tensor& z, std::int64_t k) { return topKSoftmax(z, k); }},
             {"noisy without noise", [](const at::Tensor& z, std::int64_t k) { return noisyTopK(z, at::zeros_like(z), k); }},
-            {"sigmoid", [](const at::Tensor& z, std::int64_t k) { return sigmoidTopK(z, {}, {k, true, 2.5}); }, false},
-            {"sigmoid raw", [](const at::Tensor& z, std::int64_t k) { return sigmoidTopK(z, {}, {k, false, 1.0}); }, false},
+            {"sigmoid",
+             [](const at::Tensor& z, std::int64_t k) {
+                 return sigmoidTopK(z, {}, {k, true, 2.5});
+             },
+             false},
+            {"sigmoid raw",
+             [](const at::Tensor& z, std::int64_t k) {
+                 return sigmoidTopK(z, {}, {k, false, 1.0});
+             },
+             false},
             {"groups by best, softmax", limited(GroupScore::kMax, ScoreFunction::kSoftmax)},
             {"groups by best two, sigmoid", limited(GroupScore::kTop2Sum, ScoreFunction::kSigmoid), false},
-            {"sinkhorn", [](const at::Tensor& z, std::int64_t k) { return sinkhornTopK(z, {k, 1e-9, 500}); }, false},
+            {"sinkhorn",
+             [](const at::Tensor& z, std::int64_t k) {
+                 return sinkhornTopK(z, {k, 1e-9, 500});
+             },
+             false},
             {"top-p", [](const at::Tensor& z, std::int64_t k) { return topP(z, 2.0, k).choice; }}};
 }
 
@@ -203,7 +215,8 @@ std::vector<std::int64_t> limitedByHand(const std::vector<double>& chooser, std:
     for (std::size_t g = 0; g < static_cast<std::size_t>(kept); ++g)
         for (std::size_t i = 0; i < size; ++i) allowed.push_back(static_cast<std::int64_t>(scored[g].second * size + i));
     std::ranges::sort(allowed);
-    std::ranges::stable_sort(allowed, [&](std::int64_t a, std::int64_t b) { return chooser[static_cast<std::size_t>(a)] > chooser[static_cast<std::size_t>(b)]; });
+    std::ranges::stable_sort(allowed,
+                             [&](std::int64_t a, std::int64_t b) { return chooser[static_cast<std::size_t>(a)] > chooser[static_cast<std::size_t>(b)]; });
     allowed.resize(static_cast<std::size_t>(k));
     return allowed;
 }
@@ -216,8 +229,8 @@ TEST(GroupLimited, EqualsItsDefinition) {
         for (const bool softmax : {false, true}) {
             for (const double shift : {0.0, -2.0}) {  // negative scores must not lose to the experts of rejected groups
                 const at::Tensor bias = at::randn({experts}, at::kDouble) * 0.1 + shift;
-                const GroupLimitedOptions options{5, 4, 2, best_two ? GroupScore::kTop2Sum : GroupScore::kMax,
-                                                  softmax ? ScoreFunction::kSoftmax : ScoreFunction::kSigmoid, true, 2.0};
+                const GroupLimitedOptions options{
+                    5, 4, 2, best_two ? GroupScore::kTop2Sum : GroupScore::kMax, softmax ? ScoreFunction::kSoftmax : ScoreFunction::kSigmoid, true, 2.0};
                 const TokenChoice choice = groupLimitedTopK(logits, bias, options);
                 const at::Tensor chooser = (softmax ? logits.softmax(1) : logits.sigmoid()) + bias;
                 for (std::int64_t t = 0; t < tokens; ++t) {

@@ -26,7 +26,8 @@ inline void expectLossGradient(const std::string& name, const at::Tensor& at, co
     loss(leaf).backward();
     at::Tensor plain = leaf.detach();
     plain.mutable_grad() = leaf.grad();
-    expectGradient(name, plain, [&] { return loss(plain).item<double>(); }, 60);
+    expectGradient(
+        name, plain, [&] { return loss(plain).item<double>(); }, 60);
 }
 
 /// Whether `a` and `b` differ by at most `tolerance` everywhere.

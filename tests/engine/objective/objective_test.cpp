@@ -32,7 +32,8 @@ TEST(BalanceLoss, EqualsItsDefinitionAndItsGradientPassesTheProbabilitiesOnly) {
     loss.backward();
     at::Tensor plain = logits.detach();
     plain.mutable_grad() = logits.grad();
-    test::expectGradient("logits", plain, [&] { return balanceLoss(plain.softmax(1), counts, 2).item<double>(); }, 55);
+    test::expectGradient(
+        "logits", plain, [&] { return balanceLoss(plain.softmax(1), counts, 2).item<double>(); }, 55);
 }
 
 TEST(ZLoss, EqualsItsDefinition) {
@@ -49,7 +50,8 @@ TEST(ZLoss, EqualsItsDefinition) {
     loss.backward();
     at::Tensor plain = logits.detach();
     plain.mutable_grad() = logits.grad();
-    test::expectGradient("logits", plain, [&] { return zLoss(plain).item<double>(); }, 21);
+    test::expectGradient(
+        "logits", plain, [&] { return zLoss(plain).item<double>(); }, 21);
     EXPECT_NEAR(zLoss(at::tensor({500.0f, -500.0f}).unsqueeze(0)).item<double>(), 250000.0, 0.1);
 }
 

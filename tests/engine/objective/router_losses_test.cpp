@@ -113,7 +113,9 @@ TEST(Entropies, WithoutAnyLabelTheyAreZeroAndDifferentiable) {
     const at::Tensor none = at::full({3}, -1, at::kLong);
     const std::function<at::Tensor(const at::Tensor&)> losses[] = {[&](const at::Tensor& z) { return localEntropyLoss(z.softmax(1), none); },
                                                                    [&](const at::Tensor& z) { return globalEntropyLoss(z.softmax(1), none, 2); },
-                                                                   [&](const at::Tensor& z) { return sequenceBalanceLoss(z.softmax(1), whole(1, {0, 1, 0}), none); }};
+                                                                   [&](const at::Tensor& z) {
+                                                                       return sequenceBalanceLoss(z.softmax(1), whole(1, {0, 1, 0}), none);
+                                                                   }};
     for (const auto& loss : losses) {
         EXPECT_EQ(value(loss(at::zeros({3, 2}))), 0);
         EXPECT_EQ(gradientOf(at::zeros({3, 2}), loss).abs().max().item<double>(), 0);
@@ -181,7 +183,7 @@ TEST(RouterLosses, LogitsOf500AreHarmless) {
 
 TEST(ZLoss, TheGradientOfHugeLogitsIsExact) {
     const at::Tensor logits = matrix(3, {500, 499, 498});
-    const at::Tensor gradient = gradientOf(logits, [](const at::Tensor& z) { return zLoss(z); }), wide = logits.to(at::kDouble);
+    const at::Tensor gradient = gradientOf(logits, [](const at::Tensor&z) { return zLoss(z); }), wide = logits.to(at::kDouble);
     test::expectNear(gradient / (wide.logsumexp(1, true) * wide.softmax(1) * 2), at::ones({1, 3}), 2e-7);
 }
 
@@ -191,7 +193,8 @@ TEST(RouterLosses, PermutingTokensChangesNothing) {
     const at::Tensor indices = std::get<1>(logits.topk(2, 1)), label = at::arange(30, at::kLong).remainder(4) - 1;
     const auto straight = allLosses(indices, noise, label);
     const auto permuted = allLosses(indices.index_select(0, order), noise.index_select(0, order), label.index_select(0, order));
-    for (std::size_t i = 0; i < straight.size(); ++i) EXPECT_NEAR(value(straight[i].of(logits)), value(permuted[i].of(logits.index_select(0, order))), 1e-12) << straight[i].name;
+    for (std::size_t i = 0; i < straight.size(); ++i)
+        EXPECT_NEAR(value(straight[i].of(logits)), value(permuted[i].of(logits.index_select(0, order))), 1e-12) << straight[i].name;
 }
 
 }  // namespace

@@ -94,16 +94,31 @@ TEST(CheckCase, SaysWhatIsWrong) {
         {changed([](Case& c) { c.params = R"({"k": 2, "renormalize": true, "tau": 1})"; }), "unknown parameter 'tau'"},
         {changed([](Case& c) { c.params = "{\"k\": " + std::string(50'000, '[') + std::string(50'000, ']') + ", \"renormalize\": true}"; }), "k is an array"},
         {changed([](Case& c) { c.inputs.clear(); }), "in.logits_TE is missing"},
-        {changed([](Case& c) { c.inputs["noise_TE"] = real({2, 3}, {0, 0, 0, 0, 0, 0}); }), "unknown input in.noise_TE"},
+        {changed([](Case& c) {
+             c.inputs["noise_TE"] = real({2, 3}, {0, 0, 0, 0, 0, 0});
+         }),
+         "unknown input in.noise_TE"},
         {changed([](Case& c) { c.outputs["loss"] = real({}, {0}); }), "unknown output out.loss"},
         {changed([](Case& c) { c.gradients["logits_TE"] = c.inputs["logits_TE"]; }), "unknown gradient grad.logits_TE"},
         {changed([](Case& c) { c.inputs["logits_TE"].shape = {6}; }), "in.logits_TE has shape [6], expected [T, E]"},
-        {changed([](Case& c) { c.inputs["logits_TE"] = whole({1, 3}, {1, 2, 3}); }), "type I64, expected F32"},
-        {changed([](Case& c) { c.inputs["logits_TE"] = real({0, 3}, {}); }), "there are no tokens"},
+        {changed([](Case& c) {
+             c.inputs["logits_TE"] = whole({1, 3}, {1, 2, 3});
+         }),
+         "type I64, expected F32"},
+        {changed([](Case& c) {
+             c.inputs["logits_TE"] = real({0, 3}, {});
+         }),
+         "there are no tokens"},
         {changed([](Case& c) { c.inputs["logits_TE"].reals[4] = kNaN; }), "in.logits_TE is not finite"},
         {changed([](Case& c) { c.inputs["logits_TE"].reals[4] = -kInfinity; }), "in.logits_TE is not finite"},
-        {changed([](Case& c) { c.outputs["weights_TK"] = real({2, 3}, {0, 0, 0, 0, 0, 0}); }), "out.weights_TK has shape [2, 3], expected [T, K] with K = 2 (by parameter k)"},
-        {changed([](Case& c) { c.outputs["indices_TK"] = real({2, 2}, {0, 0, 0, 0}); }), "out.indices_TK is of type F32, expected I64"},
+        {changed([](Case& c) {
+             c.outputs["weights_TK"] = real({2, 3}, {0, 0, 0, 0, 0, 0});
+         }),
+         "out.weights_TK has shape [2, 3], expected [T, K] with K = 2 (by parameter k)"},
+        {changed([](Case& c) {
+             c.outputs["indices_TK"] = real({2, 2}, {0, 0, 0, 0});
+         }),
+         "out.indices_TK is of type F32, expected I64"},
         {changed([](Case& c) { c.outputs.clear(); }), "nothing to compare"},
         {changed([](Case& c) { c.op = "router.nonesuch"; }), "unknown operation 'router.nonesuch'"},
     };
@@ -181,7 +196,9 @@ ArrayFile fileOf(const Case& test) {
 class CaseFile : public testing::Test {
 protected:
     Outcome run() {
-        return runCase(path_, [](const Call&) -> Result<NamedArrays> { return expected(routerCase()); }, [](const Call&) -> Result<NamedArrays> { throw std::bad_alloc(); });
+        return runCase(
+            path_, [](const Call&) -> Result<NamedArrays> { return expected(routerCase()); },
+            [](const Call&) -> Result<NamedArrays> { throw std::bad_alloc(); });
     }
     Outcome run(const ArrayFile& file) {
         EXPECT_TRUE(writeArrayFile(path_, file));
@@ -199,7 +216,8 @@ TEST_F(CaseFile, RunsFromEndToEnd) {
 }
 
 TEST_F(CaseFile, FaultyMetadataAreBadCases) {
-    for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{{"atol", "-1"}, {"atol", "nan"}, {"rtol", "inf"}, {"rtol", "1e-5x"}, {"rtol", ""}}) {
+    for (const auto& [key, value] :
+         std::vector<std::pair<std::string, std::string>>{{"atol", "-1"}, {"atol", "nan"}, {"rtol", "inf"}, {"rtol", "1e-5x"}, {"rtol", ""}}) {
         ArrayFile file = fileOf(routerCase());
         file.metadata[key] = value;
         const Outcome outcome = run(file);

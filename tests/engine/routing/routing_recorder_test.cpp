@@ -14,9 +14,9 @@ struct Planted {
     RoutingEvent event;
     Planted() {
         batch.text_samples = {7, 9};
-        batch.texts = TextStream{at::tensor({10, 11, 12, 20, 21, 0}, at::kLong).reshape({2, 3}),
-                                 at::tensor({0, 1, 0, 1, 0, 0}, at::kInt).to(at::kBool).reshape({2, 3}),
-                                 at::tensor({1, 1, 1, 1, 1, 0}, at::kInt).to(at::kBool).reshape({2, 3})};
+        batch.texts =
+            TextStream{at::tensor({10, 11, 12, 20, 21, 0}, at::kLong).reshape({2, 3}), at::tensor({0, 1, 0, 1, 0, 0}, at::kInt).to(at::kBool).reshape({2, 3}),
+                       at::tensor({1, 1, 1, 1, 1, 0}, at::kInt).to(at::kBool).reshape({2, 3})};
         event.router = RouterId(0);
         event.layer = LayerIndex(1);
         event.branch = Branch::kText;

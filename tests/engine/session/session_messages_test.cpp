@@ -46,8 +46,12 @@ TEST(SessionMessages, EveryRequestComesBack) {
         const auto got = decode(encode(sent));
         ASSERT_TRUE(got);
         EXPECT_EQ(got->type, type);
-        if (type == MessageType::kTraceEvery) { EXPECT_EQ(got->number, 7); }
-        if (type == MessageType::kResult) { EXPECT_FALSE(got->error); }
+        if (type == MessageType::kTraceEvery) {
+            EXPECT_EQ(got->number, 7);
+        }
+        if (type == MessageType::kResult) {
+            EXPECT_FALSE(got->error);
+        }
     }
 }
 

@@ -35,9 +35,9 @@ TEST(Half, KnownValues) {
     EXPECT_EQ(floatToHalf(65520.0f), 0x7C00);
     EXPECT_EQ(floatToHalf(std::numeric_limits<float>::infinity()), 0x7C00);
     EXPECT_EQ(floatToHalf(0x1p-24f), 0x0001);
-    EXPECT_EQ(floatToHalf(0x1p-25f), 0x0000);            // half way to the smallest: to even
+    EXPECT_EQ(floatToHalf(0x1p-25f), 0x0000);  // half way to the smallest: to even
     EXPECT_EQ(floatToHalf(std::nextafter(0x1p-25f, 1.0f)), 0x0001);
-    EXPECT_EQ(floatToHalf(1.0f + 0x1p-11f), 0x3C00);     // half way: to even
+    EXPECT_EQ(floatToHalf(1.0f + 0x1p-11f), 0x3C00);  // half way: to even
     EXPECT_EQ(floatToHalf(1.0f + 3 * 0x1p-11f), 0x3C02);
 }
 

@@ -17,7 +17,8 @@ using test::randomTable;
 using test::routerInfo;
 
 std::vector<RouterInfo> allLayouts() {
-    return {routerInfo(0, 8, 2), routerInfo(1, 5, 0, RoutingLayout::kRagged), routerInfo(2, 6, 0, RoutingLayout::kDenseMass), routerInfo(3, 1, 1), routerInfo(4, 300, 4)};
+    return {routerInfo(0, 8, 2), routerInfo(1, 5, 0, RoutingLayout::kRagged), routerInfo(2, 6, 0, RoutingLayout::kDenseMass), routerInfo(3, 1, 1),
+            routerInfo(4, 300, 4)};
 }
 
 class RoutingFile : public ::testing::Test {
@@ -177,7 +178,8 @@ void fuzz(const std::filesystem::path& good, const std::filesystem::path& path, 
         const std::uint32_t flips = 1 + random.below(12);
         for (std::uint32_t i = 0; i < flips; ++i) {
             // Most of a small file is data; its metadata, at the start, deserve as much attention.
-            const std::uint32_t reach = random.below(2) == 0 ? std::min<std::uint32_t>(8192, static_cast<std::uint32_t>(wild.size())) : static_cast<std::uint32_t>(wild.size());
+            const std::uint32_t reach =
+                random.below(2) == 0 ? std::min<std::uint32_t>(8192, static_cast<std::uint32_t>(wild.size())) : static_cast<std::uint32_t>(wild.size());
             wild[random.below(reach)] = static_cast<char>(random.nextU32());
         }
         if (round % 10 == 0) wild.resize(random.below(static_cast<std::uint32_t>(wild.size())));

@@ -158,7 +158,8 @@ TEST_F(Crash, ACopyMadeInMidRunOpens) {
         for (std::size_t i = 0; i < loss.step.size(); ++i) ASSERT_EQ(loss.value[i], lossAt(static_cast<std::int64_t>(i) + 1));
         // Files that were caught half-way may be unreadable, but they say so.
         for (const std::int64_t step : (*reader)->tracedSteps())
-            if (const auto table = (*reader)->trace({RouterId(1), step, step, {}, -1}); table && table->tokens > 0) test::expectSameTable(traceAt(step)[1], *table);
+            if (const auto table = (*reader)->trace({RouterId(1), step, step, {}, -1}); table && table->tokens > 0)
+                test::expectSameTable(traceAt(step)[1], *table);
         (void)(*reader)->sampleList();
         for (const ProbeKey& key : (*reader)->probes()) (void)(*reader)->probe(key, RouterId(0));
     }

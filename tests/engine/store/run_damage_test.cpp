@@ -163,7 +163,8 @@ TEST_F(RunDamage, AReadOnlyRunOpensWithItsIndexElsewhere) {
     fs::remove(folder_ / kIndexFile);
     fs::create_directories(scratch_ / "cache");
     const auto all = fs::perms::owner_all | fs::perms::group_all | fs::perms::others_all;
-    const auto readable = fs::perms::owner_read | fs::perms::owner_exec | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec;
+    const auto readable =
+        fs::perms::owner_read | fs::perms::owner_exec | fs::perms::group_read | fs::perms::group_exec | fs::perms::others_read | fs::perms::others_exec;
     fs::permissions(scratch_ / "cache", all);
     fs::permissions(scratch_.path(), readable);
     for (const auto& entry : fs::recursive_directory_iterator(scratch_ / "Läufe")) fs::permissions(entry, readable);

@@ -18,7 +18,8 @@
 
 namespace es::test {
 
-inline store::RouterInfo routerInfo(std::int32_t id, std::int32_t experts = 8, std::int32_t k = 2, store::RoutingLayout layout = store::RoutingLayout::kFixedK) {
+inline store::RouterInfo routerInfo(std::int32_t id, std::int32_t experts = 8, std::int32_t k = 2,
+                                    store::RoutingLayout layout = store::RoutingLayout::kFixedK) {
     store::RouterInfo router;
     router.id = RouterId(id);
     router.layer = LayerIndex(id / 2);
@@ -174,8 +175,8 @@ inline store::Evaluation evaluation(std::int64_t step) {
     store::Evaluation e;
     e.step = step;
     for (std::uint64_t s = 0; s < 20; ++s)
-        e.rows.push_back({1000 + s, static_cast<Objective>(s % 4), static_cast<std::int64_t>(s), 0.1 * static_cast<double>(s), 1.0, static_cast<std::int32_t>(s),
-                          s % 2 == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.5, s % 5 == 0 ? "wrong_picture" : ""});
+        e.rows.push_back({1000 + s, static_cast<Objective>(s % 4), static_cast<std::int64_t>(s), 0.1 * static_cast<double>(s), 1.0,
+                          static_cast<std::int32_t>(s), s % 2 == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.5, s % 5 == 0 ? "wrong_picture" : ""});
     return e;
 }
 

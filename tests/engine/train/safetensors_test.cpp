@@ -84,10 +84,18 @@ TEST(Safetensors, MalformedHeadersAreErrors) {
     test::ScratchFolder folder;
     const std::string data(16, 'x');
     const char* const headers[] = {
-        "", "[]", "nonsense", "{\"a\":1}", "{\"a\":{}}", R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,12]}})",
-        R"({"a":{"dtype":"F99","shape":[4],"data_offsets":[0,16]}})", R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})",
-        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[4,20]}})", R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}})",
-        R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,16]}})", R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,16]}})",
+        "",
+        "[]",
+        "nonsense",
+        "{\"a\":1}",
+        "{\"a\":{}}",
+        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,12]}})",
+        R"({"a":{"dtype":"F99","shape":[4],"data_offsets":[0,16]}})",
+        R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})",
+        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[4,20]}})",
+        R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}})",
+        R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,16]}})",
+        R"({"a":{"dtype":"F32","shape":4,"data_offsets":[0,16]}})",
         R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}})",
         R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]},"b":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
         R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"__metadata__":{"k":1}})",

@@ -30,7 +30,7 @@ std::string recorded(const std::filesystem::path& run, std::int64_t without_prob
         if (name.starts_with("time/") || name.starts_with("throughput/") || name.starts_with("memory/")) continue;
         const auto series = good((*reader)->scalars(name));
         out += name;
-        for (std::size_t i = 0; i < series.step.size(); ++i) out += " " + std::to_string(series.step[i]) + ":" + std::to_string(series.value[i]) ;
+        for (std::size_t i = 0; i < series.step.size(); ++i) out += " " + std::to_string(series.step[i]) + ":" + std::to_string(series.value[i]);
         out += "\n";
     }
     for (const auto& router : (*reader)->routers()) {
@@ -80,10 +80,28 @@ TEST_F(Trainer, RecordsWhatItShould) {
     EXPECT_EQ(loss.non_finite, 0);
     const auto names = run.scalarNames();
     const std::set<std::string> known(names.begin(), names.end());
-    for (const char* name : {"train/loss/image", "train/loss/text", "train/loss/pair_image", "train/loss/pair_text", "train/balance/l1.v", "train/z/l1.t",
-                             "grad_norm/all", "grad_norm/router", "grad_norm/expert", "learning_rate", "time/step_ms", "throughput/samples_per_s",
-                             "throughput/tokens_per_s", "memory/resident_mb", "router/l1.v/max_vio", "router/l1.t/entropy_nats", "router/l1.v/mean_gate", "router/l1.v/dropped_share",
-                             "eval/loss/total", "eval/loss/pair_text", "eval/trivial/pair_text", "eval/wrong_picture/pair_text"})
+    for (const char* name : {"train/loss/image",
+                             "train/loss/text",
+                             "train/loss/pair_image",
+                             "train/loss/pair_text",
+                             "train/balance/l1.v",
+                             "train/z/l1.t",
+                             "grad_norm/all",
+                             "grad_norm/router",
+                             "grad_norm/expert",
+                             "learning_rate",
+                             "time/step_ms",
+                             "throughput/samples_per_s",
+                             "throughput/tokens_per_s",
+                             "memory/resident_mb",
+                             "router/l1.v/max_vio",
+                             "router/l1.t/entropy_nats",
+                             "router/l1.v/mean_gate",
+                             "router/l1.v/dropped_share",
+                             "eval/loss/total",
+                             "eval/loss/pair_text",
+                             "eval/trivial/pair_text",
+                             "eval/wrong_picture/pair_text"})
         EXPECT_TRUE(known.contains(name)) << name;
     ASSERT_EQ(run.routers().size(), 2u);
     for (const auto& router : run.routers()) {
@@ -105,7 +123,8 @@ TEST_F(Trainer, RecordsWhatItShould) {
     EXPECT_EQ(run.evaluations(), (std::vector<std::int64_t>{0, 5, 10}));
     std::set<std::pair<std::int64_t, std::string>> probes;
     for (const auto& key : run.probes()) probes.insert({key.step, key.variant});
-    EXPECT_EQ(probes, (std::set<std::pair<std::int64_t, std::string>>{{0, "trained"}, {5, "trained"}, {10, "trained"}, {10, "random-router-0"}, {10, "random-router-1"}}));
+    EXPECT_EQ(probes, (std::set<std::pair<std::int64_t, std::string>>{
+                          {0, "trained"}, {5, "trained"}, {10, "trained"}, {10, "random-router-0"}, {10, "random-router-1"}}));
     const auto probe = *run.probe({10, "trained"}, RouterId(0));
     EXPECT_EQ(probe.tokens, static_cast<std::int64_t>(run.probeSamples()->size()) * 16) << "pairs, nothing masked";
     for (const auto masked : probe.masked_T) EXPECT_EQ(masked, 0);
@@ -166,7 +185,8 @@ TEST_F(Trainer, ATruncatedCheckpointIsNamedAndTheOneBeforeIsUsed) {
     const auto run = *store::RunReader::open(path("damaged"));
     bool told = false;
     for (const auto& event : run->events())
-        if (event.kind == "checkpoint_damaged") told = event.message.find("step-000000010") != std::string::npos && event.message.find("step 5") != std::string::npos;
+        if (event.kind == "checkpoint_damaged")
+            told = event.message.find("step-000000010") != std::string::npos && event.message.find("step 5") != std::string::npos;
     EXPECT_TRUE(told);
     for (const std::int64_t step : {5, 10}) std::filesystem::resize_file(path("damaged") / checkpointName(step) / "model.safetensors", 3);
     const Status none = train("damaged", config(), {.resume = true});

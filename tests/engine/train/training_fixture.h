@@ -16,7 +16,7 @@ namespace es::engine {
 
 struct Go {
     bool resume = false;
-    std::int64_t stop_before = -1;        ///< asks to stop instead of taking this step
+    std::int64_t stop_before = -1;  ///< asks to stop instead of taking this step
     std::function<session::TrainControl(std::int64_t poll)> poll = {};
     TrainerOptions options = {};
 };
@@ -58,10 +58,10 @@ protected:
     static inline test::ScratchFolder* folder_ = nullptr;
 };
 
-#define ASSERT_GOOD(expression)                              \
-    do {                                                     \
-        const auto result_ = (expression);                   \
-        ASSERT_TRUE(result_) << result_.error().message();   \
+#define ASSERT_GOOD(expression)                            \
+    do {                                                   \
+        const auto result_ = (expression);                 \
+        ASSERT_TRUE(result_) << result_.error().message(); \
     } while (false)
 
 }  // namespace es::engine

@@ -24,7 +24,9 @@ int main(int argc, char** argv) {
         else out = argument;
     }
     if (out.empty()) {
-        std::fprintf(stderr, "usage: es_make_synthetic_run OUT [--dense|--scaled-dense] [--seed N] [--name NAME] [--steps N] [--experts N] [--k N] [--dead N] [--spike STEP]\n");
+        std::fprintf(
+            stderr,
+            "usage: es_make_synthetic_run OUT [--dense|--scaled-dense] [--seed N] [--name NAME] [--steps N] [--experts N] [--k N] [--dead N] [--spike STEP]\n");
         return 2;
     }
     if (options.name == "synthetic") options.name = out.substr(out.find_last_of('/') + 1);
