@@ -269,6 +269,7 @@ struct TrainOptions {
     double learning_rate = 3e-3;
     double final_learning_rate = 0.1;
     double warmup = 0.1;
+    std::vector<std::string> learning_rate_bumps = {};
     double weight_decay = 0.05;
     double beta1 = 0.9;
     double beta2 = 0.98;
@@ -294,6 +295,9 @@ struct TrainOptions {
         visit("learning_rate", learning_rate, OptionInfo{.help = "Peak learning rate", .min = 0, .max = 100});
         visit("final_learning_rate", final_learning_rate, OptionInfo{.help = "Learning rate at the last step over the peak (cosine)", .min = 0, .max = 1});
         visit("warmup", warmup, OptionInfo{.help = "Share of the steps in which the learning rate rises linearly", .min = 0, .max = 1});
+        visit("learning_rate_bumps", learning_rate_bumps,
+              OptionInfo{.help = "Steps in which the learning rate is multiplied, each written as \"70-71 x100\" or \"70 x0.5\"; where they overlap, all "
+                                 "factors count. Failures on purpose are made so"});
         visit("weight_decay", weight_decay, OptionInfo{.help = "Decoupled weight decay on matrices", .min = 0, .max = 10});
         visit("beta1", beta1, OptionInfo{.help = "AdamW decay of the first moment", .min = 0, .max = 0.99999});
         visit("beta2", beta2, OptionInfo{.help = "AdamW decay of the second moment", .min = 0, .max = 0.9999999});

@@ -7,6 +7,7 @@
 
 #include "engine/config/config_io.h"
 #include "engine/config/fields.h"
+#include "engine/config/rate_bumps.h"
 
 namespace es::config {
 namespace {
@@ -70,6 +71,13 @@ Finding findTrainProblem(const RunConfig& c) {
     const bool pairs = t.batch_pairs > 0 && (c.loss.pair_image > 0 || c.loss.pair_text > 0);
     if (!images && !texts && !pairs)
         return {"there is nothing to learn: every batch is empty or every objective has weight 0", "Raise a train.batch_... and its loss weight"};
+    for (const std::string& text : t.learning_rate_bumps) {
+        const auto bump = parseRateBump(text);
+        if (!bump)
+            return {fmt::format("train.learning_rate_bumps has '{}', which is not steps and a factor", text), "Write it as \"70-71 x100\" or \"70 x0.5\""};
+        if (bump->last > t.steps)
+            return {fmt::format("train.learning_rate_bumps has '{}', but train.steps is {}", text, t.steps), "Name steps that the run has"};
+    }
     if (c.run.name.empty() || c.run.name.find('/') != std::string::npos || c.run.name == "." || c.run.name == "..")
         return {fmt::format("run.name '{}' cannot be the name of a folder", c.run.name), "Choose a name without '/'"};
     return {};

@@ -10,6 +10,13 @@ namespace es::engine {
 std::int64_t LearningRateSchedule::warmupSteps() const { return std::clamp<std::int64_t>(std::llround(warmup * static_cast<double>(steps)), 0, steps); }
 
 double LearningRateSchedule::at(std::int64_t step) const {
+    double rate = smooth(step);
+    for (const config::RateBump& bump : bumps)
+        if (step + 1 >= bump.first && step + 1 <= bump.last) rate *= bump.factor;
+    return rate;
+}
+
+double LearningRateSchedule::smooth(std::int64_t step) const {
     const std::int64_t rising = warmupSteps();
     if (step < rising) return peak * static_cast<double>(step + 1) / static_cast<double>(rising);
     // The last step of the warm-up has the peak; the fall ends exactly at the last step of the run.

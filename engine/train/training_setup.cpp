@@ -89,6 +89,7 @@ Status TrainingRun::buildModel() {
     const auto& train = config_.train;
     optimizer_.emplace(AdamW::forModel(*model_, {train.beta1, train.beta2, train.epsilon, train.weight_decay, train.clip}));
     schedule_ = {train.steps, train.learning_rate, train.warmup, train.final_learning_rate};
+    for (const std::string& text : train.learning_rate_bumps) schedule_.bumps.push_back(*config::parseRateBump(text));
     evaluator_.emplace(source_, config_);
     probes_.emplace(source_, config_);
     recorder_.emplace(model_->routers(), [this](std::int64_t sample) { return source_->dataset().sample(sample).hash; });

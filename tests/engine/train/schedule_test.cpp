@@ -31,5 +31,15 @@ TEST(Schedule, HasNoHolesAtItsEnds) {
     for (std::int64_t step = 0; step < 50; ++step) EXPECT_NEAR(flat.at(step), 3.0, 1e-12);
 }
 
+TEST(Schedule, BumpsMultiplyTheRateInTheirStepsAlone) {
+    LearningRateSchedule schedule{.steps = 100, .peak = 2.0, .warmup = 0.1, .final_share = 0.25};
+    const LearningRateSchedule plain = schedule;
+    schedule.bumps = {{70, 71, 100}, {71, 72, 0.5}};
+    for (std::int64_t step = 0; step < 100; ++step) {
+        const double factor = step == 69 ? 100 : step == 70 ? 50 : step == 71 ? 0.5 : 1;  // step 69 from 0 is the run's 70th
+        EXPECT_DOUBLE_EQ(schedule.at(step), plain.at(step) * factor) << step;
+    }
+}
+
 }  // namespace
 }  // namespace es::engine
