@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every router with every dispatch that makes sense, 200 steps of the demo each: loss, load, drops, time, the layout of the record, and
+whether the run opens in each workspace. The routers and ways of dispatch come from the program's own reference page.
+
+Usage: routers.py PROGRAM OUT_FOLDER [--steps N] [--only ROUTER,...]     finished runs are kept and read again
+Exit status 1 when a run fails, its loss does not fall, or a workspace does not open.
+"""
+import json
+import os
+import sys
+from pathlib import Path
+
+from run_records import ROOT, Program, Run, mean, table
+
+# What a router needs beside its name to be worth looking at. One that is not here has two choices and defaults.
+SETTINGS = {
+    "softmax_topk": {"moe.renormalize": "true"},
+    "sigmoid_topk": {"moe.bias_rate": 0.001, "moe.renormalize": "true", "loss.balance": 0},
+    "group_limited": {"moe.groups": 4, "moe.groups_kept": 2},
+    "top_p": {"moe.k": 4},
+    "expert_choice": {"moe.capacity_factor": 1.0, "moe.capacity_factor_eval": 1.0},
+    "sinkhorn": {"moe.k": 1, "loss.balance": 0},
+    "base": {"moe.k": 1, "loss.balance": 0},
+    "hash": {"moe.k": 1, "loss.balance": 0},
+}
+# They share tokens out themselves: no expert has more than its part, and there is nothing for a capacity to drop.
+SHARE_OUT = {"expert_choice", "soft_moe", "base"}
+WORKSPACES = ("train", "inspect", "compare", "figures")
+
+
+def combinations(program, only):
+    for router in program.choices("moe", "router"):
+        if only and router not in only:
+            continue
+        for dispatch in program.choices("moe", "dispatch"):
+            if dispatch == "dropless":
+                yield router, dispatch, {}
+            elif router not in SHARE_OUT:
+                for policy in program.choices("moe", "capacity_policy"):
+                    yield router, f"{dispatch}, {policy}", {"moe.capacity_policy": policy}
+
+
+def opens(program, run, pictures):
+    """Names of the workspaces that did not open, or of panels that failed there."""
+    problems = []
+    for workspace in WORKSPACES:
+        picture, dump = pictures / f"{run.name}-{workspace}.png", pictures / f"{run.name}-{workspace}.json"
+        outcome = program("open", run, "--workspace", workspace, "--size", "1280x800", "--screenshot", picture, "--dump", dump,
+                          env=dict(os.environ, QT_QPA_PLATFORM="offscreen"))
+        if outcome.returncode or not picture.exists() or picture.read_bytes()[:4] != b"\x89PNG":
+            problems.append(f"{workspace}: {outcome.stderr.strip()[-200:] or 'no picture'}")
+            continue
+        problems += [f"{workspace}/{panel['name']}: {panel.get('error')}" for panel in json.loads(dump.read_text())["panels"] if panel["state"] == "failed"]
+    return problems
+
+
+def main():
+    program, out = Program(sys.argv[1]), Path(sys.argv[2])
+    options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+    steps, only = int(options.get("--steps", 200)), set(filter(None, options.get("--only", "").split(",")))
+    pictures = out / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    rows, wrong = [], []
+    for router, dispatch, settings in combinations(program, only):
+        name = f"{router}-{dispatch.replace(', ', '-')}"
+        print(name, file=sys.stderr, flush=True)
+        settings = {"run.name": name, "train.steps": steps, "train.evaluate_every": 0, "train.evaluate_samples": 128, "train.checkpoint_every": 0, "record.probe_random_routers": 1,
+                    "moe.router": router, "moe.dispatch": dispatch.split(",")[0], "moe.k": 2, **SETTINGS.get(router, {}), **settings}
+        if problem := program.train(ROOT / "resources" / "experiments" / "demo-sparse.toml", out / name, settings):
+            wrong.append(f"{name}: {problem}")
+            continue
+        run = Run(program, out / name)
+        loss, ms = run.curve("train/loss"), run.curve("time/step_ms")
+        objectives = [series for series in run.series() if series.startswith("train/loss/")]
+        start, end = (sum(mean(value for step, value in run.curve(series).items() if low < step <= high) for series in objectives)
+                      for low, high in ((0, 5), (steps - 10, steps)))
+        routers = run.routers()
+        vio = [mean(list(run.curve(f"router/{r}/max_vio").values())[-20:]) for r, _, _ in routers]
+        drops = [list(run.curve(f"router/{r}/dropped_share").values()) for r, _, _ in routers]
+        failed = opens(program, out / name, pictures)
+        if not end < start:
+            wrong.append(f"{name}: the loss does not fall")
+        wrong += [f"{name}: {problem}" for problem in failed]
+        middle = sorted(ms.values())[len(ms) // 2]
+        rows.append([f"`{router}`", dispatch, settings["moe.k"], routers[0][2], f"{start:.2f} -> {end:.2f}", f"{max(vio):.2f}",
+                     f"{100 * max(mean(d[:20]) for d in drops):.1f} -> {100 * max(mean(d[-20:]) for d in drops):.1f}" if drops and drops[0] else "-",
+                     f"{middle:.0f}", "4 of 4" if not failed else f"{4 - len({p.split(':')[0].split('/')[0] for p in failed})} of 4"])
+    print(table(["router", "dispatch", "k", "recorded as", f"sum of the objectives' losses, steps 1-5 -> {steps - 9}-{steps}", "MaxVio, worst router, last 20 steps",
+                 "dropped %, worst router, first -> last 20 steps", "ms a step (median)", "workspaces"], rows))
+    print()
+    for problem in wrong:
+        print(f"WRONG: {problem}")
+    print(f"{len(rows)} runs, {len(wrong)} problems")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
