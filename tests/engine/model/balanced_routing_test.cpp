@@ -230,6 +230,8 @@ TEST(HashChoice, DependsOnTheWordAloneAndOnThePositionOfPatches) {
     EXPECT_EQ(choice[3].item<std::int64_t>(), choice[4].item<std::int64_t>());
     EXPECT_NE(choice[0].item<std::int64_t>(), choice[5].item<std::int64_t>());  // word 7 is not patch 7
     EXPECT_TRUE(choice.ge(0).all().item<bool>() && choice.lt(1000).all().item<bool>());
+    const at::Tensor first_word = hashChoice(at::zeros({9}, at::kLong), at::arange(9, at::kLong), 1000);  // id 0 is a word too
+    EXPECT_TRUE(first_word.eq(first_word[0]).all().item<bool>());
 }
 
 TEST(HashChoice, SpreadsManyWordsEvenly) {
