@@ -4,51 +4,29 @@
 // --clock cpu (processor time of the process instead of wall time: what counts on a busy machine, with --threads 1).
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
-#include <ctime>
-#include <string>
-#include <vector>
 
 #include "engine/model/grouped_experts.h"
 #include "engine/model/vl_moe.h"
 #include "engine/train/optimizer.h"
+#include "tests/bench/timing.h"
 #include "tests/engine/model/tiny_model.h"
 
 namespace {
 
 using namespace es;
 using namespace es::engine;
+using bench::median;
+using bench::nowMs;
+using bench::spread;
+
+double millisecondsSince(double start) { return nowMs() - start; }
 
 config::RunConfig demoConfig(const std::string& ffn) {
     config::RunConfig config;  // the defaults are the demo's setting
     config.model.ffn = ffn;
     return config;
 }
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
-
-/// "median [tenth - ninetieth percentile]"
-std::string spread(std::vector<double> values, const char* format) {
-    std::ranges::sort(values);
-    char text[96], pattern[32];
-    std::snprintf(pattern, sizeof pattern, "%s [%s - %s]", format, format, format);
-    std::snprintf(text, sizeof text, pattern, values[values.size() / 2], values[values.size() / 10], values[values.size() * 9 / 10]);
-    return text;
-}
-
-clockid_t g_clock = CLOCK_MONOTONIC;
-
-double nowMs() {
-    timespec time{};
-    clock_gettime(g_clock, &time);
-    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
-}
-double millisecondsSince(double start) { return nowMs() - start; }
 
 /// A model with its optimizer and the times of its steps.
 struct Side {
@@ -138,7 +116,7 @@ int main(int argc, char** argv) {
         if (option == "--steps") steps = std::atoi(argv[i + 1]);
         if (option == "--threads") threads = std::atoi(argv[i + 1]);
         if (option == "--profile") profile = argv[i + 1];
-        if (option == "--clock" && std::string(argv[i + 1]) == "cpu") g_clock = CLOCK_PROCESS_CPUTIME_ID;
+        if (option == "--clock" && std::string(argv[i + 1]) == "cpu") bench::chosenClock() = CLOCK_PROCESS_CPUTIME_ID;
     }
     if (threads > 0) at::set_num_threads(threads);
     std::printf("%d threads\n", at::get_num_threads());
@@ -158,9 +136,7 @@ int main(int argc, char** argv) {
     }
     sparse.print("sparse");
     dense.print("dense");
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < sparse.step_ms.size(); ++i) ratios.push_back(sparse.step_ms[i] / dense.step_ms[i]);
-    std::printf("sparse / dense step time: %s\n", spread(ratios, "%.3f").c_str());
+    std::printf("sparse / dense step time: %s\n", spread(bench::ratios(sparse.step_ms, dense.step_ms), "%.3f").c_str());
     for (const Activation activation : {Activation::kGelu, Activation::kSwiglu}) {
         compareExperts(activation, 128, 256, 8, 144, steps);
         compareExperts(activation, 192, 768, 8, 256, steps);
