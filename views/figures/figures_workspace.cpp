@@ -5,8 +5,6 @@
 #include <QClipboard>
 #include <QDir>
 #include <QFileInfo>
-#include <QJsonArray>
-#include <QJsonDocument>
 #include <QVBoxLayout>
 #include <algorithm>
 #include <utility>
@@ -14,7 +12,6 @@
 #include "views/export/page_writers.h"
 #include "views/export/recipe_renderer.h"
 #include "views/models/file_paths.h"
-#include "views/models/panel_json.h"
 #include "views/plots/plot_panel.h"
 
 namespace es::views {
@@ -23,18 +20,6 @@ namespace {
 
 constexpr int kRerunMs = 3000;  // a run in training changes four times a second; a page need not
 constexpr int kMergeTitleBase = 20;
-
-QJsonArray sizesOf(const QSplitter* splitter) {
-    QJsonArray sizes;
-    for (const int size : splitter->sizes()) sizes.append(size);
-    return sizes;
-}
-
-void restoreSizes(QSplitter* splitter, const QJsonValue& value) {
-    QList<int> sizes;
-    for (const auto& size : value.toArray()) sizes.append(size.toInt());
-    if (sizes.size() == splitter->count()) splitter->setSizes(sizes);
-}
 
 }  // namespace
 
@@ -445,66 +430,5 @@ void FiguresWorkspace::copyImage() {
 }
 
 bool FiguresWorkspace::settled() const { return library_->listed() && !library_->busy() && pending_.empty() && !repaint_.isActive(); }
-
-std::vector<PaletteEntry> FiguresWorkspace::paletteEntries() {
-    std::vector<PaletteEntry> entries;
-    for (const Figure& figure : library_->figures())
-        entries.push_back(
-            {tr("Figure %1").arg(QString::fromStdString(figure.recipe.name)), figure.file, [this, file = figure.file] { library_->setCurrent(file); }});
-    entries.push_back({tr("New figure of this project's runs"), {}, [this] { makeFirst(); }});
-    if (page_) {
-        entries.push_back({tr("Export the figure"), panel_->outFolder(), [this] { exportFigure(); }});
-        entries.push_back({tr("Copy the figure as a picture"), {}, [this] { copyImage(); }});
-    }
-    return entries;
-}
-
-QJsonObject FiguresWorkspace::dump() const {
-    QJsonArray names, checks, panels;
-    for (const Figure& figure : library_->figures()) names.append(QString::fromStdString(figure.recipe.name));
-    for (const auto& check : checks_) {
-        static const char* states[] = {"good", "warn", "bad"};
-        checks.append(QJsonObject{{QStringLiteral("state"), QLatin1String(states[static_cast<int>(check.state)])},
-                                  {QStringLiteral("words"), check.words},
-                                  {QStringLiteral("detail"), check.detail}});
-    }
-    const Figure* now = library_->current();
-    QJsonValue page;
-    if (page_ && now) {
-        for (const auto& panel : page_->panels)
-            panels.append(panel.error ? QJsonObject{{QStringLiteral("error"), QString::fromStdString(panel.error->message())}} : toJson(panel.panel));
-        page = QJsonObject{{QStringLiteral("recipe"), QJsonDocument::fromJson(QByteArray::fromStdString(analysis::toJson(now->recipe))).object()},
-                           {QStringLiteral("panels"), panels}};
-    }
-    const QJsonObject exports{{QStringLiteral("checks"), checks},
-                              {QStringLiteral("command"), now ? panel_->command() : QString()},
-                              {QStringLiteral("written"), QJsonArray::fromStringList(written_)}};
-    return {
-        {QStringLiteral("panels"), QJsonArray{dumpPanel(QStringLiteral("figures"), *list_frame_, names), dumpPanel(QStringLiteral("page"), *page_frame_, page),
-                                              dumpPanel(QStringLiteral("export"), *panel_, exports)}}};
-}
-
-QJsonObject FiguresWorkspace::saveState() const {
-    return {{QStringLiteral("figure"), shown_file_.isEmpty() ? wanted_file_ : shown_file_},
-            {QStringLiteral("columns"), sizesOf(columns_)},
-            {QStringLiteral("left"), sizesOf(left_)},
-            {QStringLiteral("export"), panel_->saveState()}};
-}
-
-void FiguresWorkspace::restoreState(const QJsonObject& state) {
-    restoreSizes(columns_, state.value(QStringLiteral("columns")));
-    restoreSizes(left_, state.value(QStringLiteral("left")));
-    panel_->restoreState(state.value(QStringLiteral("export")).toObject());
-    wanted_file_ = state.value(QStringLiteral("figure")).toString();
-    if (!wanted_file_.isEmpty() && !library_->find(wanted_file_))
-        connect(
-            library_, &FigureLibrary::listChanged, this,
-            [this] {
-                if (library_->find(wanted_file_)) library_->setCurrent(wanted_file_);
-                wanted_file_.clear();
-            },
-            Qt::SingleShotConnection);
-    else library_->setCurrent(wanted_file_);
-}
 
 }  // namespace es::views
