@@ -103,7 +103,7 @@ void compareLayer(bench::PeerProcess& peer, const std::filesystem::path& folder,
 struct DemoStep {
     explicit DemoStep(std::int64_t times)
         : shape{1024, config.data.image_size, config.data.max_words},
-          batch(test::randomBatch(config, shape, 7, {times * config.train.batch_images, times * config.train.batch_texts, times * config.train.batch_pairs})),
+          batch(engine::test::randomBatch(config, shape, 7, {times * config.train.batch_images, times * config.train.batch_texts, times * config.train.batch_pairs})),
           model(config, shape, 1), optimizer(AdamW::forModel(model, {})) {}
 
     double run() {
@@ -262,7 +262,7 @@ int main(int argc, char** argv) {
     if (memory > 0) return printOwnMemory(memory, turns);
     threads = at::get_num_threads();
     std::printf("%d threads, fp32, %d turns\n", threads, turns);
-    const test::ScratchFolder folder;
+    const es::test::ScratchFolder folder;
     const auto peer = bench::PeerProcess::start(threads);
     if (!peer) return 0;
     at::manual_seed(1);
