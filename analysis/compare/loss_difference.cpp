@@ -11,6 +11,7 @@
 #include "analysis/figures/wording.h"
 #include "analysis/stats/intervals.h"
 #include "analysis/stats/moments.h"
+#include "engine/config/objectives.h"
 
 namespace es::analysis {
 namespace {
@@ -34,20 +35,25 @@ std::pair<const store::RunReader*, const store::RunReader*> matchingRuns(const R
 }  // namespace
 
 Result<SampleLosses> sampleLosses(const store::RunReader& run) {
-    SampleLosses losses;
     const std::vector<std::int64_t> steps = run.evaluations();
-    if (steps.empty()) return losses;
+    if (steps.empty()) return SampleLosses{};
     auto evaluation = run.evaluation(steps.back());
     if (!evaluation) return tl::unexpected(evaluation.error());
-    losses.step = evaluation->step;
-    for (const store::EvaluationRow& row : evaluation->rows)
+    return sampleLosses(*evaluation);
+}
+
+SampleLosses sampleLosses(const store::Evaluation& evaluation) {
+    SampleLosses losses;
+    losses.step = evaluation.step;
+    for (const store::EvaluationRow& row : evaluation.rows)
         if (row.variant.empty() && std::isfinite(row.loss) && row.targets > 0)
             losses.values[{row.sample, row.mask_seed, row.objective}] = {row.loss, row.targets};
     return losses;
 }
 
 std::vector<double> objectiveWeights(const config::RunConfig& config) {
-    return {config.loss.image, config.loss.text, config.loss.pair_image, config.loss.pair_text};
+    const config::ObjectiveWeights weights = config::objectiveWeights(config.loss);
+    return {weights.begin(), weights.end()};
 }
 
 SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const Candidate<SampleLosses>& candidate, const std::vector<double>& weights,
@@ -175,6 +181,21 @@ LossDifference seedDifference(const Baseline<std::map<std::int64_t, double>>& ba
     return difference;
 }
 
+namespace {
+
+/// Whether a loss measures the same on both sides: 0 the total, then the objectives in order.
+bool sameTargets(const config::RunConfig& a, const config::RunConfig& b, std::size_t loss) {
+    const std::vector<double> weights = objectiveWeights(a);
+    for (std::size_t o = 0; o < weights.size(); ++o) {
+        const auto objective = static_cast<Objective>(o);
+        const bool counts = loss == 0 ? weights[o] != 0 : loss == o + 1;
+        if (counts && config::lossUnit(a, objective) != config::lossUnit(b, objective)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
 Result<std::vector<LossDifference>> lossDifferences(const Baseline<RunGroup>& baseline, const Candidate<RunGroup>& candidate, double confidence,
                                                     std::vector<std::string>& notes) {
     std::vector<LossDifference> result;
@@ -188,6 +209,10 @@ Result<std::vector<LossDifference>> lossDifferences(const Baseline<RunGroup>& ba
         auto b = finalLossBySeed(*candidate, names[i]);
         if (!b) return tl::unexpected(b.error());
         if (a->empty() || b->empty()) continue;
+        if (!sameTargets(left->config(), right->config(), i)) {
+            notes.push_back(names[i] + ": not compared, patches are predicted as pixels on one side and as codes on the other");
+            continue;
+        }
         LossDifference difference = seedDifference(Baseline(*a), Candidate(*b), confidence);
         if (difference.replication == Replication::kNone) {
             if (!left_samples) {
@@ -218,7 +243,7 @@ Result<std::vector<LossDifference>> lossDifferences(const Baseline<RunGroup>& ba
             }
         }
         difference.loss = names[i];
-        difference.unit = names[i] == "text" || names[i] == "pair_text" ? "nats" : "";
+        difference.unit = i == 0 ? "" : config::lossUnit(left->config(), static_cast<Objective>(i - 1));
         result.push_back(std::move(difference));
     }
     return result;

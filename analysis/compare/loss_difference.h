@@ -27,6 +27,8 @@ struct SampleLosses {
     std::map<Key, Value> values;  ///< plain rows only, finite
 };
 [[nodiscard]] Result<SampleLosses> sampleLosses(const store::RunReader& run);
+/// Those of one evaluation at hand.
+[[nodiscard]] SampleLosses sampleLosses(const store::Evaluation& evaluation);
 
 /// Candidate minus baseline over samples. `weights`: of each objective in the sum (one objective 1, the others 0, for a single loss; the
 /// configuration's for the total). Each sample counts by its number of targets, as in the recorded loss, so that the mean is the difference

@@ -3,96 +3,177 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <array>
+#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "app/cli/interrupt_watch.h"
 #include "app/cli/output.h"
-#include "app/cli/routing_json.h"
+#include "app/cli/run_report.h"
+#include "engine/config/config_io.h"
 #include "engine/session/engine_library.h"
-#include "engine/store/routing_view.h"
 
 namespace es::app {
 namespace {
 
+using session::InterventionKind;
+
+constexpr double kConfidence = 0.95;
+
 struct RunArguments {
-    std::string run, image, caption;
+    std::string run, image, caption, maskedWordList, maskedPatchList, probe;
     std::int64_t checkpoint = -1;
     std::vector<std::int32_t> maskedWords;
-    bool json = false;
+    std::array<std::vector<std::string>, session::kInterventionKinds> interventions;
+    bool probing = false, json = false;
 };
 
-/// The grid of first choices, or the words with theirs: what a person reads in a terminal.
-void print(const session::SampleResult& result) {
-    for (const store::RoutingTable& table : result.routing) {
-        const store::RoutingView view(table);
-        fmt::print("layer {} · {}-router · {} experts\n", table.router.layer.value, toString(table.router.branch), table.router.experts);
-        for (std::int64_t token = 0; token < table.tokens; ++token) {
-            const auto at = static_cast<std::size_t>(token);
-            const ExpertIndex expert = view.firstChoice(token);
-            if (table.modality_T[at] == Modality::kVision) {
-                const auto width = static_cast<std::uint16_t>(std::max(1, result.sample.grid_width));
-                fmt::print("{:>4}{}", expert.value, (table.position_T[at] + 1) % width == 0 ? "\n" : "");
-            } else {
-                const std::size_t position = table.position_T[at];
-                const std::string word = position < result.sample.token_texts.size() ? result.sample.token_texts[position] : "?";
-                fmt::print("  {:<16} {:>4}\n", word, expert.value);
-            }
+constexpr const char* kGrammar =
+    "Interventions change what a router does and may be repeated. Each is written LAYER[.BRANCH][:ARGUMENT][@TOKENS]:\n"
+    "  LAYER     a layer with experts, from 0, or all\n"
+    "  BRANCH    v, t, vl or all (a pool that branches share); every router of the layer unless given\n"
+    "  ARGUMENT  experts 3,5-7, or a number: see each option\n"
+    "  TOKENS    patch or word, and their positions 7-12,20 unless all are meant; all tokens unless given\n"
+    "They act on logits before the router selects, in this order: random, swap, ban, drop-best, force, k; silence then acts on the gates.\n"
+    "  expertscope run runs/demo --image cat.png --caption \"a cat\" --mask-words 1 --ban 1.v:3 --ban \"1.v:5@patch 7-12\"\n"
+    "  expertscope run runs/demo --probe --ban 1.v:3\n"
+    "See docs/interventions.md for what each does and which routers can obey.";
+
+Result<std::vector<session::Intervention>> readInterventions(const RunArguments& arguments) {
+    std::vector<session::Intervention> read;
+    for (std::size_t kind = 0; kind < arguments.interventions.size(); ++kind)
+        for (const std::string& text : arguments.interventions[kind]) {
+            auto one = session::parseIntervention(static_cast<InterventionKind>(kind), text);
+            if (!one) return tl::unexpected(one.error());
+            read.push_back(std::move(*one));
         }
-    }
-    for (const session::WordPrediction& prediction : result.predictions) {
-        fmt::print("word {}:", prediction.position);
-        for (std::size_t i = 0; i < prediction.words.size(); ++i) fmt::print(" {} {:.2f}", prediction.words[i], prediction.probabilities[i]);
-        fmt::print("\n");
-    }
+    return read;
 }
 
-nlohmann::json document(const session::SampleResult& result) {
-    nlohmann::json routing = nlohmann::json::array(), predictions = nlohmann::json::array();
-    for (const auto& table : result.routing) routing.push_back(toJson(table));
-    for (const auto& p : result.predictions) predictions.push_back({{"position", p.position}, {"words", p.words}, {"probabilities", p.probabilities}});
-    return {{"schema", "expertscope.run.1"},
-            {"caption", result.sample.caption},
-            {"words", result.sample.token_texts},
-            {"grid", {{"width", result.sample.grid_width}, {"height", result.sample.grid_height}}},
-            {"routing", routing},
-            {"predictions", predictions},
-            {"elapsed_ms", result.elapsed_ms}};
+Status addPositions(const std::string& list, const char* option, std::vector<std::int32_t>& positions) {
+    if (list.empty()) return {};
+    auto more = session::parseNumbers(list, fmt::format("Cannot read {} {}", option, list));
+    if (!more) return tl::unexpected(more.error());
+    positions.insert(positions.end(), more->begin(), more->end());
+    return {};
 }
 
-int runSample(const RunArguments& arguments) {
+/// The samples that --probe asks for; 0: all that the run evaluates.
+Result<std::int64_t> probeSamples(const std::string& text) {
+    if (text.empty()) return 0;
+    std::int64_t samples = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), samples);
+    if (problem == std::errc{} && end == text.data() + text.size() && samples >= 2) return samples;
+    return wrongCall("Cannot read --probe " + text, "it is no number of samples of at least 2", "Write --probe, or for example --probe 200");
+}
+
+int runSample(const RunArguments& arguments, const std::vector<session::Intervention>& interventions) {
     InterruptWatch interrupt;
     if (arguments.image.empty() && arguments.caption.empty())
-        return report({ErrorKind::kWrongCall, "Nothing to run", "neither --image nor --caption is given", "Give one or both", {}}, arguments.json);
-    auto library = session::loadEngineLibrary();
-    if (!library) return report(library.error(), arguments.json);
+        return report({ErrorKind::kWrongCall,
+                       "Nothing to run",
+                       "neither --image nor --caption nor --probe is given",
+                       "Give one or both of the first two, or --probe",
+                       {}},
+                      arguments.json);
     session::SampleRequest request;
     request.run = arguments.run;
     request.checkpoint = arguments.checkpoint;
     request.image_file = arguments.image;
     request.caption = arguments.caption;
     request.masked_words = arguments.maskedWords;
+    request.interventions = interventions;
+    if (Status read = addPositions(arguments.maskedWordList, "--mask-words", request.masked_words); !read) return report(read.error(), arguments.json);
+    if (Status read = addPositions(arguments.maskedPatchList, "--mask-patches", request.masked_patches); !read) return report(read.error(), arguments.json);
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
     ProgressLine line;
     const auto result = (*library)->runSample(request, line.context(interrupt.token()));
     if (!result) return report(result.error(), arguments.json);
-    if (arguments.json) printJson(document(*result));
-    else print(*result);
+    if (arguments.json) printJson(sampleJson(*result, interventions));
+    else fmt::print("{}", sampleText(*result));
     return 0;
+}
+
+int runHeldOut(const RunArguments& arguments, const std::vector<session::Intervention>& interventions) {
+    InterruptWatch interrupt;
+    if (!arguments.image.empty() || !arguments.caption.empty() || !arguments.maskedWords.empty() || !arguments.maskedWordList.empty() ||
+        !arguments.maskedPatchList.empty())
+        return report({ErrorKind::kWrongCall,
+                       "Cannot run a sample and --probe together",
+                       "--probe takes the run's own held-out samples and masks",
+                       "Give one of the two",
+                       {}},
+                      arguments.json);
+    const auto samples = probeSamples(arguments.probe);
+    if (!samples) return report(samples.error(), arguments.json);
+    const session::InterventionRequest request{arguments.run, arguments.checkpoint, interventions, *samples};
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
+    ProgressLine line;
+    const auto result = (*library)->evaluateInterventions(request, line.context(interrupt.token()));
+    if (!result) return report(result.error(), arguments.json);
+    const auto config = config::loadConfig(std::filesystem::path(arguments.run) / "run.toml");
+    if (!config) return report(config.error(), arguments.json);
+    const auto changes = lossChanges(*result, *config, kConfidence);
+    if (arguments.json) printJson(interventionJson(*result, changes, interventions));
+    else fmt::print("{}", interventionText(*result, changes));
+    return 0;
+}
+
+int runModel(const RunArguments& arguments) {
+    const auto interventions = readInterventions(arguments);
+    if (!interventions) return report(interventions.error(), arguments.json);
+    return arguments.probing ? runHeldOut(arguments, *interventions) : runSample(arguments, *interventions);
+}
+
+void addInterventions(CLI::App& command, RunArguments& arguments) {
+    const auto add = [&](InterventionKind kind, const char* help) {
+        command.add_option(fmt::format("--{}", toString(kind)), arguments.interventions[static_cast<std::size_t>(kind)], help)
+            ->allow_extra_args(false)
+            ->type_name("WHERE")
+            ->group("Interventions");
+    };
+    add(InterventionKind::kBan, "Experts that cannot be chosen: the next best takes over (1.v:3,5)");
+    add(InterventionKind::kForce, "Experts that are chosen first, with the gate that the router's rule gives (1.v:3)");
+    add(InterventionKind::kSilence, "Experts whose gate is 0 where they are chosen; nobody takes over (1.v:3)");
+    add(InterventionKind::kSwap, "Two experts whose logits are exchanged (1.v:2,5)");
+    add(InterventionKind::kRandomRouter, "Router weights drawn anew from their initial distribution; the draw's number, 0 unless given (1.v:3)");
+    add(InterventionKind::kOtherK, "So many experts are chosen instead of k (1.v:2)");
+    add(InterventionKind::kDropBest, "So many of each token's best experts cannot be chosen (1.v:1)");
 }
 
 }  // namespace
 
 void addRunCommand(CLI::App& program, Action& action) {
     auto arguments = std::make_shared<RunArguments>();
-    CLI::App* command = program.add_subcommand("run", "One picture and caption through a checkpoint: which expert takes which token");
+    CLI::App* command =
+        program.add_subcommand("run",
+                               "One picture and caption, or the held-out samples, through a checkpoint: which expert takes which token, and what changes "
+                               "when routers are interfered with");
     command->add_option("run", arguments->run, "Run directory")->required();
     command->add_option("--image", arguments->image, "Picture file");
     command->add_option("--caption", arguments->caption, "Caption");
     command->add_option("--checkpoint", arguments->checkpoint, "Step of the checkpoint; the newest unless given");
     command->add_option("--mask-word", arguments->maskedWords, "Hide the word at this position and predict it; may be repeated")->allow_extra_args(false);
+    command->add_option("--mask-words", arguments->maskedWordList, "The same for several: 0,2-4");
+    command->add_option("--mask-patches", arguments->maskedPatchList, "Hide the patches at these positions, row by row from 0: 7-12,20");
+    CLI::Option* probe =
+        command
+            ->add_option("--probe", arguments->probe,
+                         "Held-out losses with and without the interventions, over this many samples of each stream; all that the run evaluates "
+                         "unless given. Needs the run's data")
+            ->expected(0, 1)
+            ->type_name("[N]");
+    addInterventions(*command, *arguments);
     command->add_flag("--json", arguments->json, "Print JSON");
-    command->callback([arguments, &action] { action = [arguments] { return runSample(*arguments); }; });
+    command->footer(kGrammar);
+    command->callback([arguments, probe, &action] {
+        arguments->probing = probe->count() > 0;
+        action = [arguments] { return runModel(*arguments); };
+    });
 }
 
 }  // namespace es::app

@@ -9,34 +9,14 @@
 
 #include "engine/data/batch_builder.h"
 #include "engine/routing/routing_recorder.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::engine {
 namespace {
 
 constexpr std::size_t kChunk = 64;
 
-template <class T>
-void append(std::vector<T>& to, const std::vector<T>& from) {
-    to.insert(to.end(), from.begin(), from.end());
-}
-
 }  // namespace
-
-void appendTable(store::RoutingTable& table, const store::RoutingTable& more) {
-    table.tokens += more.tokens;
-    append(table.expert_ids, more.expert_ids);
-    append(table.gates, more.gates);
-    append(table.kept, more.kept);
-    append(table.probs_TE, more.probs_TE);
-    append(table.entropy_nats_T, more.entropy_nats_T);
-    append(table.boundary_margin_T, more.boundary_margin_T);
-    append(table.sample_T, more.sample_T);
-    append(table.position_T, more.position_T);
-    append(table.modality_T, more.modality_T);
-    append(table.token_id_T, more.token_id_T);
-    append(table.masked_T, more.masked_T);
-    append(table.objective_T, more.objective_T);
-}
 
 ProbeSet::ProbeSet(std::shared_ptr<const DataSource> source, const config::RunConfig& config)
     : source_(std::move(source)), seed_(static_cast<std::uint64_t>(config.run.seed)) {
@@ -78,7 +58,7 @@ std::vector<store::RoutingTable> ProbeSet::pass(VlMoe& model, at::Device device,
         for (auto& table : more) {
             const auto same = std::ranges::find_if(tables, [&](const auto& known) { return known.router.id == table.router.id; });
             if (same == tables.end()) tables.push_back(std::move(table));
-            else appendTable(*same, table);
+            else store::appendTokens(*same, std::move(table));
         }
     }
     std::ranges::sort(tables, {}, [](const store::RoutingTable& table) { return table.router.id; });

@@ -35,7 +35,4 @@ private:
     std::vector<std::int64_t> samples_;
 };
 
-/// Joins the tables of several forwards of one router, in order.
-void appendTable(store::RoutingTable& table, const store::RoutingTable& more);
-
 }  // namespace es::engine

@@ -8,27 +8,13 @@
 
 #include "datasets/dataset.h"
 #include "engine/base/hash.h"
-#include "engine/config/config_io.h"
 #include "engine/data/batch_builder.h"
-#include "engine/infer/model_weights.h"
+#include "engine/infer/checkpoint_model.h"
+#include "engine/infer/intervention_plan.h"
 #include "engine/model/vl_moe.h"
 #include "engine/routing/routing_recorder.h"
-#include "engine/train/checkpoint_store.h"
-#include "engine/train/device.h"
 
 namespace es::engine {
-
-namespace fs = std::filesystem;
-
-struct SampleRunner::Loaded {
-    fs::path run;
-    std::int64_t step = 0;
-    fs::file_time_type written;  ///< of the checkpoint: a run trained anew has the same names
-    config::RunConfig config;
-    CheckpointState state;
-    std::shared_ptr<const datasets::Tokenizer> tokenizer;
-    std::shared_ptr<VlMoe> model;
-};
 
 namespace {
 
@@ -39,6 +25,7 @@ struct Prepared {
     std::vector<std::uint8_t> rgba;
     std::vector<std::int32_t> ids;
     std::vector<std::uint8_t> masked_patches, masked_words;
+    [[nodiscard]] bool pair() const { return !rgba.empty() && !ids.empty(); }
 };
 
 tl::unexpected<Error> asked(std::string why, std::string remedy) { return wrongCall("Cannot run the sample", std::move(why), std::move(remedy)); }
@@ -75,61 +62,9 @@ std::vector<session::WordPrediction> predictions(const at::Tensor& log_probs_NV,
     return out;
 }
 
-}  // namespace
-
-SampleRunner::SampleRunner() = default;
-SampleRunner::~SampleRunner() = default;
-
-Result<SampleRunner::Loaded*> SampleRunner::load(const session::SampleRequest& request) {
-    const CheckpointStore store(request.run);
-    const auto steps = store.steps();
-    std::error_code error;
-    if (!fs::exists(request.run / "run.toml", error))
-        return badInput("Cannot open the run", "it has no run.toml", "Name the folder of a run", request.run.string());
-    if (steps.empty())
-        return badInput("Cannot run a sample through this run", "it has no checkpoint yet", "Wait for its first checkpoint, or make one now",
-                        request.run.string());
-    const std::int64_t step = request.checkpoint < 0 ? steps.back() : request.checkpoint;
-    if (!std::ranges::binary_search(steps, step)) {
-        std::string known;
-        for (const std::int64_t s : steps) known += (known.empty() ? "" : ", ") + std::to_string(s);
-        return badInput("There is no such checkpoint", "the run keeps those of steps " + known, "Choose one of them",
-                        (request.run / CheckpointStore::folderName(step)).string());
-    }
-    const auto written = fs::last_write_time(request.run / CheckpointStore::folderName(step) / "state.json", error);
-    if (loaded_ && loaded_->run == request.run && loaded_->step == step && loaded_->written == written) return loaded_.get();
-
-    auto config = config::loadConfig(request.run / "run.toml");
-    if (!config) return tl::unexpected(config.error());
-    auto checkpoint = store.load(step, false);
-    if (!checkpoint) return tl::unexpected(checkpoint.error());
-    auto tokenizer = datasets::Tokenizer::load(store.vocabularyFile(step));
-    if (!tokenizer) return tl::unexpected(tokenizer.error());
-    auto fresh = std::make_unique<Loaded>();
-    fresh->run = request.run;
-    fresh->step = step;
-    fresh->written = written;
-    fresh->config = *config;
-    fresh->state = checkpoint->state;
-    fresh->tokenizer = *tokenizer;
-    const DataShape shape{checkpoint->state.vocabulary, checkpoint->state.image_size, checkpoint->state.max_words};
-    fresh->model = std::make_shared<VlMoe>(*config, shape, static_cast<std::uint64_t>(config->run.seed));
-    if (Status done = loadWeights(*fresh->model, checkpoint->model, (request.run / CheckpointStore::folderName(step)).string()); !done)
-        return tl::unexpected(done.error());
-    loaded_ = std::move(fresh);
-    return loaded_.get();
-}
-
-Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& request, const JobContext& context) try {
-    const auto begin = std::chrono::steady_clock::now();
-    std::lock_guard lock(mutex_);
-    if (!request.interventions.empty()) return asked("interventions are not available in this engine", "Run it without --ban, --force, --silence and --swap");
-    auto found = load(request);
-    if (!found) return tl::unexpected(found.error());
-    if (context.stopRequested()) return stopped("Running the sample");
-    const Loaded& loaded = **found;
-    const std::int64_t size = loaded.state.image_size, patch = loaded.config.model.patch, grid = size / patch;
-
+/// The request's sample in the model's sizes.
+Result<Prepared> prepare(const session::SampleRequest& request, const CheckpointModel& checkpoint) {
+    const std::int64_t size = checkpoint.state.image_size, grid = size / checkpoint.config.model.patch;
     Prepared prepared;
     if (!request.image_file.empty()) {
         auto rgba = datasets::loadPicture(request.image_file, size);
@@ -140,48 +75,114 @@ Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& re
         if (!rgba) return tl::unexpected(rgba.error());
         prepared.rgba = std::move(*rgba);
     }
-    if (!request.caption.empty()) prepared.ids = loaded.tokenizer->encode(request.caption, loaded.state.max_words);
+    if (!request.caption.empty()) prepared.ids = checkpoint.tokenizer->encode(request.caption, checkpoint.state.max_words);
     if (prepared.rgba.empty() && request.caption.empty()) return asked("there is neither a picture nor a caption", "Give at least one of them");
     if (prepared.rgba.empty() && prepared.ids.empty()) return asked("the caption has no word", "Write a word, or add a picture");
     if (!prepared.rgba.empty()) prepared.masked_patches.assign(static_cast<std::size_t>(grid * grid), 0);
     prepared.masked_words.assign(prepared.ids.size(), 0);
     if (Status done = hide(prepared.masked_patches, request.masked_patches, "patch"); !done) return tl::unexpected(done.error());
     if (Status done = hide(prepared.masked_words, request.masked_words, "word"); !done) return tl::unexpected(done.error());
+    return prepared;
+}
 
-    session::SampleResult out;
-    auto& sample = out.sample;
+Batch batchOf(const Prepared& prepared, const CheckpointModel& checkpoint) {
+    Batch batch;
+    const bool pair = prepared.pair();
+    if (!prepared.rgba.empty()) {
+        const std::span<const std::uint8_t> pixels(prepared.rgba);
+        ImageStream images =
+            makeImages(std::span(&pixels, 1), checkpoint.state.image_size, checkpoint.config.model.patch, checkpoint.state.scale, prepared.masked_patches);
+        if (checkpoint.image_tokenizer) {
+            const std::vector<std::int32_t> codes = checkpoint.image_tokenizer->codesOfPictures(std::span(&pixels, 1), checkpoint.state.image_size);
+            images.code_BP = at::tensor(codes, at::kInt).to(at::kLong).view({1, -1});
+        }
+        (pair ? batch.pair_images : batch.images) = std::move(images);
+    }
+    if (!prepared.ids.empty()) {
+        const std::span<const std::int32_t> words(prepared.ids);
+        (pair ? batch.pair_texts : batch.texts) = makeTexts(std::span(&words, 1), std::span(&prepared.masked_words, 1), checkpoint.tokenizer->padId());
+    }
+    (pair ? batch.pair_samples : !prepared.rgba.empty() ? batch.image_samples : batch.text_samples).push_back(0);
+    return batch;
+}
+
+store::SampleRecord recordOf(const session::SampleRequest& request, const Prepared& prepared, const CheckpointModel& checkpoint) {
+    store::SampleRecord sample;
     sample.hash = hash64(request.caption, hash64(std::as_bytes(std::span(prepared.rgba))));
     sample.dataset = "own";
     sample.caption = request.caption;
     sample.token_ids = prepared.ids;
-    for (const std::int32_t id : prepared.ids) sample.token_texts.push_back(loaded.tokenizer->piece(id));
+    for (const std::int32_t id : prepared.ids) sample.token_texts.push_back(checkpoint.tokenizer->piece(id));
     sample.source = request.image_file.string();
+    if (prepared.rgba.empty()) return sample;
+    const auto size = static_cast<std::int32_t>(checkpoint.state.image_size);
+    sample.picture = {size, size, prepared.rgba};
+    sample.grid_width = sample.grid_height = size / static_cast<std::int32_t>(checkpoint.config.model.patch);
+    return sample;
+}
 
+/// One forward of one sample. `plan`: null for the model as it is.
+session::SampleReading read(const CheckpointModel& checkpoint, const Batch& batch, const Prepared& prepared, std::uint64_t hash, const InterventionPlan* plan) {
     const at::NoGradGuard no_gradient;
-    Batch batch;
-    const bool pair = !prepared.rgba.empty() && !prepared.ids.empty();
-    if (!prepared.rgba.empty()) {
-        sample.picture = {static_cast<std::int32_t>(size), static_cast<std::int32_t>(size), prepared.rgba};
-        sample.grid_width = sample.grid_height = static_cast<std::int32_t>(grid);
-        const std::span<const std::uint8_t> pixels(prepared.rgba);
-        (pair ? batch.pair_images : batch.images) = makeImages(std::span(&pixels, 1), size, patch, loaded.state.scale, prepared.masked_patches);
-    }
-    if (!prepared.ids.empty()) {
-        const std::span<const std::int32_t> words(prepared.ids);
-        (pair ? batch.pair_texts : batch.texts) = makeTexts(std::span(&words, 1), std::span(&prepared.masked_words, 1), loaded.tokenizer->padId());
-    }
-    (pair ? batch.pair_samples : !prepared.rgba.empty() ? batch.image_samples : batch.text_samples).push_back(0);
-
-    RoutingRecorder recorder(loaded.model->routers(), [hash = sample.hash](std::int64_t) { return hash; });
-    recorder.begin(loaded.step, batch, {.tables = true, .probabilities = true});
+    RoutingRecorder recorder(plan ? routersUnder(*plan, *checkpoint.model) : checkpoint.model->routers(), [hash](std::int64_t) { return hash; });
+    recorder.begin(checkpoint.step, batch, {.tables = true, .probabilities = true});
     ForwardOptions options;
     options.training = false;
-    options.step = loaded.step;
+    options.step = checkpoint.step;
     options.observer = &recorder;
-    const ModelOutput output = loaded.model->forward(batch, options);
-    out.routing = recorder.take().tables;
-    const auto objective = static_cast<std::size_t>(pair ? Objective::kPairText : Objective::kText);
-    out.predictions = predictions(output.word_log_probs_NV[objective], prepared.masked_words, *loaded.tokenizer);
+    options.interventions = plan;
+    const ModelOutput output = checkpoint.model->forward(batch, options);
+    session::SampleReading reading;
+    reading.routing = recorder.take().tables;
+    const auto text = static_cast<std::size_t>(prepared.pair() ? Objective::kPairText : Objective::kText);
+    reading.predictions = predictions(output.word_log_probs_NV[text], prepared.masked_words, *checkpoint.tokenizer);
+    for (std::size_t o = 0; o < kMaskedObjectiveCount; ++o) {
+        if (!output.sample_loss_sum_B[o].defined()) continue;
+        const auto targets = static_cast<std::int64_t>(output.sample_targets_B[o].item<float>());
+        if (targets > 0)
+            reading.losses.push_back({static_cast<Objective>(o), output.sample_loss_sum_B[o].item<double>() / static_cast<double>(targets), targets});
+    }
+    return reading;
+}
+
+}  // namespace
+
+SampleRunner::SampleRunner() = default;
+SampleRunner::~SampleRunner() = default;
+
+Result<const CheckpointModel*> SampleRunner::load(const session::SampleRequest& request) {
+    const auto step = findCheckpoint(request.run, request.checkpoint);
+    if (!step) return tl::unexpected(step.error());
+    if (loaded_ && loaded_->isStill(request.run, *step)) return loaded_.get();
+    auto fresh = openCheckpoint(request.run, *step);
+    if (!fresh) return tl::unexpected(fresh.error());
+    loaded_ = std::make_unique<CheckpointModel>(std::move(*fresh));
+    return loaded_.get();
+}
+
+Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& request, const JobContext& context) try {
+    const auto begin = std::chrono::steady_clock::now();
+    std::lock_guard lock(mutex_);
+    auto found = load(request);
+    if (!found) return tl::unexpected(found.error());
+    if (context.stopRequested()) return stopped("Running the sample");
+    const CheckpointModel& checkpoint = **found;
+    auto prepared = prepare(request, checkpoint);
+    if (!prepared) return tl::unexpected(prepared.error());
+    const PositionLimits limits{static_cast<std::int64_t>(prepared->masked_patches.size()), static_cast<std::int64_t>(prepared->ids.size())};
+    auto plan = planInterventions(request.interventions, *checkpoint.model, limits, static_cast<std::uint64_t>(checkpoint.config.run.seed));
+    if (!plan) return tl::unexpected(plan.error());
+
+    session::SampleResult out;
+    out.sample = recordOf(request, *prepared, checkpoint);
+    const Batch batch = batchOf(*prepared, checkpoint);
+    const bool changed = !request.interventions.empty();
+    static_cast<session::SampleReading&>(out) = read(checkpoint, batch, *prepared, out.sample.hash, changed ? &*plan : nullptr);
+    if (changed) {
+        out.baseline = read(checkpoint, batch, *prepared, out.sample.hash, nullptr);
+        for (std::size_t i = 0; i < out.routing.size(); ++i)
+            out.rerouted.push_back({out.routing[i].router.id, reroutedTokens(out.baseline->routing.at(i), out.routing[i])});
+    }
     out.elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     return out;
 } catch (const std::exception& problem) {

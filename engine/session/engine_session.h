@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "engine/base/result.h"
 #include "engine/config/run_config.h"
+#include "engine/session/intervention.h"
 #include "engine/store/records.h"
 
 namespace es::session {
@@ -20,16 +22,6 @@ struct TrainRequest {
     config::RunConfig config;
     std::filesystem::path out;  ///< run directory
     bool resume = false;        ///< go on from the newest complete checkpoint
-};
-
-/// Acts on the model inside one layer's router, on logits before selection.
-struct Intervention {
-    enum class Kind { kBan, kForce, kSilence, kSwap };
-    Kind kind = Kind::kBan;
-    LayerIndex layer;
-    Branch branch = Branch::kVision;
-    ExpertIndex expert;
-    ExpertIndex other;  ///< for kSwap
 };
 
 /// One picture and/or one caption through one checkpoint. Nothing is masked unless asked for.
@@ -49,10 +41,49 @@ struct WordPrediction {
     std::vector<float> probabilities;
 };
 
-struct SampleResult {
-    store::SampleRecord sample;                ///< as the model saw it
+/// Loss of what was hidden in a sample, under one objective.
+struct HiddenLoss {
+    Objective objective = Objective::kImage;
+    double loss = 0;  ///< mean over the targets (nats for words)
+    std::int64_t targets = 0;
+};
+
+/// What the model made of a sample.
+struct SampleReading {
     std::vector<store::RoutingTable> routing;  ///< one a router, with probs_TE
     std::vector<WordPrediction> predictions;   ///< of the masked words
+    std::vector<HiddenLoss> losses;            ///< of the objectives under which something was hidden
+};
+
+/// Tokens of one router whose chosen experts (as a set) differ from those without the interventions.
+struct Rerouted {
+    RouterId router;
+    std::vector<std::int64_t> tokens;  ///< rows of the router's table, ascending
+};
+
+struct SampleResult : SampleReading {
+    store::SampleRecord sample;             ///< as the model saw it
+    std::optional<SampleReading> baseline;  ///< the same without the interventions; none when there were none
+    std::vector<Rerouted> rerouted;         ///< one a router, where there is a baseline
+    double elapsed_ms = 0;
+};
+
+/// The held-out samples of a run through one of its checkpoints, with and without interventions.
+struct InterventionRequest {
+    std::filesystem::path run;
+    std::int64_t checkpoint = -1;  ///< step; -1: newest
+    std::vector<Intervention> interventions;
+    std::int64_t samples = 0;  ///< of each stream, evenly spaced; 0: those that the run evaluates
+};
+
+/// Losses of the same samples under the same masks as the run's evaluations.
+struct InterventionResult {
+    store::Evaluation baseline, changed;  ///< row by row the same samples, objectives and masks
+    struct RouterChange {
+        store::RouterInfo router;
+        std::int64_t tokens = 0, rerouted = 0;  ///< of all samples
+    };
+    std::vector<RouterChange> routers;
     double elapsed_ms = 0;
 };
 

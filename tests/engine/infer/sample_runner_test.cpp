@@ -4,7 +4,9 @@
 #include <cmath>
 #include <fstream>
 
+#include "engine/infer/intervention_runner.h"
 #include "engine/infer/probe_set.h"
+#include "engine/store/routing_view.h"
 #include "engine/store/run_reader.h"
 #include "engine/train/training_fixture.h"
 
@@ -24,8 +26,18 @@ protected:
         out.caption = "a red square on blue ground";
         return out;
     }
+    static session::Intervention ban(std::int32_t expert, session::TokenSet tokens = {}) {
+        return {session::InterventionKind::kBan, LayerIndex(1), std::nullopt, {expert}, 0, std::move(tokens)};
+    }
     SampleRunner runner_;
 };
+
+std::vector<std::uint16_t> firstChoices(const store::RoutingTable& table) {
+    const store::RoutingView view(table);
+    std::vector<std::uint16_t> out;
+    for (std::int64_t t = 0; t < table.tokens; ++t) out.push_back(static_cast<std::uint16_t>(view.firstChoice(t).value));
+    return out;
+}
 
 TEST_F(Samples, APictureAndACaptionGiveWholeDistributions) {
     const auto got = runner_.run(request(), {});
@@ -151,12 +163,154 @@ TEST_F(Samples, BadInputIsNamed) {
     asked.run = *folder_ / "pictures";
     fails(asked, "run.toml");
     asked = request();
-    asked.interventions.push_back({});
-    fails(asked, "interventions");
+    asked.interventions.push_back(ban(9));
+    fails(asked, "no expert 9");
+    asked = request();
+    asked.caption.clear();
+    asked.interventions.push_back(ban(0, {Modality::kText, {2}}));
+    fails(asked, "no word 2");
     asked = request();
     asked.picture = {100, 100, {1, 2, 3}};
     asked.image_file.clear();
     EXPECT_FALSE(runner_.run(asked, {})) << "fewer pixels than its size says";
+}
+
+TEST_F(Samples, InterventionsAreReadBesideTheModelAsItIs) {
+    auto asked = request();
+    asked.masked_words = {1, 2};
+    asked.masked_patches = {0, 5, 6};
+    const auto plain = runner_.run(asked, {});
+    ASSERT_TRUE(plain) << plain.error().message();
+    EXPECT_FALSE(plain->baseline.has_value());
+    EXPECT_TRUE(plain->rerouted.empty());
+    ASSERT_EQ(plain->losses.size(), 2u);
+    EXPECT_EQ(plain->losses[0].objective, Objective::kPairImage);
+    EXPECT_EQ(plain->losses[1].objective, Objective::kPairText);
+    EXPECT_EQ(plain->losses[1].targets, 2);
+
+    const std::uint16_t expert = firstChoices(plain->routing[0])[3];
+    asked.interventions.push_back(ban(expert));
+    const auto got = runner_.run(asked, {});
+    ASSERT_TRUE(got) << got.error().message();
+    ASSERT_TRUE(got->baseline.has_value());
+    EXPECT_EQ(got->baseline->routing[0].expert_ids, plain->routing[0].expert_ids);
+    EXPECT_EQ(got->baseline->losses[0].loss, plain->losses[0].loss);
+    ASSERT_EQ(got->rerouted.size(), 2u);
+    std::vector<std::int64_t> expected;
+    const auto before = firstChoices(got->baseline->routing[0]), after = firstChoices(got->routing[0]);
+    for (std::size_t t = 0; t < before.size(); ++t) {
+        EXPECT_NE(after[t], expert);
+        if (before[t] == expert) expected.push_back(static_cast<std::int64_t>(t));
+        else EXPECT_EQ(before[t], after[t]);
+    }
+    EXPECT_FALSE(expected.empty());
+    EXPECT_EQ(got->rerouted[0].tokens, expected);
+    EXPECT_NE(got->losses[0].loss, got->baseline->losses[0].loss);
+    EXPECT_EQ(got->losses[0].targets, got->baseline->losses[0].targets);
+
+    // The model that is kept was not changed.
+    asked.interventions.clear();
+    EXPECT_EQ(runner_.run(asked, {})->losses[0].loss, plain->losses[0].loss);
+    // With more choices the tables are as wide as that.
+    asked.interventions = {{session::InterventionKind::kOtherK, LayerIndex(), std::nullopt, {}, 3, {}}};
+    const auto wide = runner_.run(asked, {});
+    ASSERT_TRUE(wide) << wide.error().message();
+    EXPECT_EQ(wide->routing[0].router.k, 3);
+    EXPECT_EQ(wide->routing[0].expert_ids.size(), static_cast<std::size_t>(wide->routing[0].tokens * 3));
+    asked.interventions[0].tokens = {Modality::kVision, {2}};
+    const auto some = runner_.run(asked, {});
+    ASSERT_TRUE(some) << some.error().message();
+    EXPECT_EQ(some->rerouted[0].tokens, (std::vector<std::int64_t>{2}));
+    EXPECT_EQ(some->routing[0].offsets.at(3) - some->routing[0].offsets.at(2), 3);
+}
+
+TEST_F(Samples, HeldOutLossesWithoutInterventionsAreThoseOfTheRun) {
+    const auto run = *store::RunReader::open(path("run"));
+    const auto stored = *run->evaluation(10);
+    session::InterventionRequest asked;
+    asked.run = path("run");
+    asked.interventions = {ban(0), ban(1)};
+    const auto got = evaluateInterventions(asked, {});
+    ASSERT_TRUE(got) << got.error().message();
+    std::size_t plain = 0;
+    for (const auto& row : stored.rows) {
+        if (!row.variant.empty()) continue;
+        ASSERT_LT(plain, got->baseline.rows.size());
+        const auto &baseline = got->baseline.rows[plain], &changed = got->changed.rows[plain];
+        ++plain;
+        EXPECT_EQ(baseline.sample, row.sample);
+        EXPECT_EQ(baseline.objective, row.objective);
+        EXPECT_NEAR(baseline.loss, row.loss, 1e-6);
+        EXPECT_EQ(changed.sample, row.sample);
+        EXPECT_EQ(changed.targets, row.targets);
+    }
+    EXPECT_EQ(plain, got->baseline.rows.size());
+    double moved = 0;
+    for (std::size_t i = 0; i < plain; ++i) moved += std::abs(got->changed.rows[i].loss - got->baseline.rows[i].loss);
+    EXPECT_GT(moved, 0);
+    ASSERT_EQ(got->routers.size(), 2u);
+    for (const auto& router : got->routers) {
+        EXPECT_GT(router.tokens, 0);
+        EXPECT_GT(router.rerouted, 0);
+        EXPECT_LT(router.rerouted, router.tokens);
+    }
+    asked.interventions.clear();
+    asked.samples = 3;
+    const auto few = evaluateInterventions(asked, {});
+    ASSERT_TRUE(few) << few.error().message();
+    EXPECT_EQ(few->baseline.rows.size(), 12u) << "three pictures, three texts, three pairs with two objectives";
+    for (std::size_t i = 0; i < few->baseline.rows.size(); ++i) EXPECT_EQ(few->baseline.rows[i].loss, few->changed.rows[i].loss);
+}
+
+TEST_F(Samples, HeldOutLossesNeedTheRunsData) {
+    session::InterventionRequest asked;
+    asked.run = path("run");
+    asked.checkpoint = 3;
+    const auto none = evaluateInterventions(asked, {});
+    ASSERT_FALSE(none);
+    EXPECT_NE(none.error().message().find("5, 10"), std::string::npos);
+    asked.checkpoint = -1;
+    asked.interventions = {ban(7)};
+    const auto wrong = evaluateInterventions(asked, {});
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().message().find("no expert 7"), std::string::npos);
+    asked.interventions.clear();
+    std::filesystem::copy(path("run"), path("elsewhere"), std::filesystem::copy_options::recursive);
+    std::string toml = *readFile(path("run") / "run.toml");
+    const std::string cache = (*folder_ / "cache").string();
+    toml.replace(toml.find(cache), cache.size(), (*folder_ / "gone").string());
+    std::ofstream(path("elsewhere") / "run.toml") << toml;
+    asked.run = path("elsewhere");
+    const auto unprepared = evaluateInterventions(asked, {});
+    ASSERT_FALSE(unprepared);
+    EXPECT_NE(unprepared.error().message().find("gone"), std::string::npos) << unprepared.error().message();
+}
+
+TEST_F(Samples, CheckpointsThatDoNotFitAreRefused) {
+    const auto copied = [&](const std::string& name) {
+        std::filesystem::copy(path("run"), path(name), std::filesystem::copy_options::recursive);
+        return path(name);
+    };
+    const auto fails = [&](const std::filesystem::path& run, const std::vector<std::string>& words) {
+        auto asked = request();
+        asked.run = run;
+        const auto got = runner_.run(asked, {});
+        ASSERT_FALSE(got) << words.front();
+        for (const std::string& word : words) EXPECT_NE(got.error().message().find(word), std::string::npos) << got.error().message();
+    };
+    const auto other = copied("other-shape");
+    std::string toml = *readFile(other / "run.toml");
+    toml.replace(toml.find("experts = 4"), 11, "experts = 5");
+    std::ofstream(other / "run.toml") << toml;
+    fails(other, {"layers.1.v.moe", "[4,", "[5,", "run.toml"});
+    const auto cut = copied("cut");
+    const auto file = cut / checkpointName(10) / "model.safetensors";
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) - 50);
+    fails(cut, {"Cannot read the weights", file.string()});
+    const auto words = copied("words");
+    const auto vocabulary = words / checkpointName(10) / "vocabulary.model";
+    std::ofstream(vocabulary, std::ios::binary) << "nonsense";
+    fails(words, {vocabulary.string()});
 }
 
 TEST_F(Samples, ACaptionOfOddBytesOrManyWordsWorks) {

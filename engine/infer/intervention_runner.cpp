@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/infer/intervention_runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <vector>
+
+#include "engine/base/hash.h"
+#include "engine/data/data_source.h"
+#include "engine/infer/checkpoint_model.h"
+#include "engine/infer/intervention_plan.h"
+#include "engine/train/device.h"
+#include "engine/train/evaluator.h"
+
+namespace es::engine {
+namespace {
+
+/// Which experts each token chose, by router, in the order of the forwards. A token's choice is kept as a hash: a split has many tokens.
+class ChoiceCollector final : public RoutingObserver {
+public:
+    [[nodiscard]] bool wants(LayerIndex, std::int64_t) override { return true; }
+    void onRouting(const RoutingEvent& event) override {
+        if (!event.indices_TK.defined()) return;
+        // Sets are compared, so the order of choices must not matter.
+        const at::Tensor sorted_TK = std::get<0>(event.indices_TK.to(at::kCPU, at::kLong).sort(1)).contiguous();
+        const std::int64_t tokens = sorted_TK.size(0), k = sorted_TK.size(1);
+        const std::int64_t* chosen = sorted_TK.const_data_ptr<std::int64_t>();
+        std::vector<std::uint64_t>& hashes = hashes_[event.router.value];
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            const std::int64_t *row = chosen + t * k, *first = std::find_if(row, row + k, [](std::int64_t expert) { return expert >= 0; });
+            hashes.push_back(hash64(std::as_bytes(std::span(first, static_cast<std::size_t>(row + k - first)))));
+        }
+    }
+    [[nodiscard]] const std::vector<std::uint64_t>& of(RouterId router) { return hashes_[router.value]; }
+
+private:
+    std::map<std::int32_t, std::vector<std::uint64_t>> hashes_;
+};
+
+Status checkData(const DataSource& source, const CheckpointModel& checkpoint) {
+    const std::string hash = hashText(source.dataset().contentHash());
+    if (hash == checkpoint.state.data_hash) return {};
+    return badInput("Cannot evaluate on other data", "the data have the hash " + hash + ", the run was trained on " + checkpoint.state.data_hash,
+                    "Bring the run's data back: start the program where the run was trained, or name their folder as data.cache does",
+                    source.dataset().file().string());
+}
+
+}  // namespace
+
+Result<session::InterventionResult> evaluateInterventions(const session::InterventionRequest& request, const JobContext& context) try {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto step = findCheckpoint(request.run, request.checkpoint);
+    if (!step) return tl::unexpected(step.error());
+    auto checkpoint = openCheckpoint(request.run, *step);
+    if (!checkpoint) return tl::unexpected(checkpoint.error());
+    config::RunConfig& config = checkpoint->config;
+    VlMoe& model = *checkpoint->model;
+    const std::int64_t grid = checkpoint->state.image_size / config.model.patch;
+    auto plan = planInterventions(request.interventions, model, {grid * grid, checkpoint->state.max_words}, static_cast<std::uint64_t>(config.run.seed));
+    if (!plan) return tl::unexpected(plan.error());
+    const auto place = choosePlace(config.run);
+    if (!place) return tl::unexpected(place.error());
+    auto source = DataSource::open(config, context, CheckpointStore(request.run).imageTokenizerFile(*step));
+    if (!source) return tl::unexpected(source.error());
+    if (Status same = checkData(**source, *checkpoint); !same) return tl::unexpected(same.error());
+    model.to(place->device);
+
+    if (request.samples > 0) config.train.evaluate_samples = request.samples;
+    const Evaluator evaluator(*source, config);
+    ChoiceCollector before, after;
+    auto baseline = evaluator.run(model, place->device, *step, context, {nullptr, &before, /*controls=*/false});
+    if (!baseline) return tl::unexpected(baseline.error());
+    auto changed = evaluator.run(model, place->device, *step, context, {&*plan, &after, /*controls=*/false});
+    if (!changed) return tl::unexpected(changed.error());
+
+    session::InterventionResult out;
+    out.baseline = std::move(baseline->evaluation);
+    out.changed = std::move(changed->evaluation);
+    for (const store::RouterInfo& router : model.routers()) {
+        const auto &own = before.of(router.id), &other = after.of(router.id);
+        session::InterventionResult::RouterChange change{router, static_cast<std::int64_t>(own.size()), 0};
+        for (std::size_t t = 0; t < std::min(own.size(), other.size()); ++t) change.rerouted += own[t] != other[t] ? 1 : 0;
+        out.routers.push_back(std::move(change));
+    }
+    out.elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    return out;
+} catch (const std::exception& problem) {
+    return jobFailed("Cannot evaluate the interventions", problem.what(), "Report this with the run and the command", request.run.string());
+}
+
+}  // namespace es::engine
