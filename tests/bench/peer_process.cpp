@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "tests/bench/timing.h"
+
 namespace es::bench {
 namespace {
 
@@ -90,7 +92,7 @@ nlohmann::json PeerProcess::ask(const nlohmann::json& question) {
 }
 
 double PeerProcess::turn() {
-    const double time = ask({{"do", "turn"}}).at("ms");
+    const double time = ask({{"do", "turn"}}).at(chosenClock() == CLOCK_MONOTONIC ? "ms" : "processor_ms");
     std::this_thread::sleep_for(kUntilAsleep);
     return time;
 }

@@ -21,7 +21,7 @@ public:
     PeerProcess& operator=(const PeerProcess&) = delete;
     /// Its answer; ends the program with its words when it fails.
     nlohmann::json ask(const nlohmann::json& question);
-    /// One turn of what was asked for last, in milliseconds of its own clock. Waits until its threads have gone to sleep.
+    /// One turn of what was asked for last, in milliseconds of its own clock (chosenClock()). Waits until its threads have gone to sleep.
     double turn();
 
 private:

@@ -3,7 +3,7 @@
 """Failures on purpose, three seeds each, and the healthy twin in which neither happens: resources/experiments/failure-collapse.toml,
 failure-spike.toml, healthy-twin.toml. Prints what the runs recorded and what the product's alarms said, and whether that is a failure.
 
-Usage: failures.py PROGRAM OUT_FOLDER [--seeds 1,2,3]     finished runs are kept and read again
+Usage: failures.py PROGRAM OUT_FOLDER [--seeds 1,2,3] [--threads N]     finished runs are kept and read again
 Exit status 1 when something expected did not happen, or something else did.
 """
 import sys
@@ -62,13 +62,14 @@ def alarm_text(alarms):
 
 def main():
     program, out = Program(sys.argv[1]), Path(sys.argv[2])
-    seeds = [int(seed) for seed in sys.argv[4].split(",")] if sys.argv[3:4] == ["--seeds"] else [1, 2, 3]
+    options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+    seeds = [int(seed) for seed in options.get("--seeds", "1,2,3").split(",")]
     runs = {}
     for name in ("failure-collapse", "failure-spike", "healthy-twin"):
         for seed in seeds:
             folder = out / f"{name}-{seed}"
             print(f"{folder}", file=sys.stderr, flush=True)
-            if problem := program.train(ROOT / "resources" / "experiments" / f"{name}.toml", folder, {"run.seed": seed}):
+            if problem := program.train(ROOT / "resources" / "experiments" / f"{name}.toml", folder, {"run.seed": seed, "run.threads": options.get("--threads", 0)}):
                 sys.exit(problem)
             runs[name, seed] = Run(program, folder)
 

@@ -3,7 +3,7 @@
 """Every router with every dispatch that makes sense, 200 steps of the demo each: loss, load, drops, time, the layout of the record, and
 whether the run opens in each workspace. The routers and ways of dispatch come from the program's own reference page.
 
-Usage: routers.py PROGRAM OUT_FOLDER [--steps N] [--only ROUTER,...]     finished runs are kept and read again
+Usage: routers.py PROGRAM OUT_FOLDER [--steps N] [--threads N] [--only ROUTER,...]     finished runs are kept and read again
 Exit status 1 when a run fails, its loss does not fall, or a workspace does not open.
 """
 import json
@@ -65,7 +65,7 @@ def main():
     for router, dispatch, settings in combinations(program, only):
         name = f"{router}-{dispatch.replace(', ', '-')}"
         print(name, file=sys.stderr, flush=True)
-        settings = {"run.name": name, "train.steps": steps, "train.evaluate_every": 0, "train.evaluate_samples": 128, "train.checkpoint_every": 0, "record.probe_random_routers": 1,
+        settings = {"run.name": name, "run.threads": options.get("--threads", 0), "train.steps": steps, "train.evaluate_every": 0, "train.evaluate_samples": 128, "train.checkpoint_every": 0, "record.probe_random_routers": 1,
                     "moe.router": router, "moe.dispatch": dispatch.split(",")[0], "moe.k": 2, **SETTINGS.get(router, {}), **settings}
         if problem := program.train(ROOT / "resources" / "experiments" / "demo-sparse.toml", out / name, settings):
             wrong.append(f"{name}: {problem}")

@@ -3,9 +3,8 @@
 """Changes one plausible thing of a router or a loss at a time, builds, and asks whether a test notices.
 
 Each *.patch of this folder says in its first line what it changes and in its line "Tests:" who should notice: test programs by their CTest
-name, and reference:OPERATION for the cases of tests/reference as `expertscope doctor` computes them. The tests are asked in that order; the
-first that fails has killed the mutation. Nothing is done to the tree itself: a copy is patched and built in a folder of its own, one file
-at a time, which is why libraries are not compiled in batches there.
+name, and reference:OPERATION for the cases of tests/reference as `expertscope doctor` computes them. Programs are asked first; the first
+test that fails has killed the mutation. Nothing is done to the tree itself: a copy is patched and built in a folder of its own.
 
 Usage: run_mutations.py [--check | --list] [--work FOLDER] [--program FILE] [--jobs N] [NAME...]
 --check  only whether every patch still applies, to the letter
@@ -89,7 +88,7 @@ class Scratch:
         copy_tree(self.tree)
         if not (self.build / "build.ninja").exists():
             self.run("cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DEXPERTSCOPE_VIEWS=OFF", "-DEXPERTSCOPE_BENCHMARKS=OFF",
-                     "-DEXPERTSCOPE_UNITY=OFF", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DEXPERTSCOPE_TORCH_DIR={(ROOT / '.deps' / 'torch').resolve()}")
+                     f"-DCMAKE_PROJECT_INCLUDE={HERE / 'one_by_one.cmake'}", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DEXPERTSCOPE_TORCH_DIR={(ROOT / '.deps' / 'torch').resolve()}")
 
     def run(self, *command, **options):
         outcome = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
@@ -133,14 +132,14 @@ class Scratch:
         failed = [line.split()[1] for line in outcome.stdout.splitlines() if line.startswith("FAIL ")]
         return ", ".join(failed) if failed else (outcome.stdout + outcome.stderr).strip().splitlines()[-1]
 
-    def judge(self, mutation):
+    def judge(self, mutation, tests):
         """("killed", test, what failed), ("survived", "", "") or ("unclear", "", why)."""
         originals = {file: (self.tree / file).read_bytes() for file in mutation.files if (self.tree / file).exists()}
         applied = mutation.patch(self.tree)
         try:
             if applied.returncode:
                 return "unclear", "", "the patch does not apply: " + (applied.stdout + applied.stderr).strip().replace("\n", "; ")
-            for test in mutation.tests:
+            for test in tests:
                 try:
                     self.compile([test])
                 except RuntimeError as problem:
@@ -153,6 +152,30 @@ class Scratch:
                 (self.tree / file).write_bytes(content)
             for leftover in self.tree.rglob("*.rej"):
                 leftover.unlink()
+
+
+def judge_all(scratch, chosen, wanted, counts):
+    """Asks of each mutation its tests that are `wanted`; returns the mutations that survive them."""
+    asked = {mutation: [test for test in mutation.tests if wanted(test)] for mutation in chosen}
+    tests = list(dict.fromkeys(test for mutation in chosen for test in asked[mutation]))
+    if not tests:
+        return chosen
+    print(f"Building {len(tests)} tests without a mutation in {scratch.build}", flush=True)
+    scratch.compile(tests)
+    # A test that fails anyway proves nothing.
+    if broken := [f"{test}: {failed}" for test in tests if (failed := scratch.failure(test))]:
+        raise RuntimeError("These tests fail without any mutation:\n" + "\n".join(broken))
+    left = []
+    for mutation in chosen:
+        begin = time.monotonic()
+        verdict, test, why = scratch.judge(mutation, asked[mutation])
+        if verdict == "survived":
+            left.append(mutation)
+            continue
+        counts[verdict] += 1
+        by = f"by {test} ({why})" if verdict == "killed" else why
+        print(f"{verdict:<9} {mutation.name:<44} {by}  [{time.monotonic() - begin:.0f} s]", flush=True)
+    return left
 
 
 def main():
@@ -179,27 +202,18 @@ def main():
         return 1
 
     scratch = Scratch(arguments.work.resolve(), arguments.program.resolve(), arguments.jobs)
-    tests = list(dict.fromkeys(test for mutation in chosen for test in mutation.tests))
-    print(f"Building the tests without a mutation in {scratch.build}", flush=True)
+    counts = {"killed": 0, "unclear": 0}
     try:
         scratch.prepare()
-        scratch.compile(tests)
+        # Test programs first: they are small. The whole engine, which reference cases need, is built for those that they did not notice.
+        left = judge_all(scratch, chosen, lambda test: not test.startswith("reference:"), counts)
+        left = judge_all(scratch, left, lambda test: test.startswith("reference:"), counts)
     except RuntimeError as problem:
         print(problem)
         return 1
-    # A test that fails anyway proves nothing.
-    broken = [f"{test}: {failed}" for test in tests if (failed := scratch.failure(test))]
-    if broken:
-        print("These tests fail without any mutation:\n" + "\n".join(broken))
-        return 1
-    counts = {"killed": 0, "survived": 0, "unclear": 0}
-    for mutation in chosen:
-        begin = time.monotonic()
-        verdict, test, why = scratch.judge(mutation)
-        counts[verdict] += 1
-        by = f"by {test} ({why})" if verdict == "killed" else why or mutation.what
-        print(f"{verdict:<9} {mutation.name:<44} {by}  [{time.monotonic() - begin:.0f} s]", flush=True)
-    print(f"{counts['killed']} killed, {counts['survived']} survived, {counts['unclear']} unclear")
+    for mutation in left:
+        print(f"survived  {mutation.name:<44} {mutation.what}")
+    print(f"{counts['killed']} killed, {len(left)} survived, {counts['unclear']} unclear")
     return 0 if counts["killed"] == len(chosen) else 1
 
 

@@ -5,7 +5,7 @@
 {"do": "hello"}                                        versions, threads
 {"do": "mixtral", "file", "answer", "k", "experts"}    sets a Mixtral block up on the file's weights; outputs and gradients go into "answer"
 {"do": "step", "weights", "batch", "fused", ...}       sets a training step up; answers the loss of the weights as they are
-{"do": "turn"}                                         once more of what was set up: {"ms": ...}
+{"do": "turn"}                                         once more of what was set up: {"ms": ..., "processor_ms": ...}
 {"do": "loss"}                                         of the last step
 {"do": "memory", "steps", ... as for step}             MB resident before the model, and at the worst of the steps
 """
@@ -24,9 +24,10 @@ from eager_vl_moe import Step
 
 
 def timed(function):
-    start = time.perf_counter()
+    """Wall and processor time, ms."""
+    wall, processor = time.perf_counter(), time.process_time()
     function()
-    return (time.perf_counter() - start) * 1e3
+    return (time.perf_counter() - wall) * 1e3, (time.process_time() - processor) * 1e3
 
 
 def mixtral(question):
@@ -99,7 +100,7 @@ def main():
         elif what == "step":
             answer, turn, made = step(question)
         elif what == "turn":
-            answer = {"ms": turn()}
+            answer = dict(zip(("ms", "processor_ms"), turn()))
         elif what == "loss":
             answer = {"loss": made.loss}
         elif what == "memory":
