@@ -14,6 +14,7 @@
 #include "analysis/figures/wording.h"
 #include "analysis/stats/moments.h"
 #include "analysis/stats/quantiles.h"
+#include "engine/config/objectives.h"
 
 namespace es::analysis {
 namespace {
@@ -135,9 +136,14 @@ Result<std::vector<CostRow>> costRows(const Baseline<RunGroup>& baseline, const 
     add("step time, median", "ms", true, true, [](const store::RunReader& run) { return typical(run, "time/step_ms"); });
     add("samples per second, median", "1/s", false, true, [](const store::RunReader& run) { return typical(run, "throughput/samples_per_s"); });
     add("peak memory", "MB", true, true, [](const store::RunReader& run) { return largest(run, memoryName(run)); });
+    const auto unit = [&](std::size_t loss) {
+        if (loss == 0 || candidate->runs.empty()) return std::string();
+        return std::string(config::lossUnit(candidate->runs.front().run->config(), static_cast<Objective>(loss - 1)));
+    };
     std::vector<std::string> losses = {"total"};
     for (int o = 0; o < kObjectiveCount; ++o) losses.emplace_back(toString(static_cast<Objective>(o)));
-    for (const std::string& loss : losses) {
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+        const std::string& loss = losses[i];
         auto a = finalLossBySeed(*baseline, loss);
         if (!a) return tl::unexpected(a.error());
         auto b = finalLossBySeed(*candidate, loss);
@@ -150,7 +156,7 @@ Result<std::vector<CostRow>> costRows(const Baseline<RunGroup>& baseline, const 
         if (a->empty() && b->empty()) continue;
         std::string words = loss;
         std::replace(words.begin(), words.end(), '_', ' ');
-        rows.push_back({"held-out loss, " + words, loss == "text" || loss == "pair_text" ? "nats" : "", mean(*a), mean(*b), true, true});
+        rows.push_back({"held-out loss, " + words, unit(i), mean(*a), mean(*b), true, true});
     }
     return rows;
 }

@@ -40,7 +40,7 @@ enum class Replication : std::uint8_t {
 
 /// Candidate minus baseline of one loss. NaN where there is none.
 struct LossDifference {
-    std::string loss;                    ///< "total", or an objective: "image", "text", "pair_image", "pair_text"
+    std::string loss;                    ///< "total", or an objective by its name: "image", "contrastive", ...
     std::string unit;                    ///< "nats" for words, "" for normalised pixels
     double baseline = 0, candidate = 0;  ///< means over seeds (or over the one seed's samples)
     double mean = 0, low = 0, high = 0, p = 0;

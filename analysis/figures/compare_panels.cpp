@@ -235,8 +235,19 @@ Result<Panel> speedAgainstQuality(std::span<const RunGroup> groups) {
 Result<Panel> resultsTable(std::span<const RunGroup> groups) {
     TablePanel table;
     table.columns = {"configuration", "seeds", "loss"};
+    // Objectives that no run has learnt have no column.
     std::vector<std::string> losses = {"total"};
-    for (int o = 0; o < kObjectiveCount; ++o) losses.emplace_back(toString(static_cast<Objective>(o)));
+    for (int o = 0; o < kObjectiveCount; ++o) {
+        const std::string name(toString(static_cast<Objective>(o)));
+        bool known = o < kMaskedObjectiveCount;
+        for (const RunGroup& group : groups) {
+            if (known) break;
+            auto by_seed = finalLossBySeed(group, name);
+            if (!by_seed) return tl::unexpected(by_seed.error());
+            known = !by_seed->empty();
+        }
+        if (known) losses.push_back(name);
+    }
     table.columns.resize(2);
     for (const std::string& loss : losses) table.columns.push_back(lossWords(loss));
     table.right_aligned.assign(table.columns.size(), 1);

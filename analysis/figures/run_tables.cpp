@@ -43,9 +43,11 @@ Panel runFacts(const store::RunReader& run) {
     const auto objective = [&](double weight, std::int64_t batch, const char* name) {
         if (weight != 0 && batch > 0) objectives += (objectives.empty() ? "" : " + ") + std::string(name);
     };
-    objective(config.loss.image, config.train.batch_images, "masked image");
+    objective(config.loss.image, config.train.batch_images, config.model.image_target == "codes" ? "masked image as codes" : "masked image");
     objective(config.loss.text, config.train.batch_texts, "masked word");
     objective(std::max(config.loss.pair_image, config.loss.pair_text), config.train.batch_pairs, "masked pair");
+    objective(config.loss.contrastive, config.train.batch_pairs, "contrastive");
+    objective(config.loss.matching, config.train.batch_pairs, "matching");
     add("objective", objectives.empty() ? "none" : objectives);
     add("data", config.data.set);
     add("batch", fmt::format("{} images · {} texts · {} pairs", config.train.batch_images, config.train.batch_texts, config.train.batch_pairs));

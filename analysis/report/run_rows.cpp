@@ -9,6 +9,7 @@
 #include "analysis/compare/loss_difference.h"
 #include "analysis/report/metric_rows.h"
 #include "analysis/stats/spikes.h"
+#include "engine/config/objectives.h"
 
 namespace es::analysis {
 namespace {
@@ -68,8 +69,7 @@ Status addLosses(const AnalyzeInput& input, AnalyzeResult& result) {
         if (gain.samples == 0) continue;
         MetricRow row = runRow("losses", at);
         row.label = toString(objective);
-        const bool words = objective == Objective::kText || objective == Objective::kPairText;
-        const std::string unit = words ? "_nats" : "";
+        const std::string unit = config::lossUnit(input.run.config(), objective) == "nats" ? "_nats" : "";
         addRow(result, row, "loss" + unit, gain.candidate, gain.samples);
         addRow(result, row, "trivial_loss" + unit, gain.baseline, gain.samples);
         addDifference(result, row, "loss_minus_trivial" + unit, gain);
@@ -82,7 +82,7 @@ Status addLosses(const AnalyzeInput& input, AnalyzeResult& result) {
             addRow(result, std::move(begin), "loss" + unit, fall.baseline, fall.samples);
             addDifference(result, row, "loss_minus_start" + unit, fall);
         }
-        if (words) addRow(result, row, "accuracy", accuracyOf(*last, objective), gain.samples);
+        if (const double accuracy = accuracyOf(*last, objective); std::isfinite(accuracy)) addRow(result, row, "accuracy", accuracy, gain.samples);
         const SampleLosses wrong = lossesOf(*last, "wrong_picture", false);
         addDifference(result, row, "wrong_picture_minus_right" + unit,
                       sampleDifference(Baseline<SampleLosses>(model), Candidate<SampleLosses>(wrong), weights, kConfidence));

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kProblemsShown = 20;
 
 struct DataArguments {
-    std::string set;
+    std::string set, config;
     std::vector<std::string> overrides;
     bool json = false;
 };
@@ -60,12 +60,48 @@ void print(const session::DataReport& r) {
     if (r.notes.size() > kProblemsShown) fmt::print("and {} more notes; --json lists all\n", r.notes.size() - kProblemsShown);
 }
 
-Result<config::DataOptions> optionsOf(const DataArguments& arguments) {
+nlohmann::json toJson(const session::TokenizerReport& r) {
+    return {{"schema", "expertscope.data_tokenizer.1"},
+            {"file", r.file},
+            {"hash", r.hash},
+            {"trained", r.trained},
+            {"codes", r.codes},
+            {"code_width", r.code_width},
+            {"patch", r.patch},
+            {"steps", r.steps},
+            {"patches", r.patches},
+            {"reconstruction", r.reconstruction},
+            {"variance", r.variance},
+            {"perplexity", r.perplexity},
+            {"unused", r.unused},
+            {"revived", r.revived},
+            {"seconds", r.seconds}};
+}
+
+void print(const session::TokenizerReport& r) {
+    fmt::print("{}: {} codes for patches of {} x {} pixels, {} steps · {:.1f} s\n", r.trained ? "trained" : "already there", r.codes, r.patch, r.patch, r.steps,
+               r.seconds);
+    fmt::print("on {} patches: squared error {:.4f} of a variance of {:.4f} ({:.1f} %), perplexity {:.0f}\n", r.patches, r.reconstruction, r.variance,
+               r.variance > 0 ? 100 * r.reconstruction / r.variance : 0.0, r.perplexity);
+    fmt::print("codes that the training split never takes: {}; started again during training: {}\n", r.unused, r.revived);
+    fmt::print("tokenizer: {}\n", r.file);
+}
+
+Result<config::RunConfig> configOf(const DataArguments& arguments) {
     config::RunConfig config;
+    if (!arguments.config.empty()) {
+        auto loaded = config::loadConfig(arguments.config);
+        if (!loaded) return tl::unexpected(loaded.error());
+        config = std::move(*loaded);
+    }
     for (const std::string& assignment : arguments.overrides)
         if (Status status = config::applyOverride(config, assignment); !status) return tl::unexpected(status.error());
     if (!arguments.set.empty()) config.data.set = arguments.set;
-    return config.data;
+    return config;
+}
+
+Result<config::DataOptions> optionsOf(const DataArguments& arguments) {
+    return configOf(arguments).map([](const config::RunConfig& config) { return config.data; });
 }
 
 int list(const DataArguments& arguments) {
@@ -109,8 +145,23 @@ int convert(const DataArguments& arguments, bool write) {
     return !write && !result->problems.empty() ? static_cast<int>(ErrorKind::kBadInput) : 0;
 }
 
+int makeTokenizer(const DataArguments& arguments) {
+    InterruptWatch interrupt;
+    const auto config = configOf(arguments);
+    if (!config) return report(config.error(), arguments.json);
+    if (Status valid = config::validate(*config, arguments.config); !valid) return report(valid.error(), arguments.json);
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
+    ProgressLine line;
+    const auto result = (*library)->trainImageTokenizer(*config, line.context(interrupt.token()));
+    if (!result) return report(result.error(), arguments.json);
+    if (arguments.json) printJson(toJson(*result));
+    else print(*result);
+    return 0;
+}
+
 void addCommon(CLI::App* command, const std::shared_ptr<DataArguments>& arguments) {
-    command->add_option("--set", arguments->overrides, "Change one key: data.key=value; may be repeated")->allow_extra_args(false);
+    command->add_option("--set", arguments->overrides, "Change one key: data.key=value, or tokenizer.key=value; may be repeated")->allow_extra_args(false);
     command->add_flag("--json", arguments->json, "Print JSON");
 }
 
@@ -123,7 +174,11 @@ void addDataCommand(CLI::App& program, Action& action) {
     CLI::App* listing = command->add_subcommand("list", "The data sets and whether their sources are here");
     CLI::App* preparing = command->add_subcommand("prepare", "Convert a data set, or a folder of pictures with captions, for training");
     CLI::App* checking = command->add_subcommand("check", "Read everything, change nothing; exit 3 when something is damaged");
-    for (CLI::App* one : {listing, preparing, checking}) addCommon(one, arguments);
+    CLI::App* coding = command->add_subcommand("tokenizer", "Train the picture tokenizer for model.image_target = \"codes\", as train does when it needs one");
+    for (CLI::App* one : {listing, preparing, checking, coding}) addCommon(one, arguments);
+    coding->add_option("set_or_folder", arguments->set, "Name of a data set, or a folder; otherwise the configuration's");
+    coding->add_option("--config", arguments->config, "Configuration whose [data], model.patch and [tokenizer] count");
+    coding->callback([arguments, &action] { action = [arguments] { return makeTokenizer(*arguments); }; });
     for (CLI::App* one : {preparing, checking}) one->add_option("set_or_folder", arguments->set, "Name of a data set, or a folder")->required();
     listing->callback([arguments, &action] { action = [arguments] { return list(*arguments); }; });
     preparing->callback([arguments, &action] { action = [arguments] { return convert(*arguments, true); }; });

@@ -27,6 +27,10 @@ enum class RandomPurpose : std::uint32_t {
     kPermutation = 14,
     kSynthetic = 15,
     kStochasticDepth = 16,
+    kRouterJitter = 17,
+    kHardNegatives = 18,
+    kEvaluationPairs = 19,
+    kImageTokenizer = 20,
 };
 
 /// A stream of random numbers for one (seed, purpose, step, rank). Cheap to make; not shared between threads.

@@ -13,8 +13,12 @@ using Names = std::array<std::pair<E, std::string_view>, N>;
 constexpr Names<Branch, 4> kBranches{{{Branch::kVision, "v"}, {Branch::kText, "t"}, {Branch::kVisionLanguage, "vl"}, {Branch::kAll, "all"}}};
 constexpr Names<Modality, 3> kModalities{{{Modality::kVision, "vision"}, {Modality::kText, "text"}, {Modality::kUnknown, "unknown"}}};
 constexpr Names<Split, 4> kSplits{{{Split::kTrain, "train"}, {Split::kValidation, "validation"}, {Split::kTest, "test"}, {Split::kNone, "none"}}};
-constexpr Names<Objective, 4> kObjectives{
-    {{Objective::kImage, "image"}, {Objective::kText, "text"}, {Objective::kPairImage, "pair_image"}, {Objective::kPairText, "pair_text"}}};
+constexpr Names<Objective, kObjectiveCount> kObjectives{{{Objective::kImage, "image"},
+                                                         {Objective::kText, "text"},
+                                                         {Objective::kPairImage, "pair_image"},
+                                                         {Objective::kPairText, "pair_text"},
+                                                         {Objective::kContrastive, "contrastive"},
+                                                         {Objective::kMatching, "matching"}}};
 
 template <class E, std::size_t N>
 std::string_view nameOf(const Names<E, N>& names, E value) {

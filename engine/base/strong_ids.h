@@ -29,14 +29,15 @@ enum class Branch : std::uint8_t { kVision = 0, kText = 1, kVisionLanguage = 2, 
 /// What a token is. kUnknown is legal: imported and text-only runs.
 enum class Modality : std::uint8_t { kVision = 0, kText = 1, kUnknown = 255 };
 enum class Split : std::uint8_t { kTrain = 0, kValidation = 1, kTest = 2, kNone = 255 };
-/// The masked objectives. Values are stored in files: append only.
-enum class Objective : std::uint8_t { kImage = 0, kText = 1, kPairImage = 2, kPairText = 3 };
-inline constexpr int kObjectiveCount = 4;
+/// What is learnt: four masked objectives, then two that bring pictures and captions together. Values are stored in files: append only.
+enum class Objective : std::uint8_t { kImage = 0, kText = 1, kPairImage = 2, kPairText = 3, kContrastive = 4, kMatching = 5 };
+inline constexpr int kObjectiveCount = 6;
+inline constexpr int kMaskedObjectiveCount = 4;  ///< the first ones
 
 [[nodiscard]] std::string_view toString(Branch branch);        ///< "v" "t" "vl" "all"
 [[nodiscard]] std::string_view toString(Modality modality);    ///< "vision" "text" "unknown"
 [[nodiscard]] std::string_view toString(Split split);          ///< "train" "validation" "test" "none"
-[[nodiscard]] std::string_view toString(Objective objective);  ///< "image" "text" "pair_image" "pair_text"
+[[nodiscard]] std::string_view toString(Objective objective);  ///< "image" "text" "pair_image" "pair_text" "contrastive" "matching"
 [[nodiscard]] std::optional<Branch> branchFromString(std::string_view text);
 [[nodiscard]] std::optional<Split> splitFromString(std::string_view text);
 [[nodiscard]] std::optional<Objective> objectiveFromString(std::string_view text);

@@ -39,6 +39,7 @@ struct RunOptions {
 struct DataOptions {
     std::string set = "emoji";
     std::string cache = "data";
+    std::string image_tokenizer = "auto";
     std::int64_t image_size = 48;
     std::int64_t max_words = 16;
     std::int64_t vocabulary = 1024;
@@ -49,6 +50,9 @@ struct DataOptions {
     void describe(Visitor&& visit) {
         visit("set", set, OptionInfo{.help = "Data set by name (see 'expertscope data list') or a folder of pictures with captions"});
         visit("cache", cache, OptionInfo{.help = "Folder for converted data; relative to the working folder"});
+        visit("image_tokenizer", image_tokenizer,
+              OptionInfo{.help = "For model.image_target = \"codes\": file of a picture tokenizer made by 'expertscope data tokenizer'; auto is the one that "
+                                 "[tokenizer] describes, trained on these data when it is first needed and kept in the cache"});
         visit("image_size", image_size, OptionInfo{.help = "Side of the square pictures", .unit = "pixels", .min = 8, .max = 1024});
         visit("max_words", max_words, OptionInfo{.help = "Longest caption in tokens; longer ones are cut", .unit = "tokens", .min = 2, .max = 512});
         visit("vocabulary", vocabulary,
@@ -77,6 +81,10 @@ struct ModelOptions {
     double layer_scale = 0;
     double drop_path = 0;
     std::vector<double> ffn_scales = {};
+    std::string image_target = "pixels";
+    std::string init_from;
+    double upcycle_noise = 0;
+    bool upcycle_shared = false;
 
     template <class Visitor>
     void describe(Visitor&& visit) {
@@ -125,6 +133,57 @@ struct ModelOptions {
                                  "To be measured: the mean "
                                  "gate of the sparse twin. A -scaled-dense preset puts 0.23, the demo's, until then",
                          .min = 0});
+        visit("image_target", image_target,
+              OptionInfo{.help = "What hidden patches are predicted as: their pixels, normalised by patch (MAE, arXiv:2111.06377), or the codes of a picture "
+                                 "tokenizer (BEiT, arXiv:2106.08254)",
+                         .choices = {"pixels", "codes"}});
+        visit("init_from", init_from,
+              OptionInfo{.help = "Checkpoint whose weights the run starts from: a run's folder (its newest checkpoint) or FOLDER:STEP, relative to the working "
+                                 "folder; empty starts from random weights. Where that model is dense and this one has experts, each becomes a copy of the "
+                                 "dense network (sparse upcycling, arXiv:2212.05055), or, m times as many 1/m as wide, a slice of it (arXiv:2410.07524). "
+                                 "Positions of pictures of another size are interpolated, bicubic; captions may be longer or shorter. The vocabulary, the "
+                                 "patch and all other sizes must be the same"});
+        visit("upcycle_noise", upcycle_noise,
+              OptionInfo{.help = "Share of the weights of upcycled experts that is drawn anew, deviation 0.02, so that copies differ (OLMoE tried 0.5); 0 none",
+                         .min = 0,
+                         .max = 1});
+        visit("upcycle_shared", upcycle_shared,
+              OptionInfo{.help = "Whether shared experts start as a copy of the dense network too, which must be as wide as they are; else they start random"});
+    }
+};
+
+/// The picture tokenizer: a VQ autoencoder of single patches.
+struct TokenizerOptions {
+    std::int64_t codes = 512;
+    std::int64_t code_width = 16;
+    std::int64_t width = 192;
+    std::int64_t steps = 1200;
+    std::int64_t batch_pictures = 64;
+    double learning_rate = 2e-3;
+    double decay = 0.99;
+    double commitment = 0.25;
+    double revive_below = 0.05;
+    std::int64_t seed = 1;
+
+    template <class Visitor>
+    void describe(Visitor&& visit) {
+        visit("codes", codes, OptionInfo{.help = "Codes of the codebook: kinds of patches that are told apart", .unit = "codes", .min = 2, .max = 65536});
+        visit("code_width", code_width, OptionInfo{.help = "Numbers in a code, a vector of length 1", .min = 2, .max = 1024});
+        visit("width", width, OptionInfo{.help = "Hidden width of the encoder and the decoder", .min = 8, .max = 8192});
+        visit("steps", steps, OptionInfo{.help = "Training steps of the tokenizer", .unit = "steps", .min = 1, .max = 1e7});
+        visit(
+            "batch_pictures", batch_pictures,
+            OptionInfo{.help = "Pictures in a step, with all their patches that are neither transparent nor flat", .unit = "samples", .min = 1, .max = 65536});
+        visit("learning_rate", learning_rate, OptionInfo{.help = "Peak learning rate of the tokenizer", .min = 1e-9, .max = 1});
+        visit("decay", decay,
+              OptionInfo{.help = "Share of the old that the moving averages behind the codes keep each step (VQ-VAE, arXiv:1711.00937, appendix A.1)",
+                         .min = 0,
+                         .max = 0.99999});
+        visit("commitment", commitment, OptionInfo{.help = "Weight of what draws the encoder's vectors to their codes", .min = 0, .max = 100});
+        visit(
+            "revive_below", revive_below,
+            OptionInfo{.help = "A code used less than this share of an even use starts again as a vector of the batch; 0 lets codes die", .min = 0, .max = 1});
+        visit("seed", seed, OptionInfo{.help = "Seed of the tokenizer's random numbers, apart from the run's", .min = 0});
     }
 };
 
@@ -156,6 +215,12 @@ struct MoeOptions {
     double capacity_factor_eval = 2.0;
     std::string capacity_policy = "position";
     std::int64_t group_size = 0;
+    double input_jitter = 0.0;
+    bool quantile_balance = false;
+    double quantile_ema = 0.0;
+    std::int64_t slots = 4;
+    std::string pool = "isolated";
+    std::vector<std::string> overrides = {};
 
     template <class Visitor>
     void describe(Visitor&& visit) {
@@ -188,12 +253,13 @@ struct MoeOptions {
             OptionInfo{
                 .help = "How tokens choose experts. softmax_topk: softmax, then the k best (V-MoE); topk_softmax: softmax over the k best logits (Mixtral); "
                         "noisy_topk: with noise in training (V-MoE); sigmoid_topk and group_limited (DeepSeek); cosine: cosines to learned directions (X-MoE); "
-                        "sinkhorn: the k best after balancing, in training (Megatron); top_p: as many as reach a probability, at most k; expert_choice: each "
+                        "sinkhorn: the k best after balancing, in training (Megatron); base: in training the best balanced plan, k = 1 (BASE); top_p: as many as reach a probability, at most k; expert_choice: each "
                         "expert "
                         "takes its best capacity_factor k tokens / experts tokens; hash: fixed by the word or the patch's place, k = 1; random: drawn anew "
-                        "each step",
-                .choices = {"softmax_topk", "topk_softmax", "noisy_topk", "sigmoid_topk", "group_limited", "cosine", "sinkhorn", "top_p", "expert_choice",
-                            "hash", "random"}});
+                        "each step; soft: every expert gets mixtures of a sample's tokens (Soft MoE), k "
+                        "counts for the dense twin alone",
+                .choices = {"softmax_topk", "topk_softmax", "noisy_topk", "sigmoid_topk", "group_limited", "cosine", "sinkhorn", "base", "top_p", "expert_choice",
+                            "hash", "random", "soft"}});
         visit("renormalize", renormalize,
               OptionInfo{.help = "Whether the gates of the chosen experts are divided by their sum (softmax_topk, sigmoid_topk, group_limited)"});
         visit("gate_scale", gate_scale, OptionInfo{.help = "The gates times this (sigmoid_topk, group_limited; DeepSeek-V3 has 2.5)", .min = 0, .max = 100});
@@ -236,16 +302,53 @@ struct MoeOptions {
                          .unit = "tokens",
                          .min = 0,
                          .max = 1e9});
+        visit("input_jitter", input_jitter,
+              OptionInfo{.help = "In training the router's input is multiplied by random numbers between 1 - this and 1 + this, one for each of its entries "
+                                 "(Switch, arXiv:2101.03961: 0.01); 0 none",
+                         .min = 0,
+                         .max = 0.99});
+        visit("quantile_balance", quantile_balance,
+              OptionInfo{.help = "Whether choices are made by logits minus a bias of each expert, the quantile of the last step's logits that would have given "
+                                 "all experts as many tokens (softmax_topk, topk_softmax, sigmoid_topk with k < experts)"});
+        visit("quantile_ema", quantile_ema,
+              OptionInfo{.help = "Share of the old bias that quantile_balance keeps in each step; 0 takes the new one as it is", .min = 0, .max = 0.9999});
+        visit("slots", slots, OptionInfo{.help = "Slots of each expert for one sample (soft)", .min = 1, .max = 65536});
+        visit(
+            "pool", pool,
+            OptionInfo{.help = "isolated: each branch has experts and a router of its own (VL-MoE). shared: one router and one set of experts for patches and "
+                               "words; the router, and it alone, sees a learned embedding of the modality added to the token (EVE, arXiv:2308.11971, whose "
+                               "code gives the sum to the experts too)",
+                       .choices = {"isolated", "shared"}});
+        visit(
+            "overrides", overrides,
+            OptionInfo{.help = "Other options of single routers: \"WHERE key=value ...\" with WHERE a layer and branch (\"1.v\"), a layer (\"1\") or a branch "
+                               "(\"t\"; \"all\" in a shared pool) and keys of [moe], or of the losses of routers as \"loss.balance=0.02\"; later entries "
+                               "win"});
     }
 };
 
 struct LossOptions {
     double balance = 0.01;
     double z = 1e-3;
+    double balance_unnormalized = 0.0;
+    double gshard = 0.0;
+    double importance = 0.0;
+    double load = 0.0;
+    double local_entropy = 0.0;
+    double global_entropy = 0.0;
+    double global_entropy_tau = 1.0;
+    double sequence_balance = 0.0;
+    std::string balance_over = "micro_batch";
+    std::string router_schedule = "constant";
+    double router_final = 0.0;
+    std::int64_t router_start = 0;
     double image = 1.0;
     double text = 1.0;
     double pair_image = 1.0;
     double pair_text = 1.0;
+    double contrastive = 0.0;
+    double matching = 0.0;
+    std::vector<std::string> schedule = {};
 
     template <class Visitor>
     void describe(Visitor&& visit) {
@@ -254,10 +357,67 @@ struct LossOptions {
                          .min = -10,
                          .max = 10});
         visit("z", z, OptionInfo{.help = "Weight of the router z-loss", .min = 0, .max = 10});
+        visit("balance_unnormalized", balance_unnormalized,
+              OptionInfo{.help = "Weight of the load balance loss that is k at perfect balance (flaxformer, Hugging Face's Mixtral)", .min = -10, .max = 10});
+        visit("gshard", gshard,
+              OptionInfo{.help = "Weight of the balance loss of first choices alone (GShard, arXiv:2006.16668; 1 at perfect balance)", .min = -10, .max = 10});
+        visit(
+            "importance", importance,
+            OptionInfo{.help = "Weight of V-MoE's importance loss (arXiv:2106.05974): squared variation over experts of their summed probability without noise",
+                       .min = -10,
+                       .max = 10});
+        visit("load", load,
+              OptionInfo{.help = "Weight of V-MoE's load loss: squared variation over experts of the chance to be chosen under the noise; for noisy_topk alone",
+                         .min = -10,
+                         .max = 10});
+        visit(
+            "local_entropy", local_entropy,
+            OptionInfo{.help = "Weight of LIMoE's local entropy (arXiv:2206.02770): mean entropy of a token's distribution, averaged over the modalities that "
+                               "the router sees",
+                       .min = -10,
+                       .max = 10});
+        visit("global_entropy", global_entropy,
+              OptionInfo{.help =
+                             "Weight of LIMoE's global entropy: how far the entropy of a modality's mean distribution lies below global_entropy_tau, averaged "
+                             "over the modalities that the router sees",
+                         .min = -10,
+                         .max = 10});
+        visit("global_entropy_tau", global_entropy_tau,
+              OptionInfo{.help = "Entropy from which on global_entropy is 0: the logarithm of the experts that a modality should use at least",
+                         .unit = "nats",
+                         .min = 0,
+                         .max = 20});
+        visit("sequence_balance", sequence_balance,
+              OptionInfo{.help = "Weight of the balance loss within each sample (DeepSeek-V3, arXiv:2412.19437; 1 at perfect balance); not for routers whose "
+                                 "tokens have different numbers of experts",
+                         .min = -10,
+                         .max = 10});
+        visit("balance_over", balance_over,
+              OptionInfo{.help = "Choices that balance and balance_unnormalized count: those of the micro-batch, or of all micro-batches of the step so far "
+                                 "(arXiv:2501.11873); probabilities are always the micro-batch's",
+                         .choices = {"micro_batch", "global_batch"}});
+        visit("router_schedule", router_schedule,
+              OptionInfo{.help = "How the weights of the routers' losses go from 1 to router_final times their value, between router_start and the last step",
+                         .choices = {"constant", "linear", "cosine"}});
+        visit("router_final", router_final, OptionInfo{.help = "Share of their weights that the routers' losses have at the last step", .min = 0, .max = 100});
+        visit("router_start", router_start, OptionInfo{.help = "Last step at which the routers' losses have their whole weight", .unit = "steps", .min = 0});
         visit("image", image, OptionInfo{.help = "Weight of masked image modelling", .min = 0, .max = 1000});
         visit("text", text, OptionInfo{.help = "Weight of masked text modelling", .min = 0, .max = 1000});
         visit("pair_image", pair_image, OptionInfo{.help = "Weight of the masked patches of pairs", .min = 0, .max = 1000});
         visit("pair_text", pair_text, OptionInfo{.help = "Weight of the masked words of pairs", .min = 0, .max = 1000});
+        visit("contrastive", contrastive,
+              OptionInfo{.help = "Weight of contrastive learning: picture and caption of each pair, unmasked and each by itself, should find each other among "
+                                 "the batch's (CLIP, VLMo); 0 leaves it out",
+                         .min = 0,
+                         .max = 1000});
+        visit("matching", matching,
+              OptionInfo{.help = "Weight of matching: telling each unmasked pair from pairs with another picture or caption of the batch, those that "
+                                 "contrastive learning finds alike more often (ALBEF, VLMo), without it any; 0 leaves it out",
+                         .min = 0,
+                         .max = 1000});
+        visit("schedule", schedule,
+              OptionInfo{.help = "Factors on the weights of objectives over the steps: \"OBJECTIVE FACTOR@STEP FACTOR@STEP ...\", straight lines between the "
+                                 "given steps and constant outside, as in \"contrastive 0@100 1@200\""});
     }
 };
 
@@ -266,19 +426,28 @@ struct TrainOptions {
     std::int64_t batch_images = 16;
     std::int64_t batch_texts = 32;
     std::int64_t batch_pairs = 16;
+    std::int64_t accumulate = 1;
+    bool checkpoint_activations = false;
     double learning_rate = 3e-3;
     double final_learning_rate = 0.1;
     double warmup = 0.1;
+    std::string schedule = "cosine";
     std::vector<std::string> learning_rate_bumps = {};
     double weight_decay = 0.05;
     double beta1 = 0.9;
     double beta2 = 0.98;
     double epsilon = 1e-8;
     double clip = 1.0;
+    double skip_spikes = 0;
+    std::int64_t spike_window = 128;
+    double ema_decay = 0;
+    bool ema_warmup = true;
+    bool evaluate_ema = true;
     double mask_image = 0.5;
     double mask_text = 0.25;
     double mask_pair_image = 0.4;
     double mask_pair_text = 0.5;
+    bool mask_whole_words = false;
     std::int64_t evaluate_every = 100;
     std::int64_t evaluate_samples = 0;
     std::int64_t checkpoint_every = 100;
@@ -292,9 +461,22 @@ struct TrainOptions {
         visit("batch_images", batch_images, OptionInfo{.help = "Pictures without text in a step", .unit = "samples", .min = 0, .max = 1e6});
         visit("batch_texts", batch_texts, OptionInfo{.help = "Texts without picture in a step", .unit = "samples", .min = 0, .max = 1e6});
         visit("batch_pairs", batch_pairs, OptionInfo{.help = "Picture-caption pairs in a step", .unit = "samples", .min = 0, .max = 1e6});
+        visit("accumulate", accumulate,
+              OptionInfo{.help = "Micro-batches in a step, each of batch_images, batch_texts and batch_pairs samples: their gradients are averaged before the "
+                                 "weights change",
+                         .unit = "micro-batches",
+                         .min = 1,
+                         .max = 1e6});
+        visit("checkpoint_activations", checkpoint_activations,
+              OptionInfo{.help = "Whether the backward pass computes each layer's intermediate results again instead of keeping them: less memory, about a "
+                                 "third more time, the same losses to the bit. A run may be resumed with the other value"});
         visit("learning_rate", learning_rate, OptionInfo{.help = "Peak learning rate", .min = 0, .max = 100});
-        visit("final_learning_rate", final_learning_rate, OptionInfo{.help = "Learning rate at the last step over the peak (cosine)", .min = 0, .max = 1});
+        visit("final_learning_rate", final_learning_rate,
+              OptionInfo{.help = "Learning rate at the last step over the peak (cosine, linear)", .min = 0, .max = 1});
         visit("warmup", warmup, OptionInfo{.help = "Share of the steps in which the learning rate rises linearly", .min = 0, .max = 1});
+        visit("schedule", schedule,
+              OptionInfo{.help = "How the learning rate goes on after the warm-up: down to final_learning_rate along half a cosine or a line, or not at all",
+                         .choices = {"cosine", "linear", "constant"}});
         visit("learning_rate_bumps", learning_rate_bumps,
               OptionInfo{.help = "Steps in which the learning rate is multiplied, each written as \"70-71 x100\" or \"70 x0.5\"; where they overlap, all "
                                  "factors count. Failures on purpose are made so"});
@@ -303,10 +485,30 @@ struct TrainOptions {
         visit("beta2", beta2, OptionInfo{.help = "AdamW decay of the second moment", .min = 0, .max = 0.9999999});
         visit("epsilon", epsilon, OptionInfo{.help = "AdamW epsilon", .min = 0, .max = 1});
         visit("clip", clip, OptionInfo{.help = "Largest global gradient norm; 0 does not clip", .min = 0, .max = 1e9});
+        visit(
+            "skip_spikes", skip_spikes,
+            OptionInfo{.help = "A step whose loss or gradient norm exceeds the mean of the last spike_window steps by more than this many standard deviations "
+                               "changes nothing (OLMo-core: 6); 0 skips none",
+                       .unit = "deviations",
+                       .min = 0,
+                       .max = 1e6});
+        visit("spike_window", spike_window,
+              OptionInfo{.help = "Steps that skip_spikes compares with; before there are so many, no step is skipped", .unit = "steps", .min = 2, .max = 10000});
+        visit("ema_decay", ema_decay,
+              OptionInfo{
+                  .help = "Share of the old value that the moving average of the weights keeps in each step; 0 keeps no average", .min = 0, .max = 0.999999});
+        visit("ema_warmup", ema_warmup,
+              OptionInfo{.help = "Whether the average keeps less at first: min(ema_decay, (1 + n) / (10 + n)) in the n-th update, so that the initial weights "
+                                 "are soon forgotten"});
+        visit("evaluate_ema", evaluate_ema,
+              OptionInfo{.help = "Whether evaluations judge the averaged weights, where there are such; probes, traces and 'expertscope run' always use the "
+                                 "weights that are trained"});
         visit("mask_image", mask_image, OptionInfo{.help = "Share of the patches hidden in pictures, block-wise", .min = 0, .max = 1});
         visit("mask_text", mask_text, OptionInfo{.help = "Share of the words hidden in texts; at least one", .min = 0, .max = 1});
         visit("mask_pair_image", mask_pair_image, OptionInfo{.help = "Share of the patches hidden in pairs, block-wise", .min = 0, .max = 1});
         visit("mask_pair_text", mask_pair_text, OptionInfo{.help = "Share of the words hidden in pairs; at least one", .min = 0, .max = 1});
+        visit("mask_whole_words", mask_whole_words,
+              OptionInfo{.help = "Whether the pieces of a word are hidden together, until the share of pieces is reached; otherwise each piece by itself"});
         visit("evaluate_every", evaluate_every, OptionInfo{.help = "Steps between evaluations; 0 only at the start and the end", .unit = "steps", .min = 0});
         visit("evaluate_samples", evaluate_samples, OptionInfo{.help = "Validation samples evaluated; 0 takes all", .unit = "samples", .min = 0});
         visit("checkpoint_every", checkpoint_every, OptionInfo{.help = "Steps between checkpoints; 0 only at the end", .unit = "steps", .min = 0});
@@ -321,6 +523,7 @@ struct RecordOptions {
     std::int64_t probe_samples = 64;
     std::int64_t probe_random_routers = 5;
     std::int64_t evaluated_samples = 512;
+    std::int64_t expert_gradients_every = 10;
     double flush_seconds = 1.0;
     std::int64_t flush_steps = 50;
 
@@ -337,6 +540,11 @@ struct RecordOptions {
                          .unit = "samples",
                          .min = 0,
                          .max = 1e6});
+        visit("expert_gradients_every", expert_gradients_every,
+              OptionInfo{
+                  .help = "Steps between those whose gradient norms are recorded for each single expert (grad_norm/expert/<router>/<expert>); 1 all, 0 none",
+                  .unit = "steps",
+                  .min = 0});
         visit("flush_seconds", flush_seconds,
               OptionInfo{.help = "Longest time that records wait before they are on disk", .unit = "s", .min = 0.01, .max = 3600});
         visit("flush_steps", flush_steps, OptionInfo{.help = "Most steps that records wait before they are on disk", .unit = "steps", .min = 1, .max = 1e6});
@@ -347,6 +555,7 @@ struct RunConfig {
     RunOptions run;
     DataOptions data;
     ModelOptions model;
+    TokenizerOptions tokenizer;
     MoeOptions moe;
     LossOptions loss;
     TrainOptions train;
@@ -358,6 +567,7 @@ struct RunConfig {
         visit("run", run);
         visit("data", data);
         visit("model", model);
+        visit("tokenizer", tokenizer);
         visit("moe", moe);
         visit("loss", loss);
         visit("train", train);

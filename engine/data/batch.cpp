@@ -5,7 +5,8 @@ namespace es::engine {
 namespace {
 
 ImageStream moved(const ImageStream& s, at::Device device) {
-    return {s.patches_BPD.to(device), s.target_BPD.to(device), s.masked_BP.to(device), s.counts_BP.to(device)};
+    return {s.patches_BPD.to(device), s.target_BPD.to(device), s.masked_BP.to(device), s.counts_BP.to(device),
+            s.code_BP.defined() ? s.code_BP.to(device) : at::Tensor()};
 }
 TextStream moved(const TextStream& s, at::Device device) { return {s.ids_BL.to(device), s.masked_BL.to(device), s.valid_BL.to(device)}; }
 
@@ -21,6 +22,7 @@ Batch Batch::to(at::Device device) const {
     out.image_samples = image_samples;
     out.text_samples = text_samples;
     out.pair_samples = pair_samples;
+    out.appended = appended;
     return out;
 }
 

@@ -59,7 +59,12 @@ ImageStream imagesOf(const DataSource& source, std::span<const std::int64_t> sam
         const auto one = mask(sample, objective);
         masked.insert(masked.end(), one.begin(), one.end());
     }
-    return makeImages(pictures, source.dataset().imageSize(), source.patch(), source.scale(), masked);
+    ImageStream out = makeImages(pictures, source.dataset().imageSize(), source.patch(), source.scale(), masked);
+    if (source.pictureCodes() == 0) return out;
+    out.code_BP = at::empty(out.masked_BP.sizes(), at::kLong);
+    std::int64_t* next = out.code_BP.mutable_data_ptr<std::int64_t>();
+    for (const std::int64_t sample : samples) next = std::ranges::copy(source.codes(sample), next).out;
+    return out;
 }
 
 TextStream textsOf(const DataSource& source, std::span<const std::int64_t> samples, Objective objective, const MaskOf& mask) {
@@ -78,8 +83,22 @@ double maskRatio(const config::TrainOptions& options, Objective objective) {
         case Objective::kText: return options.mask_text;
         case Objective::kPairImage: return options.mask_pair_image;
         case Objective::kPairText: return options.mask_pair_text;
+        case Objective::kContrastive:
+        case Objective::kMatching: break;
     }
     return 0;
+}
+
+std::vector<std::uint8_t> drawMask(const DataSource& source, const config::TrainOptions& options, std::int64_t sample, Objective objective,
+                                   RandomStream& random) {
+    const double ratio = maskRatio(options, objective);
+    if (objective == Objective::kImage || objective == Objective::kPairImage) return blockMask(source.grid(), source.grid(), ratio, random);
+    const auto ids = source.tokens(sample);
+    const auto& tokenizer = source.tokenizer();
+    if (!options.mask_whole_words) return wordMask(ids, tokenizer.unknownId(), tokenizer.padId(), ratio, random);
+    std::vector<std::uint8_t> starts;
+    for (const std::int32_t id : ids) starts.push_back(tokenizer.startsWord(id) ? 1 : 0);
+    return wholeWordMask(ids, starts, tokenizer.unknownId(), tokenizer.padId(), ratio, random);
 }
 
 BatchBuilder::BatchBuilder(std::shared_ptr<const DataSource> source, const config::RunConfig& config)
@@ -92,17 +111,9 @@ Batch BatchBuilder::training(std::int64_t step) {
     const auto at = static_cast<std::uint64_t>(step);
     RandomStream image(seed_, RandomPurpose::kImageMask, at), text(seed_, RandomPurpose::kTextMask, at);
     RandomStream pair_image(seed_, RandomPurpose::kPairImageMask, at), pair_text(seed_, RandomPurpose::kPairTextMask, at);
-    const std::int64_t grid = source_->grid();
-    const auto& tokenizer = source_->tokenizer();
+    RandomStream* const streams[kMaskedObjectiveCount] = {&image, &text, &pair_image, &pair_text};
     const MaskOf mask = [&](std::int64_t sample, Objective objective) {
-        const double ratio = maskRatio(options_, objective);
-        switch (objective) {
-            case Objective::kImage: return blockMask(grid, grid, ratio, image);
-            case Objective::kPairImage: return blockMask(grid, grid, ratio, pair_image);
-            case Objective::kText: return wordMask(source_->tokens(sample), tokenizer.unknownId(), tokenizer.padId(), ratio, text);
-            case Objective::kPairText: break;
-        }
-        return wordMask(source_->tokens(sample), tokenizer.unknownId(), tokenizer.padId(), ratio, pair_text);
+        return drawMask(*source_, options_, sample, objective, *streams[static_cast<std::size_t>(objective)]);
     };
     Batch out;
     out.image_samples = images_.batch(step);

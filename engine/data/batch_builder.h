@@ -29,8 +29,12 @@ using MaskOf = std::function<std::vector<std::uint8_t>(std::int64_t sample, Obje
 [[nodiscard]] ImageStream imagesOf(const DataSource& source, std::span<const std::int64_t> samples, Objective objective, const MaskOf& mask);
 [[nodiscard]] TextStream textsOf(const DataSource& source, std::span<const std::int64_t> samples, Objective objective, const MaskOf& mask);
 
-/// The share that an objective hides.
+/// The share that a masked objective hides; 0 for the others.
 [[nodiscard]] double maskRatio(const config::TrainOptions& options, Objective objective);
+
+/// The mask of a sample under a masked objective, drawn from `random`.
+[[nodiscard]] std::vector<std::uint8_t> drawMask(const DataSource& source, const config::TrainOptions& options, std::int64_t sample, Objective objective,
+                                                 RandomStream& random);
 
 /// Makes the batch of any training step from (configuration, step) alone. One per thread. Plain loops: no tensor library threads.
 class BatchBuilder {

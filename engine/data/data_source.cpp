@@ -2,37 +2,18 @@
 #include "engine/data/data_source.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "engine/data/pixel_scale.h"
 
 namespace es::engine {
 namespace {
 
-constexpr std::int64_t kScalePictures = 4096;
-constexpr double kSmallestDeviation = 0.05;
-
-PictureScale measureScale(const datasets::Dataset& dataset, const std::vector<std::int64_t>& pictures) {
-    PictureScale scale;
-    std::array<double, 3> sum{}, squares{};
-    double pixels = 0;
-    const auto count = static_cast<std::int64_t>(pictures.size());
-    const std::int64_t used = std::min(count, kScalePictures);
-    for (std::int64_t i = 0; i < used; ++i) {
-        const auto rgba = dataset.sample(pictures[static_cast<std::size_t>(i * count / used)]).rgba;
-        addColours(rgba, sum, squares);
-        pixels += static_cast<double>(rgba.size()) / 4;
-    }
-    if (pixels == 0) return scale;
-    for (std::size_t c = 0; c < 3; ++c) {
-        const double mean = sum[c] / pixels;
-        scale.mean[c] = static_cast<float>(mean);
-        scale.deviation[c] = static_cast<float>(std::max(kSmallestDeviation, std::sqrt(std::max(0.0, squares[c] / pixels - mean * mean))));
-    }
-    return scale;
-}
+constexpr std::size_t kPicturesAtOnce = 64;
 
 }  // namespace
 
-Result<std::shared_ptr<const DataSource>> DataSource::open(const config::RunConfig& config, const JobContext& context) {
+Result<std::shared_ptr<const DataSource>> DataSource::open(const config::RunConfig& config, const JobContext& context,
+                                                           const std::filesystem::path& image_tokenizer) {
     auto dataset = datasets::Dataset::open(config.data);
     if (!dataset) return tl::unexpected(dataset.error());
     auto tokenizer = datasets::Tokenizer::load((*dataset)->vocabularyFile());
@@ -74,9 +55,50 @@ Result<std::shared_ptr<const DataSource>> DataSource::open(const config::RunConf
         if (wanted[kind] > 0 && train[kind].empty())
             return badInput("Cannot train on this data", std::string("its training split has no ") + what[kind],
                             std::string("Set ") + key[kind] + " = 0, or use other data", out->dataset_->file().string());
-    out->scale_ = measureScale(*out->dataset_, train[0]);
+    out->scale_ = measurePixelScale(*out->dataset_, train[0]);
+    if (config.model.image_target == "codes")
+        if (Status done = out->encodePictures(config, context, image_tokenizer); !done) return tl::unexpected(done.error());
     return std::shared_ptr<const DataSource>(std::move(out));
 }
+
+Status DataSource::encodePictures(const config::RunConfig& config, const JobContext& context, const std::filesystem::path& file) {
+    auto found = file.empty() ? findTokenizer(config, *dataset_, context) : loadTokenizer(file, patch_);
+    if (!found) return tl::unexpected(found.error());
+    image_tokenizer_ = std::move(*found);
+    const std::int64_t size = dataset_->size();
+    const auto patches = static_cast<std::size_t>(grid() * grid());
+    std::vector<std::int64_t> samples;
+    std::vector<std::span<const std::uint8_t>> pictures;
+    code_offsets_.assign(static_cast<std::size_t>(size), -1);
+    const auto encode = [&] {
+        const auto codes = image_tokenizer_.tokenizer->codesOfPictures(pictures, dataset_->imageSize());
+        for (std::size_t i = 0; i < samples.size(); ++i)
+            code_offsets_[static_cast<std::size_t>(samples[i])] = static_cast<std::int64_t>(codes_.size() + i * patches);
+        codes_.insert(codes_.end(), codes.begin(), codes.end());
+        samples.clear();
+        pictures.clear();
+    };
+    for (std::int64_t i = 0; i < size; ++i) {
+        if (i % 1024 == 0) {
+            context.progress(i, size, "Turning pictures into codes");
+            if (context.stopRequested()) return stopped("Opening the data");
+        }
+        if (const auto rgba = dataset_->sample(i).rgba; !rgba.empty()) {
+            samples.push_back(i);
+            pictures.push_back(rgba);
+        }
+        if (pictures.size() == kPicturesAtOnce) encode();
+    }
+    if (!pictures.empty()) encode();
+    return {};
+}
+
+std::span<const std::int32_t> DataSource::codes(std::int64_t sample) const {
+    if (code_offsets_.empty() || code_offsets_[static_cast<std::size_t>(sample)] < 0) return {};
+    return std::span(codes_).subspan(static_cast<std::size_t>(code_offsets_[static_cast<std::size_t>(sample)]), static_cast<std::size_t>(grid() * grid()));
+}
+
+std::int64_t DataSource::pictureCodes() const { return image_tokenizer_.tokenizer ? image_tokenizer_.tokenizer->sizes().codes : 0; }
 
 std::span<const std::int32_t> DataSource::tokens(std::int64_t sample) const {
     const auto begin = token_offsets_[static_cast<std::size_t>(sample)], end = token_offsets_[static_cast<std::size_t>(sample) + 1];

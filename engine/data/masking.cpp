@@ -65,4 +65,30 @@ std::vector<std::uint8_t> wordMask(std::span<const std::int32_t> ids, std::int32
     return mask;
 }
 
+std::vector<std::uint8_t> wholeWordMask(std::span<const std::int32_t> ids, std::span<const std::uint8_t> starts_word, std::int32_t unknown_id,
+                                        std::int32_t pad_id, double ratio, RandomStream& random) {
+    struct Word {
+        std::size_t begin = 0, end = 0;
+        bool maskable = true;
+    };
+    std::vector<Word> words;
+    for (std::size_t i = 0; i < ids.size() && ids[i] != pad_id; ++i) {
+        if (i == 0 || starts_word[i]) words.push_back({i, i, true});
+        words.back().end = i + 1;
+        words.back().maskable = words.back().maskable && ids[i] != unknown_id;
+    }
+    std::erase_if(words, [](const Word& word) { return !word.maskable; });
+    std::int64_t pieces = 0;
+    for (const Word& word : words) pieces += static_cast<std::int64_t>(word.end - word.begin);
+    std::int64_t left = maskedWordCount(pieces, ratio);
+    random.shuffle(std::span(words));
+    std::vector<std::uint8_t> mask(ids.size(), 0);
+    for (const Word& word : words) {
+        if (left <= 0) break;
+        std::fill(mask.begin() + static_cast<std::ptrdiff_t>(word.begin), mask.begin() + static_cast<std::ptrdiff_t>(word.end), std::uint8_t{1});
+        left -= static_cast<std::int64_t>(word.end - word.begin);
+    }
+    return mask;
+}
+
 }  // namespace es::engine

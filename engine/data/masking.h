@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is hidden from the model: blocks of patches and single words.
+// What is hidden from the model: blocks of patches, and single pieces of words or whole words.
 #pragma once
 
 #include <cstdint>
@@ -20,5 +20,11 @@ namespace es::engine {
 /// Hides maskedWordCount words, each maskable one equally likely. The unknown word and padding are never hidden. 1 is hidden.
 [[nodiscard]] std::vector<std::uint8_t> wordMask(std::span<const std::int32_t> ids, std::int32_t unknown_id, std::int32_t pad_id, double ratio,
                                                  RandomStream& random);
+
+/// The same for whole words (whole-word masking, as VLMo's texts have it): a piece for which `starts_word` is 0 continues the word before it,
+/// and the pieces of a word are hidden together. Words, each equally likely, are hidden until at least maskedWordCount pieces are; a word with
+/// an unknown piece never is. `starts_word`: one entry a piece; the first piece starts a word whatever it says.
+[[nodiscard]] std::vector<std::uint8_t> wholeWordMask(std::span<const std::int32_t> ids, std::span<const std::uint8_t> starts_word, std::int32_t unknown_id,
+                                                      std::int32_t pad_id, double ratio, RandomStream& random);
 
 }  // namespace es::engine

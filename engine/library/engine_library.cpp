@@ -6,12 +6,14 @@
 
 #include "datasets/dataset.h"
 #include "engine/base/logging_setup.h"
+#include "engine/infer/intervention_runner.h"
 #include "engine/infer/sample_runner.h"
 #include "engine/library/doctor.h"
 #include "engine/library/in_process_session.h"
 #include "engine/library/reference_runner.h"
 #include "engine/train/device.h"
 #include "engine/train/run_estimate.h"
+#include "engine/tokenizer/tokenizer_cache.h"
 #include "engine/train/trainer.h"
 
 namespace es::engine {
@@ -59,6 +61,9 @@ public:
     Result<session::SampleResult> runSample(const session::SampleRequest& request, const JobContext& context) override {
         return samples_->run(request, context);
     }
+    Result<session::InterventionResult> evaluateInterventions(const session::InterventionRequest& request, const JobContext& context) override {
+        return engine::evaluateInterventions(request, context);
+    }
     std::vector<session::DatasetInfo> listDatasets(const std::filesystem::path& cache) override {
         std::vector<session::DatasetInfo> out;
         try {
@@ -73,6 +78,9 @@ public:
     }
     Result<session::DataReport> checkData(const config::DataOptions& options, const JobContext& context) override {
         return guarded("Cannot check the data", [&]() -> Result<session::DataReport> { return datasets::check(options, context).map(toSession); });
+    }
+    Result<session::TokenizerReport> trainImageTokenizer(const config::RunConfig& config, const JobContext& context) override {
+        return guarded("Cannot train the picture tokenizer", [&] { return makeTokenizer(config, context); });
     }
     session::DoctorReport doctor() override {
         try {

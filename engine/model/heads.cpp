@@ -3,8 +3,6 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "engine/objective/masked_prediction.h"
-
 namespace es::engine {
 namespace {
 
@@ -32,8 +30,8 @@ struct Counted {
     std::vector<std::int64_t> rows, sample_of, places;
 };
 
-Counted countPatches(Objective objective, const ImageStream& stream, std::int64_t first_row) {
-    Counted counted{objective, stream.counts_BP.size(0), {}, {}, {}};
+Counted countPatches(Objective objective, const ImageStream& stream, std::int64_t samples, std::int64_t first_row) {
+    Counted counted{objective, samples, {}, {}, {}};
     const at::Tensor counts_BP = stream.counts_BP.cpu().contiguous();
     const bool* counts = counts_BP.const_data_ptr<bool>();
     const std::int64_t patches = stream.counts_BP.size(1);
@@ -46,8 +44,8 @@ Counted countPatches(Objective objective, const ImageStream& stream, std::int64_
     return counted;
 }
 
-Counted countWords(Objective objective, const TextStream& stream, const WordRows& words) {
-    Counted counted{objective, stream.ids_BL.size(0), {}, {}, {}};
+Counted countWords(Objective objective, const TextStream& stream, std::int64_t samples, const WordRows& words) {
+    Counted counted{objective, samples, {}, {}, {}};
     const at::Tensor masked_BL = stream.masked_BL.cpu().contiguous();
     const bool* masked = masked_BL.const_data_ptr<bool>();
     for (std::size_t i = 0; i < words.padded_of_row.size(); ++i) {
@@ -81,11 +79,17 @@ void fillResult(const Counted& part, const TokenLosses& losses, std::int64_t beg
 
 }  // namespace
 
-Heads::Heads(std::int64_t width, std::int64_t patch_numbers, std::int64_t vocabulary) : vocabulary_(vocabulary) {
-    norm_v_ = register_module("norm_v", std::make_shared<LayerNorm>(width));
-    norm_t_ = register_module("norm_t", std::make_shared<LayerNorm>(width));
-    pixel_ = register_module("pixel", std::make_shared<Linear>(width, patch_numbers));
-    word_ = register_module("word", std::make_shared<Linear>(width, vocabulary));
+Heads::Heads(const HeadSizes& sizes) : sizes_(sizes) {
+    norm_v_ = register_module("norm_v", std::make_shared<LayerNorm>(sizes.width));
+    norm_t_ = register_module("norm_t", std::make_shared<LayerNorm>(sizes.width));
+    if (sizes.picture_codes > 0) code_ = register_module("code", std::make_shared<Linear>(sizes.width, sizes.picture_codes));
+    else pixel_ = register_module("pixel", std::make_shared<Linear>(sizes.width, sizes.patch_numbers));
+    word_ = register_module("word", std::make_shared<Linear>(sizes.width, sizes.vocabulary));
+}
+
+TokenLosses Heads::patchLosses(const at::Tensor& x_MD, const at::Tensor& target_M) const {
+    const at::Tensor normed_MD = norm_v_->forward(x_MD);
+    return code_ ? classLosses(code_->forward(normed_MD), target_M) : pixelLosses(pixel_->forward(normed_MD), target_M);
 }
 
 std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_ND, const Batch& batch, const TokenLayout& layout, bool log_probs) const {
@@ -93,19 +97,21 @@ std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_
     std::vector<at::Tensor> patch_targets, word_targets;
     const auto addPatches = [&](Objective objective, const std::optional<ImageStream>& stream, std::int64_t first_row) {
         if (!stream) return;
-        patches.push_back(countPatches(objective, *stream, first_row));
-        const at::Tensor places = indices(patches.back().places, stream->target_BPD.device());
-        patch_targets.push_back(stream->target_BPD.reshape({-1, stream->target_BPD.size(2)}).index_select(0, places));
+        const at::Tensor& target = code_ ? stream->code_BP : stream->target_BPD;
+        if (!target.defined()) return;
+        patches.push_back(countPatches(objective, *stream, target.size(0), first_row));
+        const at::Tensor places = indices(patches.back().places, target.device());
+        patch_targets.push_back(target.flatten(0, 1).index_select(0, places));
     };
-    const auto addWords = [&](Objective objective, const std::optional<TextStream>& stream, const WordRows& rows) {
-        if (!stream) return;
-        words.push_back(countWords(objective, *stream, rows));
+    const auto addWords = [&](Objective objective, const std::optional<TextStream>& stream, std::int64_t appended, const WordRows& rows) {
+        if (!stream || stream->ids_BL.size(0) == appended) return;
+        words.push_back(countWords(objective, *stream, stream->ids_BL.size(0) - appended, rows));
         word_targets.push_back(stream->ids_BL.reshape({-1}).index_select(0, indices(words.back().places, stream->ids_BL.device())));
     };
     addPatches(Objective::kImage, batch.images, 0);
     addPatches(Objective::kPairImage, batch.pair_images, layout.image_rows);
-    addWords(Objective::kPairText, batch.pair_texts, layout.pair_words);
-    addWords(Objective::kText, batch.texts, layout.words);
+    addWords(Objective::kPairText, batch.pair_texts, batch.appended.matched(), layout.pair_words);
+    addWords(Objective::kText, batch.texts, batch.appended.alone, layout.words);
 
     std::vector<std::int64_t> rows = allRows(patches);
     const std::int64_t patch_count = static_cast<std::int64_t>(rows.size());
@@ -117,7 +123,7 @@ std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_
     std::array<ObjectiveResult, kObjectiveCount> results;
     std::int64_t begin = 0;
     if (!patches.empty()) {
-        const TokenLosses losses = pixelLosses(pixel_->forward(norm_v_->forward(x[0])), at::cat(patch_targets));
+        const TokenLosses losses = patchLosses(x[0], at::cat(patch_targets));
         for (const Counted& part : patches) {
             fillResult(part, losses, begin, results[static_cast<std::size_t>(part.objective)]);
             begin += static_cast<std::int64_t>(part.rows.size());
@@ -126,7 +132,7 @@ std::array<ObjectiveResult, kObjectiveCount> Heads::forward(const at::Tensor& x_
     begin = 0;
     if (!words.empty()) {
         const at::Tensor logits_MV = word_->forward(norm_t_->forward(x[1]));
-        const TokenLosses losses = wordLosses(logits_MV, at::cat(word_targets));
+        const TokenLosses losses = classLosses(logits_MV, at::cat(word_targets));
         for (const Counted& part : words) {
             ObjectiveResult& result = results[static_cast<std::size_t>(part.objective)];
             fillResult(part, losses, begin, result);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/token_layout.h"
 
+#include <algorithm>
+
 namespace es::engine {
 namespace {
 
@@ -42,6 +44,24 @@ at::Tensor rowsInBlocks(const WordRows& first, const WordRows& second, at::Devic
     return at::tensor(rows, at::kLong).to(device);
 }
 
+/// The streams in order of their rows, each followed by what the model appended to it.
+void nameBlocks(const AppendedPairs& appended, TokenLayout& layout) {
+    const auto add = [](std::vector<TokenBlock>& blocks, const TokenBlock& block) {
+        if (block.samples > 0) blocks.push_back(block);
+    };
+    const std::int64_t judged = appended.matched(), words = layout.words.per_sample, pair_words = layout.pair_words.per_sample;
+    add(layout.vision_blocks, {Objective::kImage, Modality::kVision, layout.images - appended.alone, layout.patches});
+    add(layout.vision_blocks, {Objective::kContrastive, Modality::kVision, appended.alone, layout.patches});
+    layout.single_vision_blocks = layout.vision_blocks;
+    add(layout.vision_blocks, {Objective::kPairImage, Modality::kVision, layout.pairs - judged, layout.patches});
+    add(layout.vision_blocks, {Objective::kMatching, Modality::kVision, judged, layout.patches, appended.picture_of});
+    add(layout.single_text_blocks, {Objective::kText, Modality::kText, layout.words.samples - appended.alone, words});
+    add(layout.single_text_blocks, {Objective::kContrastive, Modality::kText, appended.alone, words});
+    add(layout.text_blocks, {Objective::kPairText, Modality::kText, layout.pairs - judged, pair_words});
+    add(layout.text_blocks, {Objective::kMatching, Modality::kText, judged, pair_words, appended.caption_of});
+    layout.text_blocks.insert(layout.text_blocks.end(), layout.single_text_blocks.begin(), layout.single_text_blocks.end());
+}
+
 void checkImages(const ImageStream& stream, const char* name) {
     TORCH_CHECK(stream.patches_BPD.dim() == 3, name, ": patches have shape ", stream.patches_BPD.sizes());
     TORCH_CHECK(stream.masked_BP.sizes() == stream.patches_BPD.sizes().slice(0, 2), name, ": masks have shape ", stream.masked_BP.sizes());
@@ -56,7 +76,7 @@ void checkTexts(const TextStream& stream, const char* name) {
 
 TokenNames TokenNames::rows(std::int64_t begin, std::int64_t count) const {
     const auto part = [&](const at::Tensor& column_N) { return column_N.defined() ? column_N.narrow(0, begin, count) : column_N; };
-    return {part(id_N), part(position_N)};
+    return {part(id_N), part(position_N), part(modality_N), part(sequence_N)};
 }
 
 TokenNames nameTokenRows(const Batch& batch, const TokenLayout& layout, std::int64_t mask_token) {
@@ -77,6 +97,15 @@ TokenNames nameTokenRows(const Batch& batch, const TokenLayout& layout, std::int
     };
     nameWords(layout.pair_words, batch.pair_texts);
     nameWords(layout.words, batch.texts);
+    names.modality_N = at::full({layout.rows}, static_cast<std::int64_t>(Modality::kText), at::kLong);
+    names.modality_N.narrow(0, 0, layout.vision_rows).fill_(static_cast<std::int64_t>(Modality::kVision));
+    names.sequence_N = at::full({layout.rows}, -1, at::kLong);
+    std::int64_t* sequence = names.sequence_N.mutable_data_ptr<std::int64_t>();
+    for (std::size_t i = 0; i < layout.sequences.size(); ++i) {
+        const kernels::SequenceRows& rows = layout.sequences[i];
+        std::fill_n(sequence + rows.first_begin, rows.first_count, static_cast<std::int64_t>(i));
+        std::fill_n(sequence + rows.second_begin, rows.second_count, static_cast<std::int64_t>(i));
+    }
     return names;
 }
 
@@ -120,16 +149,7 @@ TokenLayout makeTokenLayout(const Batch& batch) {
         addWordSequences(layout.words, layout.sequences, layout.sequences.size());
     }
 
-    if (batch.images) layout.vision_blocks.push_back({Objective::kImage, Modality::kVision, layout.images, layout.patches});
-    layout.single_vision_blocks = layout.vision_blocks;
-    if (batch.pair_images) {
-        layout.vision_blocks.push_back({Objective::kPairImage, Modality::kVision, layout.pairs, layout.patches});
-        layout.text_blocks.push_back({Objective::kPairText, Modality::kText, layout.pairs, layout.pair_words.per_sample});
-    }
-    if (batch.texts) {
-        layout.text_blocks.push_back({Objective::kText, Modality::kText, layout.words.samples, layout.words.per_sample});
-        layout.single_text_blocks.push_back(layout.text_blocks.back());
-    }
+    nameBlocks(batch.appended, layout);
     layout.text_rows = rowsInBlocks(layout.pair_words, layout.words, device);
     layout.single_text_rows = rowsInBlocks({}, layout.words, device);
     return layout;

@@ -13,7 +13,7 @@ TokenLosses pixelLosses(const at::Tensor& predicted_MD, const at::Tensor& target
     return {at::mse_loss(predicted, target_MD.to(predicted.scalar_type()), at::Reduction::None).mean(1), at::Tensor()};
 }
 
-TokenLosses wordLosses(const at::Tensor& logits_MV, const at::Tensor& target_M) {
+TokenLosses classLosses(const at::Tensor& logits_MV, const at::Tensor& target_M) {
     const at::Tensor logits = atLeastFp32(logits_MV);
     TokenLosses losses;
     losses.loss_M = at::cross_entropy_loss(logits, target_M, {}, at::Reduction::None);

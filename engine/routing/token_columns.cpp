@@ -6,31 +6,32 @@ namespace {
 
 /// Where a block's tokens are described in the batch.
 struct BlockSource {
-    const bool* masked = nullptr;
+    const bool* masked = nullptr;       ///< nullptr: nothing is
     const std::int64_t* ids = nullptr;  ///< words only
+    std::int64_t per_sample = 0;        ///< of the batch's stream, which the model may have padded further
+    std::vector<std::int64_t> samples;  ///< of the stream, in order of the block
     std::vector<std::uint64_t> hashes;
 };
 
 BlockSource sourceOf(const TokenBlock& block, const Batch& batch, const std::function<std::uint64_t(std::int64_t)>& hash) {
     BlockSource out;
-    const std::vector<std::int64_t>* samples = &batch.pair_samples;
-    switch (block.objective) {
-        case Objective::kImage:
-            out.masked = batch.images->masked_BP.const_data_ptr<bool>();
-            samples = &batch.image_samples;
-            break;
-        case Objective::kText:
-            out.masked = batch.texts->masked_BL.const_data_ptr<bool>();
-            out.ids = batch.texts->ids_BL.const_data_ptr<std::int64_t>();
-            samples = &batch.text_samples;
-            break;
-        case Objective::kPairImage: out.masked = batch.pair_images->masked_BP.const_data_ptr<bool>(); break;
-        case Objective::kPairText:
-            out.masked = batch.pair_texts->masked_BL.const_data_ptr<bool>();
-            out.ids = batch.pair_texts->ids_BL.const_data_ptr<std::int64_t>();
-            break;
+    const bool alone = block.objective == Objective::kImage || block.objective == Objective::kText;
+    const bool hidden = block.objective != Objective::kContrastive && block.objective != Objective::kMatching;
+    if (block.modality == Modality::kVision) {
+        const ImageStream& images = alone ? *batch.images : *batch.pair_images;
+        out.per_sample = images.masked_BP.size(1);
+        if (hidden) out.masked = images.masked_BP.const_data_ptr<bool>();
+    } else {
+        const TextStream& texts = alone ? *batch.texts : *batch.pair_texts;
+        out.per_sample = texts.ids_BL.size(1);
+        out.ids = texts.ids_BL.const_data_ptr<std::int64_t>();
+        if (hidden) out.masked = texts.masked_BL.const_data_ptr<bool>();
     }
-    for (std::int64_t i = 0; i < block.samples; ++i) out.hashes.push_back(hash(samples->at(static_cast<std::size_t>(i))));
+    const auto& samples = !alone ? batch.pair_samples : block.modality == Modality::kVision ? batch.image_samples : batch.text_samples;
+    for (std::int64_t i = 0; i < block.samples; ++i) {
+        out.samples.push_back(block.sources.empty() ? i : block.sources[static_cast<std::size_t>(i)]);
+        out.hashes.push_back(hash(samples.at(static_cast<std::size_t>(out.samples.back()))));
+    }
     return out;
 }
 
@@ -69,11 +70,13 @@ TokenColumns nameTokens(const RoutingEvent& event, const Batch& batch, bool whol
             if (row >= end) break;
             out.modality_T.push_back(block.modality);
             if (!whole) continue;
-            const std::int64_t in_block = row - begin;
-            out.sample_T.push_back(source.hashes[static_cast<std::size_t>(in_block / block.per_sample)]);
-            out.position_T.push_back(static_cast<std::uint16_t>(in_block % block.per_sample));
-            out.token_id_T.push_back(source.ids ? static_cast<std::int32_t>(source.ids[in_block]) : -1);
-            out.masked_T.push_back(source.masked[in_block] ? 1 : 0);
+            const std::int64_t in_block = row - begin, position = in_block % block.per_sample;
+            const auto sample = static_cast<std::size_t>(in_block / block.per_sample);
+            out.sample_T.push_back(source.hashes[sample]);
+            out.position_T.push_back(static_cast<std::uint16_t>(position));
+            const std::int64_t place = source.samples[sample] * source.per_sample + position;
+            out.token_id_T.push_back(source.ids ? static_cast<std::int32_t>(source.ids[place]) : -1);
+            out.masked_T.push_back(source.masked && source.masked[place] ? 1 : 0);
             out.objective_T.push_back(block.objective);
         }
         begin = end;

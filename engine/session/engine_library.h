@@ -41,6 +41,21 @@ struct DataReport {
     std::vector<DataProblem> notes;     ///< worth knowing, nothing is damaged
 };
 
+/// A picture tokenizer that was trained, or that was there already.
+struct TokenizerReport {
+    std::string file;           ///< holds encoder, codebook and decoder
+    std::string hash;           ///< of its content
+    bool trained = false;       ///< false: it was in the cache
+    std::int64_t codes = 0, code_width = 0, patch = 0, steps = 0;
+    std::int64_t patches = 0;   ///< that it was judged on: of the validation split, or of the training split when that has none
+    double reconstruction = 0;  ///< mean squared error of the scaled colours there
+    double variance = 0;        ///< the same for the mean colour of all patches: the trivial predictor
+    double perplexity = 0;      ///< exp of the entropy of the codes there
+    std::int64_t unused = 0;    ///< codes that the patches of the training split never take
+    std::int64_t revived = 0;   ///< codes that started again during training
+    double seconds = 0;
+};
+
 struct DoctorReport {
     struct Line {
         std::string item, value;
@@ -123,9 +138,13 @@ public:
     /// What train would cost and need. Opens the prepared data for their vocabulary, when there are some; writes nothing, builds no model.
     [[nodiscard]] virtual Result<TrainEstimate> estimateTraining(const TrainRequest& request) = 0;
     [[nodiscard]] virtual Result<SampleResult> runSample(const SampleRequest& request, const JobContext& context) = 0;
+    /// Needs the run's data, prepared, to be the ones that it was trained on.
+    [[nodiscard]] virtual Result<InterventionResult> evaluateInterventions(const InterventionRequest& request, const JobContext& context) = 0;
     [[nodiscard]] virtual std::vector<DatasetInfo> listDatasets(const std::filesystem::path& cache) = 0;
     [[nodiscard]] virtual Result<DataReport> prepareData(const config::DataOptions& options, const JobContext& context) = 0;
     [[nodiscard]] virtual Result<DataReport> checkData(const config::DataOptions& options, const JobContext& context) = 0;
+    /// The picture tokenizer that the configuration describes for its data, which are prepared when need be: from the cache, else trained.
+    [[nodiscard]] virtual Result<TokenizerReport> trainImageTokenizer(const config::RunConfig& config, const JobContext& context) = 0;
     /// Versions, devices, precision support.
     [[nodiscard]] virtual DoctorReport doctor() = 0;
     /// Fails when "cuda" is asked for and there is no GPU that can be used, or the name is no device.

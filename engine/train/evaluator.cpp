@@ -8,8 +8,10 @@
 #include <limits>
 #include <string>
 
+#include "engine/config/objectives.h"
 #include "engine/data/batch_builder.h"
-#include "engine/data/masking.h"
+#include "engine/objective/contrastive.h"
+#include "engine/objective/matching.h"
 
 namespace es::engine {
 namespace {
@@ -29,10 +31,33 @@ MaskOf evaluationMask(const DataSource& source, const config::TrainOptions& opti
     return [&source, options](std::int64_t sample, Objective objective) {
         RandomStream random(static_cast<std::uint64_t>(kEvaluationMaskSeed), RandomPurpose::kEvaluationMask, source.dataset().sample(sample).hash,
                             static_cast<std::uint32_t>(objective));
-        const double ratio = maskRatio(options, objective);
-        if (objective == Objective::kImage || objective == Objective::kPairImage) return blockMask(source.grid(), source.grid(), ratio, random);
-        return wordMask(source.tokens(sample), source.tokenizer().unknownId(), source.tokenizer().padId(), ratio, random);
+        return drawMask(source, options, sample, objective, random);
     };
+}
+
+/// The same samples in batches of about `size`, at least two each, mixed: neighbours are often variants of one picture.
+std::vector<std::vector<std::int64_t>> mixedBatches(std::vector<std::int64_t> samples, std::int64_t size) {
+    const auto count = static_cast<std::int64_t>(samples.size());
+    if (count < 2) return {};
+    RandomStream random(static_cast<std::uint64_t>(kEvaluationMaskSeed), RandomPurpose::kEvaluationPairs);
+    random.shuffle(std::span(samples));
+    const std::int64_t batches = std::clamp<std::int64_t>((count + size / 2) / std::max<std::int64_t>(size, 1), 1, count / 2);
+    std::vector<std::vector<std::int64_t>> out;
+    for (std::int64_t b = 0; b < batches; ++b)
+        out.emplace_back(samples.begin() + b * count / batches, samples.begin() + (b + 1) * count / batches);
+    return out;
+}
+
+Batch unmaskedPairs(const DataSource& source, const std::vector<std::int64_t>& samples) {
+    const MaskOf nothing = [&](std::int64_t sample, Objective objective) {
+        const std::size_t length = objective == Objective::kPairImage ? static_cast<std::size_t>(source.grid() * source.grid()) : source.tokens(sample).size();
+        return std::vector<std::uint8_t>(length, 0);
+    };
+    Batch batch;
+    batch.pair_samples = samples;
+    batch.pair_images = imagesOf(source, samples, Objective::kPairImage, nothing);
+    batch.pair_texts = textsOf(source, samples, Objective::kPairText, nothing);
+    return batch;
 }
 
 /// Sums of one objective (or its control) over the whole split.
@@ -80,6 +105,8 @@ Evaluator::Evaluator(std::shared_ptr<const DataSource> source, const config::Run
     // A stream that is not trained is not judged either.
     for (const StreamKind kind : {StreamKind::kImages, StreamKind::kTexts, StreamKind::kPairs})
         if (batches[static_cast<int>(kind)] > 0) samples_[static_cast<std::size_t>(kind)] = evenlySpaced(source_->samples(Split::kValidation, kind), wanted);
+    if (config.loss.contrastive > 0 || config.loss.matching > 0)
+        alignment_batches_ = mixedBatches(samples_[static_cast<std::size_t>(StreamKind::kPairs)], config.train.batch_pairs);
 }
 
 std::vector<std::int64_t> Evaluator::someSamples(std::int64_t wanted) const {
@@ -92,11 +119,13 @@ std::vector<std::int64_t> Evaluator::someSamples(std::int64_t wanted) const {
     return evenlySpaced(all, wanted);
 }
 
-Result<EvaluationOutcome> Evaluator::run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context) const {
+Result<EvaluationOutcome> Evaluator::run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context, const EvaluationWish& wish) const {
     const at::NoGradGuard no_gradient;
     ForwardOptions options;
     options.training = false;
     options.step = step;
+    options.interventions = wish.interventions;
+    options.observer = wish.observer;
     const MaskOf mask = evaluationMask(*source_, config_.train);
     EvaluationOutcome out;
     out.evaluation.step = step;
@@ -132,7 +161,7 @@ Result<EvaluationOutcome> Evaluator::run(VlMoe& model, at::Device device, std::i
             const auto output = model.forward(batch.to(device), options);
             addRows(*source_, output, Objective::kPairImage, chunk, trivial_.imageLoss(*batch.pair_images), "", rows, tallies[2]);
             addRows(*source_, output, Objective::kPairText, chunk, text_trivial, "", rows, tallies[3]);
-            if (samples.size() < 2) continue;
+            if (samples.size() < 2 || !wish.controls) continue;
             // Half the split away: neighbours are often variants of one picture.
             std::vector<std::int64_t> others;
             for (std::size_t i = begin; i < end; ++i) others.push_back(samples[(i + samples.size() / 2) % samples.size()]);
@@ -142,7 +171,17 @@ Result<EvaluationOutcome> Evaluator::run(VlMoe& model, at::Device device, std::i
         }
     }
 
-    const double weights[kObjectiveCount] = {config_.loss.image, config_.loss.text, config_.loss.pair_image, config_.loss.pair_text};
+    options.align_pairs = true;
+    for (const auto& samples : alignment_batches_) {
+        if (context.stopRequested()) return stopped("The evaluation");
+        const auto output = model.forward(unmaskedPairs(*source_, samples).to(device), options);
+        const std::vector<double> guess(samples.size(), contrastiveTrivialLoss(static_cast<std::int64_t>(samples.size())));
+        addRows(*source_, output, Objective::kContrastive, samples, guess, "", rows, tallies[static_cast<std::size_t>(Objective::kContrastive)]);
+        const std::vector<double> rate(samples.size(), 3 * matchingTrivialLoss());
+        addRows(*source_, output, Objective::kMatching, samples, rate, "", rows, tallies[static_cast<std::size_t>(Objective::kMatching)]);
+    }
+
+    const config::ObjectiveWeights weights = config::objectiveWeights(config_.loss);
     bool any = false;
     for (std::size_t o = 0; o < kObjectiveCount; ++o) {
         out.loss[o] = tallies[o].mean(tallies[o].loss);

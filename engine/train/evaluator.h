@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Losses on held-out samples with masks that never change, sample by sample, beside the trivial predictor and the wrong picture.
+// Losses on held-out samples with masks that never change, sample by sample, beside the trivial predictor and the wrong picture. Contrastive
+// learning and matching are judged in batches that never change either, as large as those of training, unmasked.
 #pragma once
 
 #include <array>
@@ -29,12 +30,19 @@ struct EvaluationOutcome {
     double total = 0;          ///< weighted by the configuration; objectives of weight 0 or without samples are left out
 };
 
+struct EvaluationWish {
+    const InterventionPlan* interventions = nullptr;  ///< not owned; null: the model as it is
+    RoutingObserver* observer = nullptr;              ///< not owned; told of every forward, samples always in the same order
+    bool controls = true;                             ///< whether words are also predicted beside another sample's picture
+};
+
 class Evaluator {
 public:
     /// Fits the trivial predictor. Takes config.train.evaluate_samples of the validation split, evenly spaced; 0: all.
     Evaluator(std::shared_ptr<const DataSource> source, const config::RunConfig& config);
     /// Fails with kStopped only.
-    [[nodiscard]] Result<EvaluationOutcome> run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context) const;
+    [[nodiscard]] Result<EvaluationOutcome> run(VlMoe& model, at::Device device, std::int64_t step, const JobContext& context,
+                                                const EvaluationWish& wish = {}) const;
 
     /// At most `wanted` of the samples that run() judges, each once, evenly spaced.
     [[nodiscard]] std::vector<std::int64_t> someSamples(std::int64_t wanted) const;
@@ -43,7 +51,8 @@ private:
     std::shared_ptr<const DataSource> source_;
     config::RunConfig config_;
     TrivialPredictor trivial_;
-    std::array<std::vector<std::int64_t>, 3> samples_;  // by StreamKind
+    std::array<std::vector<std::int64_t>, 3> samples_;          // by StreamKind
+    std::vector<std::vector<std::int64_t>> alignment_batches_;  // pairs, mixed; empty where neither objective has a weight
 };
 
 }  // namespace es::engine

@@ -48,9 +48,9 @@ std::shared_ptr<test::MemoryRun> make(const Made& made) {
     for (std::int64_t step = 0; step <= 600; step += 100)
         run->add("eval/loss/total", static_cast<double>(step), 1 + 5 * std::exp(-static_cast<double>(step) / 200) + made.offset);
     store::Evaluation evaluation{600, Split::kValidation, {}};
-    double sums[kObjectiveCount] = {}, targets[kObjectiveCount] = {};
+    double sums[kMaskedObjectiveCount] = {}, targets[kMaskedObjectiveCount] = {};
     for (std::int64_t s = 0; s < made.samples; ++s) {
-        for (int o = 0; o < kObjectiveCount; ++o) {
+        for (int o = 0; o < kMaskedObjectiveCount; ++o) {
             const auto n = static_cast<std::int32_t>(1 + (s * 7 + o) % 5);
             const double loss = 1 + 0.1 * static_cast<double>((s * 13 + o) % 11) + made.sample_offset * (1 + 0.2 * std::sin(static_cast<double>(s)));
             evaluation.rows.push_back({static_cast<std::uint64_t>(s), static_cast<Objective>(o), 0, loss, 4, n, 0.5, ""});
@@ -63,7 +63,7 @@ std::shared_ptr<test::MemoryRun> make(const Made& made) {
         sample.category = s % 2 ? "odd" : "even";
         run->samples.push_back(std::move(sample));
     }
-    for (int o = 0; o < kObjectiveCount; ++o) run->add("eval/loss/" + std::string(toString(static_cast<Objective>(o))), 600, sums[o] / targets[o]);
+    for (int o = 0; o < kMaskedObjectiveCount; ++o) run->add("eval/loss/" + std::string(toString(static_cast<Objective>(o))), 600, sums[o] / targets[o]);
     run->evaluation_list[600] = std::move(evaluation);
     return run;
 }

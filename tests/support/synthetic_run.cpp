@@ -106,14 +106,14 @@ private:
 
     /// Mean loss of an objective: from its starting value towards a floor that experts lower a little.
     [[nodiscard]] double meanLoss(Objective objective, std::int64_t step) const {
-        constexpr std::array<double, kObjectiveCount> kStart{1.03, 7.1, 0.99, 7.0}, kFloor{0.68, 2.05, 0.66, 2.12};
+        constexpr std::array<double, kMaskedObjectiveCount> kStart{1.03, 7.1, 0.99, 7.0}, kFloor{0.68, 2.05, 0.66, 2.12};
         const auto at = static_cast<std::size_t>(objective);
         const double gain = options_.ffn == "moe" ? 0.03 : options_.ffn == "scaled_dense" ? 0.01 : 0.0;
         return kFloor[at] * (1 - gain) + (kStart[at] - kFloor[at]) * std::exp(-6 * std::sqrt(progress(step)) - 2 * progress(step)) +
                0.01 * noise(options_.seed, 900 + static_cast<std::int64_t>(objective), 0);
     }
     [[nodiscard]] static double trivialLoss(Objective objective) {
-        constexpr std::array<double, kObjectiveCount> kTrivial{1.0, 4.12, 1.0, 4.08};
+        constexpr std::array<double, kMaskedObjectiveCount> kTrivial{1.0, 4.12, 1.0, 4.08};
         return kTrivial[static_cast<std::size_t>(objective)];
     }
     [[nodiscard]] double spike(std::int64_t step) const {
@@ -127,7 +127,7 @@ private:
         std::vector<store::Scalar> values;
         double total = 0;
         const double jump = spike(step);
-        for (int i = 0; i < kObjectiveCount; ++i) {
+        for (int i = 0; i < kMaskedObjectiveCount; ++i) {
             const auto objective = static_cast<Objective>(i);
             const double loss = meanLoss(objective, step) * (1 + 0.03 * noise(options_.seed, i, step)) + 2.5 * jump;
             values.push_back({"train/loss/" + std::string(toString(objective)), loss});
@@ -273,7 +273,7 @@ private:
         store::Evaluation evaluation{step, Split::kValidation, {}};
         std::vector<store::Scalar> values;
         double total = 0;
-        for (int i = 0; i < kObjectiveCount; ++i) {
+        for (int i = 0; i < kMaskedObjectiveCount; ++i) {
             const auto objective = static_cast<Objective>(i);
             double sum = 0;
             for (std::size_t s = 0; s < samples_.size(); ++s) {

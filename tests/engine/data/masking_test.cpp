@@ -71,5 +71,43 @@ TEST(WordMask, HidesAtLeastOneAndTheRoundedShare) {
     EXPECT_TRUE(wordMask({}, 0, 1, 0.5, random).empty());
 }
 
+// Six words of 3, 1, 2, 1 (unknown), 2 with an unknown piece, and 1 pieces.
+const std::vector<std::int32_t> kPieces{5, 6, 7, 8, 9, 10, 0, 11, 0, 12};
+const std::vector<std::uint8_t> kStarts{1, 0, 0, 1, 1, 0, 1, 1, 0, 1};
+
+TEST(WholeWordMask, HidesWordsWholeOrNotAtAll) {
+    std::vector<int> first(10, 0);
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        RandomStream random(seed, RandomPurpose::kTextMask);
+        const auto mask = wholeWordMask(kPieces, kStarts, 0, 1, 0.3, random);
+        EXPECT_TRUE(mask[0] == mask[1] && mask[1] == mask[2]);
+        EXPECT_EQ(mask[4], mask[5]);
+        for (const std::size_t never : {6, 7, 8}) EXPECT_EQ(mask[never], 0) << "unknown, or a piece of a word with an unknown one";
+        // 7 pieces can be hidden: 2 are wanted, and words are taken until that many are.
+        EXPECT_GE(hidden(mask), 2);
+        EXPECT_LE(hidden(mask), 4);
+        for (std::size_t i = 0; i < mask.size(); ++i) first[i] += mask[i];
+    }
+    for (const std::size_t some : {0, 3, 4, 9}) EXPECT_GT(first[some], 60) << some;
+}
+
+TEST(WholeWordMask, OfWordsOfOnePieceIsTheMaskOfPieces) {
+    const std::vector<std::int32_t> ids{4, 5, 6, 7, 8, 9, 10, 11};
+    const std::vector<std::uint8_t> starts(8, 1);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        RandomStream a(seed, RandomPurpose::kTextMask), b(seed, RandomPurpose::kTextMask);
+        EXPECT_EQ(wholeWordMask(ids, starts, 0, 1, 0.5, a), wordMask(ids, 0, 1, 0.5, b));
+    }
+}
+
+TEST(WholeWordMask, TheFirstPieceStartsAWordAndPaddingEndsTheText) {
+    RandomStream random(3, RandomPurpose::kTextMask);
+    const std::vector<std::int32_t> ids{5, 6, 1, 1};
+    const std::vector<std::uint8_t> starts{0, 0, 0, 0};
+    EXPECT_EQ(wholeWordMask(ids, starts, 0, 1, 0.5, random), (std::vector<std::uint8_t>{1, 1, 0, 0}));
+    EXPECT_EQ(hidden(wholeWordMask(ids, starts, 0, 1, 0.0, random)), 0);
+    EXPECT_TRUE(wholeWordMask({}, {}, 0, 1, 0.5, random).empty());
+}
+
 }  // namespace
 }  // namespace es::engine

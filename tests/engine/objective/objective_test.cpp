@@ -63,7 +63,7 @@ TEST(PixelLosses, AreMeanSquaresPerPatch) {
 
 TEST(WordLosses, AreCrossEntropiesInNats) {
     const at::Tensor logits = at::log(at::tensor({0.5f, 0.25f, 0.25f, 0.1f, 0.2f, 0.7f})).view({2, 3});
-    const TokenLosses losses = wordLosses(logits, at::tensor({1, 2}, at::kLong));
+    const TokenLosses losses = classLosses(logits, at::tensor({1, 2}, at::kLong));
     EXPECT_NEAR(losses.loss_M[0].item<double>(), std::log(4.0), 1e-6);
     EXPECT_NEAR(losses.loss_M[1].item<double>(), -std::log(0.7), 1e-6);
     EXPECT_TRUE(at::equal(losses.correct_M, at::tensor({0.0f, 1.0f})));
