@@ -204,13 +204,15 @@ private:
     double mean_ = 0, sd_ = 1;
 };
 
-std::vector<StepLoad> byStep(const std::vector<store::LoadRecord>& records, std::size_t experts) {
+std::vector<StepLoad> byStep(const std::vector<store::LoadRecord>& records, const store::RouterInfo& router) {
+    const auto experts = static_cast<std::size_t>(router.experts);
     std::map<std::int64_t, StepLoad> steps;
     for (const store::LoadRecord& record : records) {
         StepLoad& load = steps[record.step];
         load.step = record.step;
         load.counts.resize(experts, 0);
-        for (std::size_t e = 0; e < std::min(experts, record.counts_E.size()); ++e) load.counts[e] += record.counts_E[e];
+        const std::vector<double> by_expert = store::expertLoad(router, record);
+        for (std::size_t e = 0; e < std::min(experts, by_expert.size()); ++e) load.counts[e] += by_expert[e];
         load.tokens += static_cast<double>(record.tokens);
         load.dropped += record.dropped;
         if (record.max_abs_logit > load.max_logit) load.max_logit = record.max_abs_logit;
@@ -301,7 +303,7 @@ Result<bool> AlarmMonitor::update(const store::RunReader& run, const JobContext&
         auto records = run.loadRecords(router.id, watch.last_step + 1);
         if (!records) return tl::unexpected(records.error());
         // The newest step may still be incomplete (its other modality unwritten), so it waits for the next one, unless the run is over.
-        std::vector<StepLoad> steps = byStep(*records, static_cast<std::size_t>(router.experts));
+        std::vector<StepLoad> steps = byStep(*records, router);
         if (status.state == store::RunState::kTraining && !steps.empty()) steps.pop_back();
         for (const StepLoad& load : steps) {
             watch.add(load, warmup, state.list);

@@ -68,9 +68,10 @@ Status addLoad(const AnalyzeInput& input, AnalyzeResult& result) {
         double dropped = 0, assignments = 0;
         for (const store::LoadRecord& record : *records) {
             dropped += record.dropped;
-            for (std::size_t e = 0; e < std::min(counts.size(), record.counts_E.size()); ++e) {
-                counts[e] += record.counts_E[e];
-                assignments += record.counts_E[e];
+            const std::vector<double> load = store::expertLoad(router, record);
+            for (std::size_t e = 0; e < std::min(counts.size(), load.size()); ++e) {
+                counts[e] += load[e];
+                assignments += load[e];
             }
         }
         MetricRow row = routerRow("load", router, input.step);
@@ -295,7 +296,7 @@ Status addChange(const AnalyzeInput& input, AnalyzeResult& result) {
             }
             const RoutingChange rest = compareRouting(*table, last);
             row.label = fmt::format("with step {}", last.step);
-            row.note = fmt::format("chance {:.3f}", chanceOverlap(last.router.experts, last.router.k));
+            if (last.router.k > 0) row.note = fmt::format("chance {:.3f}", chanceOverlap(last.router.experts, last.router.k));
             addRow(result, std::move(row), "overlap", rest.overlap, rest.tokens);
             before = std::move(*table);
         }

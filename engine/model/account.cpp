@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/config/router_settings.h"
+#include "engine/model/alignment_head.h"
 #include "engine/model/router.h"
 
 namespace es::engine {
@@ -15,16 +17,18 @@ enum class Part : std::uint8_t {
     kVisionFfn,
     kTextFfn,
     kPairFfn,
+    kPoolFfn,
     kVisionExperts,
     kTextExperts,
+    kPoolExperts,
     kSharedExperts,
     kRouters,
     kNorms,
     kPictureHead,
     kWordHead,
+    kPairHeads,
 };
-constexpr std::array<const char*, 12> kPartNames{"embeddings", "attention",      "V-FFN",   "T-FFN", "VL-FFN",       "V-experts",
-                                                 "T-experts",  "shared experts", "routers", "norms", "picture head", "word head"};
+constexpr std::array<const char*, 15> kPartNames{"embeddings", "attention", "V-FFN", "T-FFN", "VL-FFN", "pool FFN", "V-experts", "T-experts", "pool experts", "shared experts", "routers", "norms", "picture head", "word head", "pair heads"};
 
 /// Sums while it goes through the parts of the model.
 struct Ledger {
@@ -77,28 +81,48 @@ void addDense(Ledger& ledger, Part part, const Network& network, double tokens) 
     ledger.flops(part, network.flops(tokens));
 }
 
+/// What a branch gets in a step.
+struct BranchLoad {
+    double tokens = 0, samples = 0;
+};
+
 /// Choices that are computed, over k a token.
 double computedShare(const config::MoeOptions& moe) {
     if (moe.router == "expert_choice") return moe.capacity_factor;
     return moe.dispatch == "capacity" ? std::min(1.0, moe.capacity_factor) : 1.0;
 }
 
-void addMixture(Ledger& ledger, Part part, const config::RunConfig& config, double tokens) {
-    const config::MoeOptions& moe = config.moe;
-    const std::int64_t width = config.model.width;
-    const Network one{width, moe.expert_width, moe.activation == "swiglu", moe.biases, config.model.sub_norm};
-    const double tokens_per_choice = computedShare(moe) * tokens;
-    const std::int64_t router = routerParameters(moe.router, width, moe.experts, moe.cosine_width);
-    ledger.parameters(Part::kRouters, router);
-    ledger.flops(Part::kRouters, 2 * tokens * static_cast<double>(router));
-    ledger.parameters(Part::kNorms, 2 * width);
+/// A mixture whose slots are filled with means of tokens: every expert works for every token.
+void addSoftExperts(Ledger& ledger, Part part, const config::MoeOptions& moe, const Network& one, const BranchLoad& load) {
+    const double slots = static_cast<double>(config::routerOutputs(moe)), mixing = 2 * load.tokens * slots * static_cast<double>(one.width);
+    ledger.parameters(Part::kRouters, 1);  // the scale
+    ledger.flops(Part::kRouters, 2 * mixing);
+    ledger.parameters(Part::kNorms, moe.experts * one.norms());
+    ledger.parameters(part, moe.experts * one.parameters());
+    ledger.of(part).flops_per_step_active += 3 * one.flops(load.samples * slots);
+    ledger.of(part).flops_per_step_total += 3 * static_cast<double>(moe.experts) * one.flops(load.tokens);
+}
+
+void addChosenExperts(Ledger& ledger, Part part, const config::MoeOptions& moe, const Network& one, double tokens) {
     ledger.of(Part::kNorms).parameters_total += moe.experts * one.norms();
     ledger.of(Part::kNorms).parameters_active += moe.k * one.norms();
     ModelCost& experts = ledger.of(part);
     experts.parameters_total += moe.experts * one.parameters();
     experts.parameters_active += moe.k * one.parameters();
-    experts.flops_per_step_active += 3 * static_cast<double>(moe.k) * one.flops(tokens_per_choice);
+    experts.flops_per_step_active += 3 * static_cast<double>(moe.k) * one.flops(computedShare(moe) * tokens);
     experts.flops_per_step_total += 3 * static_cast<double>(moe.experts) * one.flops(tokens);
+}
+
+void addMixture(Ledger& ledger, Part part, const config::RunConfig& config, const config::MoeOptions& moe, const BranchLoad& load) {
+    const std::int64_t width = config.model.width;
+    const double tokens = load.tokens;
+    const Network one{width, moe.expert_width, moe.activation == "swiglu", moe.biases, config.model.sub_norm};
+    const std::int64_t router = routerWeights(moe.router, width, config::routerOutputs(moe), moe.cosine_width);
+    ledger.parameters(Part::kRouters, router + (moe.pool == "shared" && router > 0 ? kModalities * width : 0));
+    ledger.flops(Part::kRouters, 2 * tokens * static_cast<double>(router));
+    ledger.parameters(Part::kNorms, 2 * width);
+    if (isSoft(moe.router)) addSoftExperts(ledger, part, moe, one, load);
+    else addChosenExperts(ledger, part, moe, one, tokens);
     if (moe.shared_experts == 0) return;
     const Network shared{width, moe.shared_experts * moe.expert_width, one.gated, moe.biases, one.sub_norm};
     ledger.parameters(Part::kNorms, shared.norms());
@@ -106,18 +130,37 @@ void addMixture(Ledger& ledger, Part part, const config::RunConfig& config, doub
     ledger.flops(Part::kSharedExperts, shared.flops(tokens) + (moe.shared_gate ? 2 * tokens * static_cast<double>(width) : 0.0));
 }
 
-/// A branch of a layer: dense, experts, or the dense twin of experts.
-void addBranch(Ledger& ledger, const config::RunConfig& config, Branch branch, bool experts_here, double tokens) {
+/// A branch of a layer without experts.
+void addBranch(Ledger& ledger, const config::RunConfig& config, Part dense, double tokens) {
     const config::ModelOptions& model = config.model;
-    const config::MoeOptions& moe = config.moe;
-    const Part dense = branch == Branch::kVision ? Part::kVisionFfn : branch == Branch::kText ? Part::kTextFfn : Part::kPairFfn;
-    if (!experts_here) return addDense(ledger, dense, {model.width, model.ffn_width, model.activation == "swiglu", model.ffn_biases, model.sub_norm}, tokens);
-    if (model.ffn == "moe") return addMixture(ledger, branch == Branch::kVision ? Part::kVisionExperts : Part::kTextExperts, config, tokens);
-    const Network twin{model.width, (moe.k + moe.shared_experts) * moe.expert_width, moe.activation == "swiglu", moe.biases, model.sub_norm};
-    addDense(ledger, dense, twin, tokens);
+    addDense(ledger, dense, {model.width, model.ffn_width, model.activation == "swiglu", model.ffn_biases, model.sub_norm}, tokens);
+}
+
+/// Experts, or their dense twin.
+void addSite(Ledger& ledger, const config::RunConfig& config, const config::RouterSite& site, const BranchLoad& load) {
+    const config::MoeOptions moe = config::routerSettings(config, site).moe;
+    const bool vision = site.branch == "v", text = site.branch == "t";
+    if (config.model.ffn == "moe") {
+        addMixture(ledger, vision ? Part::kVisionExperts : text ? Part::kTextExperts : Part::kPoolExperts, config, moe, load);
+        return;
+    }
+    const Network twin{config.model.width, config::twinWidth(moe), moe.activation == "swiglu", moe.biases, config.model.sub_norm};
+    addDense(ledger, vision ? Part::kVisionFfn : text ? Part::kTextFfn : Part::kPoolFfn, twin, load.tokens);
 }
 
 }  // namespace
+
+StepSamples samplesThroughLayers(const config::RunConfig& config, bool look_ahead) {
+    const config::TrainOptions& train = config.train;
+    const double pairs = static_cast<double>(train.batch_pairs);
+    StepSamples out{static_cast<double>(train.batch_images), static_cast<double>(train.batch_texts), pairs};
+    const bool contrastive = config.loss.contrastive > 0, matching = config.loss.matching > 0;
+    const double alone = (contrastive ? pairs : 0) + (look_ahead && contrastive && matching ? pairs / 3 : 0);
+    out.images += alone;
+    out.texts += alone;
+    if (matching) out.pairs += 3 * pairs;
+    return out;
+}
 
 ModelAccount accountFor(const config::RunConfig& config, const DataShape& shape) {
     const config::ModelOptions& model = config.model;
@@ -125,8 +168,7 @@ ModelAccount accountFor(const config::RunConfig& config, const DataShape& shape)
     const std::int64_t width = model.width, side = shape.image_size / model.patch, patches = side * side;
     const std::int64_t numbers = model.patch * model.patch * 3;
     const double d = static_cast<double>(width), p = static_cast<double>(patches), l = static_cast<double>(shape.max_words);
-    const double images = static_cast<double>(train.batch_images), texts = static_cast<double>(train.batch_texts),
-                 pairs = static_cast<double>(train.batch_pairs);
+    const auto [images, texts, pairs] = samplesThroughLayers(config, /*look_ahead=*/true);
     const Tokens tokens{images * p, pairs * p, pairs * l, texts * l};
     Ledger ledger;
 
@@ -135,26 +177,45 @@ ModelAccount accountFor(const config::RunConfig& config, const DataShape& shape)
     ledger.flops(Part::kEmbeddings, 2 * tokens.vision() * static_cast<double>(numbers) * d);
 
     const std::int64_t copies = model.attention == "decoupled" ? 2 : 1;
+    const std::vector<config::RouterSite> sites = config::routerSites(config);
     for (std::int64_t layer = 0; layer < model.layers; ++layer) {
         ledger.parameters(Part::kAttention, copies * (4 * width * width + 4 * width));
         ledger.parameters(Part::kNorms, copies * (model.sub_norm ? 4 : 2) * width + (model.layer_scale > 0 ? 2 * width : 0));
         ledger.flops(Part::kAttention, 8 * tokens.all() * d * d);
         ledger.flops(Part::kAttention, 4 * d * (images * p * p + pairs * (p + l) * (p + l) + texts * l * l));
-        const bool moe_layer = std::ranges::find(model.moe_layers, layer) != model.moe_layers.end();
         const bool top = layer >= model.layers - model.vl_layers;
-        const auto hasExperts = [&](const char* branch) { return moe_layer && std::ranges::find(model.moe_branches, branch) != model.moe_branches.end(); };
-        addBranch(ledger, config, Branch::kVision, hasExperts("v"), top ? tokens.images : tokens.vision());
-        addBranch(ledger, config, Branch::kText, hasExperts("t"), top ? tokens.words : tokens.text());
-        if (top) addBranch(ledger, config, Branch::kVisionLanguage, false, tokens.pairs());
+        const auto site = [&](const char* branch) {
+            const auto found = std::ranges::find_if(sites, [&](const config::RouterSite& s) { return s.layer == layer && s.branch == branch; });
+            return found == sites.end() ? nullptr : &*found;
+        };
+        if (const config::RouterSite* all = site("all")) {
+            addSite(ledger, config, *all, {tokens.all(), images + pairs + texts});
+            continue;
+        }
+        const double vision = top ? tokens.images : tokens.vision(), text = top ? tokens.words : tokens.text();
+        if (const config::RouterSite* v = site("v")) addSite(ledger, config, *v, {vision, images + (top ? 0 : pairs)});
+        else addBranch(ledger, config, Part::kVisionFfn, vision);
+        if (const config::RouterSite* t = site("t")) addSite(ledger, config, *t, {text, texts + (top ? 0 : pairs)});
+        else addBranch(ledger, config, Part::kTextFfn, text);
+        if (top) addBranch(ledger, config, Part::kPairFfn, tokens.pairs());
     }
 
     ledger.parameters(Part::kNorms, 4 * width);
-    ledger.parameters(Part::kPictureHead, width * numbers + numbers);
+    const std::int64_t predicted = shape.picture_codes > 0 ? shape.picture_codes : numbers;
+    ledger.parameters(Part::kPictureHead, width * predicted + predicted);
     ledger.parameters(Part::kWordHead, width * shape.vocabulary + shape.vocabulary);
-    const double hidden_patches = tokens.images * train.mask_image + tokens.pair_patches * train.mask_pair_image;
-    const double hidden_words = tokens.words * train.mask_text + tokens.pair_words * train.mask_pair_text;
-    ledger.flops(Part::kPictureHead, 2 * d * hidden_patches * static_cast<double>(numbers));
+    const double own_images = static_cast<double>(train.batch_images), own_texts = static_cast<double>(train.batch_texts),
+                 own_pairs = static_cast<double>(train.batch_pairs);
+    const double hidden_patches = p * (own_images * train.mask_image + own_pairs * train.mask_pair_image);
+    const double hidden_words = l * (own_texts * train.mask_text + own_pairs * train.mask_pair_text);
+    ledger.flops(Part::kPictureHead, 2 * d * hidden_patches * static_cast<double>(predicted));
     ledger.flops(Part::kWordHead, 2 * d * hidden_words * static_cast<double>(shape.vocabulary));
+    const AlignmentOptions alignment{width, config.loss.contrastive > 0, config.loss.matching > 0};
+    const AlignmentParameters pair_heads = alignmentParameters(alignment);
+    ledger.parameters(Part::kPairHeads, pair_heads.head);
+    ledger.parameters(Part::kNorms, pair_heads.norms);
+    if (alignment.contrastive) ledger.flops(Part::kPairHeads, 2 * own_pairs * (2 * d * d + own_pairs * d));
+    if (alignment.matching) ledger.flops(Part::kPairHeads, 2 * 3 * own_pairs * (2 * d * d + d));
     return ledger.account();
 }
 
@@ -163,7 +224,7 @@ std::int64_t parametersInScope(const ModelAccount& account, config::CountScope s
     const bool heads = scope == config::CountScope::kWithWordAndCodeHead;
     std::int64_t count = heads ? (width + 1) * kPictureCodes : 0;
     for (const PartAccount& part : account.parts)
-        if (part.name != "picture head" && (heads || part.name != "word head")) count += part.parameters_total;
+        if (part.name != "picture head" && part.name != "pair heads" && (heads || part.name != "word head")) count += part.parameters_total;
     return count;
 }
 

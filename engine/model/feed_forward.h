@@ -46,7 +46,7 @@ class SparseFeedForward : public FeedForward {
 public:
     SparseFeedForward(std::int64_t width, const MoeOptions& options, const RouterPlace& place);
     [[nodiscard]] at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const override;
-    [[nodiscard]] Router& router() const { return moe_->router(); }
+    [[nodiscard]] MoeLayer& moe() const { return *moe_; }
 
 private:
     std::shared_ptr<LayerNorm> norm_;

@@ -32,7 +32,8 @@ at::Tensor comparableSigmoid(const at::Tensor& wide_TE) {
 
 at::Tensor withBias(const at::Tensor& score_TE, const at::Tensor& bias_E) {
     if (!bias_E.defined()) return score_TE;
-    TORCH_CHECK(bias_E.dim() == 1 && bias_E.size(0) == score_TE.size(1), "bias has shape ", bias_E.sizes(), " for ", score_TE.size(1), " experts");
+    TORCH_CHECK(bias_E.dim() == 1 ? bias_E.size(0) == score_TE.size(1) : bias_E.sizes() == score_TE.sizes(), "bias has shape ", bias_E.sizes(), " for ",
+                score_TE.size(1), " experts");
     return score_TE + widened(bias_E.detach());
 }
 
@@ -44,12 +45,18 @@ TokenChoice weighed(const at::Tensor& logits_TE, const at::Tensor& score_TE, con
     return narrowed(std::move(choice), logits_TE.scalar_type());
 }
 
-/// `chooser_TE` with the experts of all but the best groups at minus infinity.
-at::Tensor withinBestGroups(const at::Tensor& chooser_TE, const GroupLimitedOptions& options) {
+/// `chooser_TE` with the experts of all but the best groups at minus infinity. `some_forbidden`: some of it is already.
+at::Tensor withinBestGroups(const at::Tensor& chooser_TE, const GroupLimitedOptions& options, bool some_forbidden) {
     const std::int64_t tokens = chooser_TE.size(0), experts = chooser_TE.size(1), size = experts / options.groups;
     const at::Tensor grouped_TGS = chooser_TE.view({tokens, options.groups, size});
     const std::int64_t counted = options.group_score == GroupScore::kMax ? 1 : std::min<std::int64_t>(2, size);
-    const at::Tensor score_TG = std::get<0>(grouped_TGS.topk(counted, 2)).sum(2);
+    at::Tensor best_TGC = std::get<0>(grouped_TGS.topk(counted, 2));
+    if (some_forbidden && counted == 2) {
+        // A group in which one expert is allowed counts as a group of one.
+        const at::Tensor second_TG1 = best_TGC.narrow(2, 1, 1);
+        best_TGC = at::cat({best_TGC.narrow(2, 0, 1), second_TG1.masked_fill(second_TG1.isneginf(), 0)}, 2);
+    }
+    const at::Tensor score_TG = best_TGC.sum(2);
     const at::Tensor kept = selectTopK(score_TG, options.groups_kept);
     const at::Tensor rejected_TG = at::ones({tokens, options.groups}, kept.options().dtype(at::kBool)).scatter_(1, kept, false);
     return grouped_TGS.masked_fill(rejected_TG.unsqueeze(2), -std::numeric_limits<double>::infinity()).view({tokens, experts});
@@ -57,9 +64,9 @@ at::Tensor withinBestGroups(const at::Tensor& chooser_TE, const GroupLimitedOpti
 
 }  // namespace
 
-TokenChoice sigmoidTopK(const at::Tensor& logits_TE, const at::Tensor& bias_E, const SigmoidOptions& options) {
+TokenChoice sigmoidTopK(const at::Tensor& logits_TE, const at::Tensor& bias_E, const SigmoidOptions& options, const at::Tensor& chooser_TE) {
     const at::Tensor wide_TE = widened(logits_TE);
-    const at::Tensor indices_TK = selectTopK(withBias(comparableSigmoid(wide_TE), bias_E), options.k);
+    const at::Tensor indices_TK = selectTopK(chooser_TE.defined() ? chooser_TE : withBias(comparableSigmoid(wide_TE), bias_E), options.k);
     return weighed(logits_TE, wide_TE.sigmoid(), indices_TK, options.normalize, options.scale);
 }
 
@@ -74,7 +81,8 @@ TokenChoice groupLimitedTopK(const at::Tensor& logits_TE, const at::Tensor& bias
     const bool softmax = options.score == ScoreFunction::kSoftmax;
     const at::Tensor score_TE = softmax ? wide_TE.softmax(1) : wide_TE.sigmoid();
     const at::Tensor chooser_TE = withBias(softmax ? score_TE.detach() : comparableSigmoid(wide_TE), bias_E).contiguous();
-    return weighed(logits_TE, score_TE, selectTopK(withinBestGroups(chooser_TE, options), options.k), options.normalize, options.scale);
+    const at::Tensor allowed_TE = withinBestGroups(chooser_TE, options, bias_E.defined() && bias_E.dim() == 2);
+    return weighed(logits_TE, score_TE, selectTopK(allowed_TE, options.k), options.normalize, options.scale);
 }
 
 }  // namespace es::engine

@@ -13,15 +13,20 @@ bool endsWith(const std::string& text, std::string_view end) { return text.size(
 /// Norms, biases and layer scales keep their constants.
 bool isConstant(const std::string& name) {
     return endsWith(name, ".bias") || endsWith(name, ".b1") || endsWith(name, ".b2") || name.find(".norm") != std::string::npos ||
-           endsWith(name, ".attention_scale") || endsWith(name, ".ffn_scale");
+           endsWith(name, ".attention_scale") || endsWith(name, ".ffn_scale") || endsWith(name, ".router.scale") || endsWith(name, ".log_scale");
 }
 
 bool isEmbedding(const std::string& name) { return name.starts_with("embed.") && name != "embed.patch.weight"; }
 
 double deviationOf(const std::string& name, const at::Tensor& parameter, const InitializationOptions& options) {
     // Of these the directions alone count: lengths of about 1 keep the steps of the optimiser small angles.
-    if (endsWith(name, ".router.projection") || endsWith(name, ".router.centroid")) return 1.0 / std::sqrt(static_cast<double>(parameter.size(-1)));
-    if (name.find(".router.") != std::string::npos) return options.router_std;
+    if (endsWith(name, ".router.projection") || endsWith(name, ".router.centroid") || endsWith(name, ".router.phi"))
+        return 1.0 / std::sqrt(static_cast<double>(parameter.size(-1)));
+    if (name.find(".router.") != std::string::npos) {
+        for (const auto& [beginning, deviation] : options.router_std_of)
+            if (name.starts_with(beginning)) return deviation;
+        return options.router_std;
+    }
     if (isEmbedding(name)) return 0.02;
     const double deviation = 1.0 / std::sqrt(3.0 * static_cast<double>(parameter.size(-1)));
     const bool writes_residual = endsWith(name, ".out.weight") || endsWith(name, ".w2");

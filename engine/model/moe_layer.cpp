@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/moe_layer.h"
 
-#include "engine/objective/router_losses.h"
+#include "engine/model/intervention.h"
 
 namespace es::engine {
 
@@ -16,24 +16,15 @@ at::Tensor mixtureOfExperts(const at::Tensor& x_TD, const at::Tensor& indices_TK
     return mixtureOfExperts(x_TD, weights_TK, planSlots(indices_TK, kept_TK, experts.w1_EHD.size(0)), experts, activation, WeightedSumCombiner());
 }
 
-namespace {
-
-/// The scores as a distribution over experts: sigmoids divided by their sum (DeepSeek-V3, arXiv:2412.19437 eq. 19).
-at::Tensor sharesOf(const RouterOutput& routing) {
-    if (routing.softmax) return routing.probs_TE;
-    return routing.probs_TE / (routing.probs_TE.sum(1, /*keepdim=*/true) + 1e-20);
-}
-
-}  // namespace
-
 MoeLayer::MoeLayer(std::int64_t width, const MoeOptions& options, const RouterPlace& place)
-    : place_(place), dispatcher_(makeDispatcher(options.dispatch)), combiner_(makeCombiner(options.combine)) {
-    RouterOptions routing = options.routing;
-    routing.width = width;
-    routing.experts = options.experts;
-    routing.k = options.k;
-    routing.renormalize = options.renormalize;
-    router_ = register_module("router", makeRouter(options.router, routing));
+    : place_(place), routing_(options.routing), losses_(options.losses), dispatcher_(makeDispatcher(options.dispatch)),
+      combiner_(makeCombiner(options.combine)) {
+    routing_.width = width;
+    routing_.experts = options.experts;
+    routing_.k = options.k;
+    routing_.renormalize = options.renormalize;
+    if (isSoft(options.router)) soft_ = register_module("router", std::make_shared<SoftRouter>(routing_, options.slots));
+    else router_ = register_module("router", makeRouter(options.router, routing_));
     const ExpertOptions routed{options.experts, width, options.expert_width, options.activation, options.biases, options.sub_norm};
     experts_ = register_module("experts", std::make_shared<GroupedExperts>(routed));
     if (options.shared_experts == 0) return;
@@ -50,26 +41,56 @@ at::Tensor MoeLayer::sharedOutput(const at::Tensor& x_TD) const {
 at::Tensor MoeLayer::forward(const BranchTokens& tokens, ForwardContext& context) const {
     if (tokens.x_TD.size(0) == 0) return tokens.x_TD;
     const ForwardOptions& options = context.options;
+    RouterCall call;
+    call.training = options.training;
+    call.step = options.step;
+    call.micro_batch = options.micro_batch;
+    call.token_id_T = tokens.names.id_N;
+    call.position_T = tokens.names.position_N;
+    call.modality_T = tokens.names.modality_N;
     const auto replaced = options.router_weight_override.find(place_.id.value);
-    RouterCall call{options.training, options.step, {}, tokens.names.id_N, tokens.names.position_N};
     if (replaced != options.router_weight_override.end()) call.weight_override_ED = replaced->second;
-    const RouterOutput routing = router_->forward(tokens.x_TD, call);
-    const DispatchPlan plan = dispatcher_->plan(routing.indices_TK, routing.probs_TE, router_->options().experts, options.training);
-    const at::Tensor y_TD = mixtureOfExperts(tokens.x_TD, routing.weights_TK, plan, experts_->weights(), experts_->activation(), *combiner_);
-    context.router_losses.push_back({place_.id, balanceOf(routing, plan), zLoss(routing.clean_logits_TE), plan.counts_E});
-    if (options.observer && options.observer->wants(place_.layer, options.step)) tell(*options.observer, routing, plan, tokens);
+    const at::Tensor y_TD = soft_ ? forwardSoft(tokens, call, context) : forwardChosen(tokens, call, context);
     return shared_ ? y_TD + sharedOutput(tokens.x_TD) : y_TD;
 }
 
-at::Tensor MoeLayer::balanceOf(const RouterOutput& routing, const DispatchPlan& plan) const {
-    const at::Tensor shares_TE = sharesOf(routing);
-    if (!choosesUnevenly(router_->kind())) return balanceLoss(shares_TE, plan.counts_E, router_->options().k);
-    // The mean number of choices stands for k, so that balance is 1 here too.
-    const at::Tensor choices = plan.counts_E.sum().to(shares_TE.scalar_type());
-    return unnormalizedBalanceLoss(shares_TE, plan.counts_E) * (static_cast<double>(shares_TE.size(0)) / choices);
+at::Tensor MoeLayer::forwardChosen(const BranchTokens& tokens, const RouterCall& call, ForwardContext& context) const {
+    const ForwardOptions& options = context.options;
+    const std::vector<RouterChange>* changes = options.interventions ? options.interventions->find(place_.id) : nullptr;
+    const RouterOutput routing = changes ? routeChanged(*router_, tokens, call, *changes) : router_->forward(tokens.x_TD, call);
+    if (context.watch) context.watch(std::string(toString(place_.branch)) + ".moe.router", routing.logits_TE);
+    const DispatchPlan plan = dispatcher_->plan(routing.indices_TK, routing.probs_TE, routing_.experts, options.training);
+    at::Tensor y_TD = mixtureOfExperts(tokens.x_TD, routing.weights_TK, plan, experts_->weights(), experts_->activation(), *combiner_);
+    RoutedTokens routed{routing, routing_, choosesUnevenly(router_->kind()), plan.counts_E, {}, tokens.names};
+    const auto before = options.counts_before_E.find(place_.id.value);
+    if (losses_.weights.balance_over == "global_batch" && before != options.counts_before_E.end()) routed.counts_before_E = before->second;
+    const bool by_logits = options.training && router_->balancesByLogits();
+    context.router_losses.push_back(
+        {place_.id, routerLosses(routed, losses_, options.step), plan.counts_E, by_logits ? routing.clean_logits_TE.detach() : at::Tensor()});
+    tell(context, routing, plan, tokens);
+    return y_TD;
 }
 
-void MoeLayer::tell(RoutingObserver& observer, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const {
+at::Tensor MoeLayer::forwardSoft(const BranchTokens& tokens, const RouterCall& call, ForwardContext& context) const {
+    TORCH_CHECK(tokens.names.sequence_N.defined(), "a soft router needs to know which tokens are of one sample");
+    const TokenGroups groups = groupTokens(tokens.names.sequence_N, tokens.x_TD.device());
+    const GroupedSoftRouting soft = soft_->forward(tokens.x_TD, groups, call);
+    const std::vector<std::int64_t> by_expert{tokens.x_TD.size(0), routing_.experts, -1};
+    RouterOutput routing;
+    // The mass of an expert is that of its slots: the softmax of these logits.
+    routing.logits_TE = routing.clean_logits_TE = soft.logits_TS.detach().view(by_expert).logsumexp(2);
+    routing.probs_TE = routing.weights_TK = soft.combine_TS.detach().view(by_expert).sum(2);
+    tell(context, routing, {}, tokens);
+    return softMixture(tokens.x_TD, soft, groups, *experts_, routing_.experts);
+}
+
+void MoeLayer::balance(const at::Tensor& counts_E, const at::Tensor& logits_TE) {
+    if (router_) router_->balance(counts_E, logits_TE);
+}
+
+void MoeLayer::tell(ForwardContext& context, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const {
+    RoutingObserver* observer = context.options.observer;
+    if (!observer || !observer->wants(place_.layer, context.options.step)) return;
     RoutingEvent event;
     event.router = place_.id;
     event.layer = place_.layer;
@@ -83,7 +104,7 @@ void MoeLayer::tell(RoutingObserver& observer, const RouterOutput& routing, cons
     event.counts_E = plan.counts_E;
     event.rows_T = tokens.rows_T;
     event.blocks = tokens.blocks;
-    observer.onRouting(event);
+    observer->onRouting(event);
 }
 
 }  // namespace es::engine

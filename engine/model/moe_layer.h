@@ -13,6 +13,8 @@
 #include "engine/model/forward_context.h"
 #include "engine/model/grouped_experts.h"
 #include "engine/model/router.h"
+#include "engine/model/router_loss_terms.h"
+#include "engine/model/soft_moe.h"
 #include "engine/model/token_dispatcher.h"
 
 namespace es::engine {
@@ -29,10 +31,12 @@ namespace es::engine {
 
 struct MoeOptions {
     std::int64_t experts = 8, k = 1, expert_width = 256;
-    std::string router = "softmax_topk", combine = "weighted_sum";
+    std::string router = "softmax_topk", combine = "weighted_sum";  ///< router "soft": k, combine and dispatch have no meaning
+    std::int64_t slots = 1;                                         ///< of each expert for one sample (soft)
     DispatchOptions dispatch = {};
     bool renormalize = false;
     RouterOptions routing = {};  ///< what else the router is told; width, experts, k and renormalize come from here
+    RouterLossOptions losses = {};
     Activation activation = Activation::kGelu;
     bool biases = true;               ///< of GELU experts
     std::int64_t shared_experts = 0;  ///< experts that see every token, besides the routed ones; together one network that many times as wide
@@ -50,18 +54,25 @@ struct RouterPlace {
 class MoeLayer : public torch::nn::Module {
 public:
     MoeLayer(std::int64_t width, const MoeOptions& options, const RouterPlace& place);
-    /// y (T x D) of normalised tokens. Appends the router's losses to the context and tells the observer when it wants this layer and
-    /// step. Without tokens the input comes back, nothing is appended and nobody is told.
+    /// y (T x D) of normalised tokens. Appends the router's losses to the context (a soft router has none) and tells the observer when it
+    /// wants this layer and step. Without tokens the input comes back, nothing is appended and nobody is told.
     [[nodiscard]] at::Tensor forward(const BranchTokens& tokens, ForwardContext& context) const;
-    [[nodiscard]] Router& router() const { return *router_; }
+    /// Router::balance(); a soft router has nothing to balance.
+    void balance(const at::Tensor& counts_E, const at::Tensor& logits_TE);
+    /// What the router was made with, a soft one too.
+    [[nodiscard]] const RouterOptions& routerOptions() const { return routing_; }
 
 private:
-    void tell(RoutingObserver& observer, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const;
-    [[nodiscard]] at::Tensor balanceOf(const RouterOutput& routing, const DispatchPlan& plan) const;
+    [[nodiscard]] at::Tensor forwardChosen(const BranchTokens& tokens, const RouterCall& call, ForwardContext& context) const;
+    [[nodiscard]] at::Tensor forwardSoft(const BranchTokens& tokens, const RouterCall& call, ForwardContext& context) const;
+    void tell(ForwardContext& context, const RouterOutput& routing, const DispatchPlan& plan, const BranchTokens& tokens) const;
     [[nodiscard]] at::Tensor sharedOutput(const at::Tensor& x_TD) const;
 
     RouterPlace place_;
-    std::shared_ptr<Router> router_;
+    RouterOptions routing_;
+    RouterLossOptions losses_;
+    std::shared_ptr<Router> router_;    ///< null: soft
+    std::shared_ptr<SoftRouter> soft_;  ///< null: not soft
     std::unique_ptr<TokenDispatcher> dispatcher_;
     std::shared_ptr<GroupedExperts> experts_, shared_;  ///< shared_ null: there are none
     at::Tensor shared_gate_1D_;                         ///< undefined: no gate

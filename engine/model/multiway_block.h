@@ -17,9 +17,9 @@
 namespace es::engine {
 
 /// The feed-forward branches of a block. `pair` may be empty: then the tokens of pairs go to the branch of their modality, together with
-/// the tokens of single samples; otherwise all tokens of pairs go to it.
+/// the tokens of single samples; otherwise all tokens of pairs go to it. Where there is `all`, the others are empty and all tokens go to it.
 struct Branches {
-    std::shared_ptr<FeedForward> vision, text, pair;
+    std::shared_ptr<FeedForward> vision, text, pair, all;
 };
 
 struct BlockOptions {
@@ -34,7 +34,7 @@ struct BlockOptions {
 
 class MultiwayBlock : public torch::nn::Module {
 public:
-    /// Takes the branches as the submodules "v", "t" and "vl".
+    /// Takes the branches as the submodules "v", "t" and "vl", or "all".
     MultiwayBlock(const BlockOptions& options, Branches branches);
     /// x + attention(x), then x + feed-forward(x), each addend scaled and dropped as the options say; rows as in `layout`. The factors of
     /// the channels are common to the branches, as in VLMo.

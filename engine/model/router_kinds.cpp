@@ -19,7 +19,7 @@ RouterOutput bySoftmax(TokenChoice choice, const at::Tensor& clean_logits_TE) { 
 RouterOutput bySigmoid(TokenChoice choice, const at::Tensor& clean_logits_TE) { return {std::move(choice), clean_logits_TE, false}; }
 
 RandomStream drawsOf(const RouterOptions& options, const RouterCall& call) {
-    return RandomStream(options.seed, RandomPurpose::kRouterNoise, static_cast<std::uint64_t>(call.step));
+    return RandomStream(options.seed, RandomPurpose::kRouterNoise, static_cast<std::uint64_t>(call.step), static_cast<std::uint32_t>(call.micro_batch));
 }
 
 /// Normal noise of deviation noise / E. Drawn on the host, so that every device gets the same.
@@ -32,19 +32,31 @@ at::Tensor drawNoise(const at::Tensor& logits_TE, const RouterOptions& options, 
     return noise_TE.to(logits_TE.device(), logits_TE.scalar_type());
 }
 
-RouterOutput softmaxTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) {
-    return bySoftmax(softmaxTopK(z_TE, o.k, o.renormalize), z_TE);
+/// What the choice is made by where quantiles balance; undefined: by the rule's own scores.
+at::Tensor chooserOf(const at::Tensor& z_TE, const RouterCall& call) {
+    if (!call.quantile_E.defined()) return {};
+    const at::Tensor score_TE = quantileScores(z_TE, call.quantile_E);
+    return call.choice_TE.defined() ? score_TE + call.choice_TE : score_TE;
 }
 
-RouterOutput topKSoftmaxRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall&) { return bySoftmax(topKSoftmax(z_TE, o.k), z_TE); }
+RouterOutput softmaxTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
+    return bySoftmax(softmaxTopK(z_TE, o.k, o.renormalize, chooserOf(z_TE, call)), z_TE);
+}
+
+RouterOutput topKSoftmaxRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
+    return bySoftmax(softmaxTopK(z_TE, o.k, /*renormalize=*/true, chooserOf(z_TE, call)), z_TE);
+}
 
 RouterOutput noisyTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
     if (!call.training || o.noise == 0) return bySoftmax(softmaxTopK(z_TE, o.k, /*renormalize=*/false), z_TE);
-    return bySoftmax(noisyTopK(z_TE, drawNoise(z_TE, o, call), o.k), z_TE);
+    const at::Tensor noise_TE = drawNoise(z_TE, o, call);
+    RouterOutput output = bySoftmax(noisyTopK(z_TE, noise_TE, o.k), z_TE);
+    output.noise_TE = noise_TE;
+    return output;
 }
 
 RouterOutput sigmoidTopKRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
-    return bySigmoid(sigmoidTopK(z_TE, call.bias_E, {o.k, o.renormalize, o.gate_scale}), z_TE);
+    return bySigmoid(sigmoidTopK(z_TE, call.bias_E, {o.k, o.renormalize, o.gate_scale}, chooserOf(z_TE, call)), z_TE);
 }
 
 RouterOutput groupLimitedRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
@@ -68,12 +80,26 @@ RouterOutput topPRule(const at::Tensor& z_TE, const RouterOptions& o, const Rout
 RouterOutput expertChoiceRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
     const std::int64_t capacity = capacityOf(call.training ? o.capacity_factor : o.capacity_factor_eval, o.k, z_TE.size(0), o.experts);
     const ExpertChoice taken = expertChoice(z_TE, capacity);
-    const at::Tensor taken_TE = at::zeros(z_TE.sizes(), z_TE.options().dtype(at::kBool)).scatter_(0, taken.token_indices_EC.t(), true);
+    at::Tensor taken_TE = at::zeros(z_TE.sizes(), z_TE.options().dtype(at::kBool)).scatter_(0, taken.token_indices_EC.t(), true);
+    // A forbidden expert would take any tokens, for gates of 0.
+    if (call.choice_TE.defined()) taken_TE.logical_and_(z_TE.isneginf().logical_not());
     const std::int64_t width = std::max<std::int64_t>(1, taken_TE.sum(1).max().item<std::int64_t>());
     const at::Tensor order_TK = selectTopK(taken.probs_TE.detach().masked_fill(taken_TE.logical_not(), -1), width);
     const at::Tensor unused_TK = taken_TE.gather(1, order_TK).logical_not();
     TokenChoice choice{z_TE, taken.probs_TE, order_TK.masked_fill(unused_TK, -1), taken.probs_TE.gather(1, order_TK).masked_fill(unused_TK, 0)};
     return bySoftmax(std::move(choice), z_TE);
+}
+
+/// In training the best plan that gives no expert more than its even share, rounded up; otherwise each token's best expert. The gate is
+/// sigmoid(logit) (BASE, arXiv:2103.16716).
+RouterOutput baseRule(const at::Tensor& z_TE, const RouterOptions& o, const RouterCall& call) {
+    TORCH_CHECK(o.k == 1, "a BASE router chooses one expert, not ", o.k);
+    TokenChoice choice;
+    choice.logits_TE = z_TE;
+    choice.probs_TE = z_TE.sigmoid();
+    choice.indices_TK = call.training ? assignmentWithin(z_TE, (z_TE.size(0) + o.experts - 1) / o.experts).to(z_TE.device()).unsqueeze(1) : selectTopK(z_TE, 1);
+    choice.weights_TK = choice.probs_TE.gather(1, choice.indices_TK);
+    return bySigmoid(std::move(choice), z_TE);
 }
 
 /// One expert a word, with gate 1 (Hash Layers, arXiv:2106.04426).
@@ -112,13 +138,14 @@ RouterOutput randomRule(const at::Tensor& z_TE, const RouterOptions& o, const Ro
 }
 
 constexpr std::array kRouterKinds = {
-    RouterKind{.name = "softmax_topk", .rule = softmaxTopKRule},
-    RouterKind{.name = "topk_softmax", .rule = topKSoftmaxRule},
+    RouterKind{.name = "softmax_topk", .quantiles = true, .rule = softmaxTopKRule},
+    RouterKind{.name = "topk_softmax", .quantiles = true, .rule = topKSoftmaxRule},
     RouterKind{.name = "noisy_topk", .rule = noisyTopKRule},
-    RouterKind{.name = "sigmoid_topk", .biased = true, .rule = sigmoidTopKRule},
+    RouterKind{.name = "sigmoid_topk", .biased = true, .quantiles = true, .rule = sigmoidTopKRule},
     RouterKind{.name = "group_limited", .biased = true, .rule = groupLimitedRule},
     RouterKind{.name = "cosine", .source = LogitSource::kCosine, .rule = cosineRule},
     RouterKind{.name = "sinkhorn", .rule = sinkhornRule},
+    RouterKind{.name = "base", .rule = baseRule},
     RouterKind{.name = "top_p", .uneven = true, .rule = topPRule},
     RouterKind{.name = "expert_choice", .uneven = true, .rule = expertChoiceRule},
     RouterKind{.name = "hash", .source = LogitSource::kNone, .names = true, .rule = hashRule},

@@ -18,9 +18,10 @@ enum class LogitSource {
 struct RouterKind {
     std::string_view name;
     LogitSource source = LogitSource::kLinear;
-    bool uneven = false;  ///< tokens may have fewer than k choices
-    bool biased = false;  ///< the choice can take a bias
-    bool names = false;   ///< the rule asks for ids and positions of the tokens
+    bool uneven = false;     ///< tokens may have fewer than k choices
+    bool biased = false;     ///< the choice can take a bias
+    bool names = false;      ///< the rule asks for ids and positions of the tokens
+    bool quantiles = false;  ///< the rule can choose by logits minus a bias
     RouterOutput (*rule)(const at::Tensor& logits_TE, const RouterOptions& options, const RouterCall& call);
 };
 

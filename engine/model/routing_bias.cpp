@@ -13,13 +13,15 @@ at::Tensor updatedBias(const at::Tensor& counts_E, const at::Tensor& bias_E, dou
     return (widened(bias_E) + widened(below_mean_E) * rate).to(bias_E.scalar_type());
 }
 
+at::Tensor quantileScores(const at::Tensor& logits_TE, const at::Tensor& bias_E) { return widened(logits_TE.detach()) - widened(bias_E.detach()); }
+
 at::Tensor quantileBias(const at::Tensor& logits_TE, const at::Tensor& bias_E, std::int64_t k) {
     TORCH_CHECK(logits_TE.dim() == 2 && logits_TE.size(0) > 0 && bias_E.dim() == 1 && bias_E.size(0) == logits_TE.size(1), "logits ", logits_TE.sizes(),
                 " and bias ", bias_E.sizes());
     const std::int64_t tokens = logits_TE.size(0), experts = logits_TE.size(1);
     TORCH_CHECK(k >= 1 && k < experts, "k is ", k, " of ", experts, " experts");
     const at::NoGradGuard no_grad;
-    const at::Tensor wide_TE = widened(logits_TE), biased_TE = wide_TE - widened(bias_E);
+    const at::Tensor wide_TE = widened(logits_TE), biased_TE = quantileScores(logits_TE, bias_E);
     const at::Tensor next_T1 = biased_TE.gather(1, selectTopK(biased_TE, k + 1).narrow(1, k, 1));
     const at::Tensor ascending_TE = std::get<0>((wide_TE - next_T1).sort(0));
     // The empirical quantile that leaves at most k T / E tokens above it.

@@ -22,7 +22,8 @@ struct TokenChoice {
 };
 
 /// Softmax, then the k largest; the weights are the raw probabilities, or (renormalize) divided by their sum. V-MoE, arXiv:2106.05974 eq. 1.
-[[nodiscard]] TokenChoice softmaxTopK(const at::Tensor& logits_TE, std::int64_t k, bool renormalize);
+/// `chooser_TE`: scores to choose by instead of the logits (quantileScores).
+[[nodiscard]] TokenChoice softmaxTopK(const at::Tensor& logits_TE, std::int64_t k, bool renormalize, const at::Tensor& chooser_TE = {});
 /// The k largest logits, then softmax over them (Mixtral, arXiv:2401.04088); probs is the full softmax.
 [[nodiscard]] TokenChoice topKSoftmax(const at::Tensor& logits_TE, std::int64_t k);
 /// softmaxTopK of logits + noise, not renormalised (V-MoE). The noise is already scaled.
@@ -34,8 +35,8 @@ struct SigmoidOptions {
     double scale = 1.0;     ///< times this, also for k = 1
 };
 /// s = sigmoid(logits); the choice is made by s + bias, the weights are s of the chosen (DeepSeek-V3, arXiv:2412.19437 eq. 12-16).
-/// `bias_E` may be undefined. probs is s.
-[[nodiscard]] TokenChoice sigmoidTopK(const at::Tensor& logits_TE, const at::Tensor& bias_E, const SigmoidOptions& options);
+/// `bias_E` may be undefined, or differ by token (T x E, -infinity: cannot be chosen). probs is s. `chooser_TE`: scores to choose by instead of s + bias (quantileScores).
+[[nodiscard]] TokenChoice sigmoidTopK(const at::Tensor& logits_TE, const at::Tensor& bias_E, const SigmoidOptions& options, const at::Tensor& chooser_TE = {});
 
 enum class GroupScore { kMax, kTop2Sum };
 enum class ScoreFunction { kSoftmax, kSigmoid };
@@ -48,7 +49,8 @@ struct GroupLimitedOptions {
     double scale = 1.0;
 };
 /// The best groups by the score with bias, then the k best within them (DeepSeek-V2/V3); experts of rejected groups cannot be chosen. Needs
-/// k <= groups_kept * E / groups. probs is the raw score s of all experts, without bias.
+/// k <= groups_kept * E / groups. probs is the raw score s of all experts, without bias. `bias_E` as for sigmoidTopK; a group of which a
+/// single expert can be chosen counts as a group of one.
 [[nodiscard]] TokenChoice groupLimitedTopK(const at::Tensor& logits_TE, const at::Tensor& bias_E, const GroupLimitedOptions& options);
 
 /// cos(proj h, v_e) / tau with both sides divided by max(norm, 1e-12) (X-MoE, arXiv:2204.09179). Gradient flows to all three.
@@ -92,6 +94,9 @@ struct TopP {
 /// the (k + 1)-th best biased logit of the token. One dual step from `bias_E`; k < E.
 [[nodiscard]] at::Tensor quantileBias(const at::Tensor& logits_TE, const at::Tensor& bias_E, std::int64_t k);
 
+/// What tokens choose by under quantile balancing: logits - bias, in double, without gradient.
+[[nodiscard]] at::Tensor quantileScores(const at::Tensor& logits_TE, const at::Tensor& bias_E);
+
 enum class CapacityPolicy { kPosition, kBatchPriority };
 /// uint8 T x K, 1 where the choice finds a place among the expert's `capacity`. All first choices come before second ones; within a rank by
 /// position, or (batch priority, arXiv:2106.05974) by each token's largest probability, descending, ties by position. Index -1: 0, no place taken.
@@ -101,6 +106,9 @@ enum class CapacityPolicy { kPosition, kBatchPriority };
 /// Expert of each token (int64) in the balanced assignment of T / E tokens to each expert whose sum of scores is largest (BASE,
 /// arXiv:2103.16716). Exact. Needs E to divide T. On the host.
 [[nodiscard]] at::Tensor balancedAssignment(const at::Tensor& scores_TE);
+
+/// The same where an expert takes at most `places` tokens, which need not be used up; places E >= T.
+[[nodiscard]] at::Tensor assignmentWithin(const at::Tensor& scores_TE, std::int64_t places);
 
 /// E of hash(token id): fixed for all time and machines. Ids below 0 (patches) hash their position instead. indices T x 1.
 [[nodiscard]] at::Tensor hashChoice(const at::Tensor& token_id_T, const at::Tensor& position_T, std::int64_t experts);

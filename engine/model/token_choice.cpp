@@ -16,11 +16,11 @@ at::Tensor unitRows(const at::Tensor& x_RP) { return x_RP / x_RP.norm(2, 1, /*ke
 
 }  // namespace
 
-TokenChoice softmaxTopK(const at::Tensor& logits_TE, std::int64_t k, bool renormalize) {
+TokenChoice softmaxTopK(const at::Tensor& logits_TE, std::int64_t k, bool renormalize, const at::Tensor& chooser_TE) {
     TokenChoice choice;
     choice.logits_TE = logits_TE;
     choice.probs_TE = logits_TE.softmax(1);
-    choice.indices_TK = selectTopK(logits_TE, k);
+    choice.indices_TK = selectTopK(chooser_TE.defined() ? chooser_TE : logits_TE, k);
     // Renormalised: the same quotient from the chosen logits alone, exact even where the probabilities underflow.
     choice.weights_TK = renormalize ? logits_TE.gather(1, choice.indices_TK).softmax(1) : choice.probs_TE.gather(1, choice.indices_TK);
     return choice;

@@ -39,10 +39,12 @@ struct TokenLayout {
     [[nodiscard]] std::int64_t pairRows() const { return pairs * patches + pair_words.count; }
 };
 
-/// What a token is to a router that hashes: int64, one a row. Undefined where nobody asks.
+/// What a token is to routers and losses that ask for more than its vector: int64 on the host, one a row. Undefined where nobody asks.
 struct TokenNames {
-    at::Tensor id_N;        ///< id of the word as the model sees it (a hidden one is the mask token), -1 for patches
-    at::Tensor position_N;  ///< patch (row by row) or word within its sample
+    at::Tensor id_N;             ///< id of the word as the model sees it (a hidden one is the mask token), -1 for patches
+    at::Tensor position_N;       ///< patch (row by row) or word within its sample
+    at::Tensor modality_N = {};  ///< as es::Modality
+    at::Tensor sequence_N = {};  ///< which sequence of the layout: patches and words of a pair are one
 
     /// Those of `count` rows from `begin`; undefined ones stay undefined.
     [[nodiscard]] TokenNames rows(std::int64_t begin, std::int64_t count) const;

@@ -22,9 +22,9 @@ struct RecordingWish {
 /// Means over one router's tokens of one forward, for the curves.
 struct RouterStatistics {
     RouterId router;
-    double max_vio = 0;  ///< max_e n_e / mean n - 1; NaN without tokens
+    double max_vio = 0;  ///< max_e n_e / mean n - 1, n_e the mass where there are no choices; NaN without tokens
     double entropy_nats = 0;
-    double mean_gate = 0;      ///< mean combine weight of the chosen experts
+    double mean_gate = 0;      ///< mean combine weight of the chosen experts; of all experts where there are no choices
     double dead_experts = 0;   ///< experts that no token chose
     double dropped_share = 0;  ///< choices that found no slot, over all choices
 };
@@ -50,6 +50,11 @@ public:
     void onRouting(const RoutingEvent& event) override;
     /// The records of the forward since begin(), routers ascending. Losses are left at 0: the caller knows them.
     [[nodiscard]] RecordedRouting take();
+    /// Lets go of what a forward that failed has reported.
+    void forget();
+    /// Joins the routing of a step's micro-batches, as take() gave it: counts, masses and tokens add up, means are weighted by tokens or
+    /// choices, tables get the tokens of `more` after their own.
+    void add(RecordedRouting& sum, RecordedRouting more) const;
 
 private:
     std::vector<store::RouterInfo> routers_;

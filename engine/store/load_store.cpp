@@ -168,15 +168,16 @@ LoadHistory loadHistoryOf(const RouterInfo& router, Modality modality, std::vect
         int counted = 0;
         for (std::size_t i = begin; i < end; ++i) {
             const LoadRecord& record = records[i];
+            const std::vector<double> load = expertLoad(router, record);
             double total = 0, most = 0;
-            for (const std::uint32_t count : record.counts_E) {
-                total += count;
-                most = std::max(most, static_cast<double>(count));
+            for (const double of_expert : load) {
+                total += of_expert;
+                most = std::max(most, of_expert);
             }
             if (total <= 0) continue;
             ++counted;
-            for (std::size_t e = 0; e < std::min(experts, record.counts_E.size()); ++e) share[e] += record.counts_E[e] / total;
-            maxVio += most * static_cast<double>(record.counts_E.size()) / total - 1;
+            for (std::size_t e = 0; e < std::min(experts, load.size()); ++e) share[e] += load[e] / total;
+            maxVio += most * static_cast<double>(load.size()) / total - 1;
             entropy += record.entropy_nats;
             dropped += record.dropped / total;
             maxLogit = std::max(maxLogit, static_cast<double>(record.max_abs_logit));

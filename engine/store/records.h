@@ -40,16 +40,22 @@ struct LoadRecord {
     RouterId router;
     Modality modality = Modality::kUnknown;
     std::int64_t tokens = 0;
-    std::vector<std::uint32_t> counts_E;  ///< n_e: tokens that chose expert e, before capacity
+    std::vector<std::uint32_t> counts_E;  ///< n_e: tokens that chose expert e, before capacity; 0 for dense mass
     std::vector<float> mass_E;            ///< sum over tokens of p_{t,e}
     std::uint32_t dropped = 0;            ///< assignments that found no slot
     float entropy_nats = 0;               ///< mean over tokens of H(p_t)
     float top1 = 0;                       ///< mean largest probability
     float logsumexp = 0;                  ///< mean over tokens
     float max_abs_logit = 0;
-    float balance_loss = 0;  ///< unscaled, 1 at balance
-    float z_loss = 0;        ///< unscaled
+    float balance_loss = 0;  ///< unscaled, 1 at balance; NaN where the router has none
+    float z_loss = 0;        ///< unscaled; NaN where the router has none
 };
+
+/// Load of each expert as the router's layout measures it: choices, or the mass where there are none (dense mass).
+[[nodiscard]] inline std::vector<double> expertLoad(const RouterInfo& router, const LoadRecord& record) {
+    if (router.layout == RoutingLayout::kDenseMass) return {record.mass_E.begin(), record.mass_E.end()};
+    return {record.counts_E.begin(), record.counts_E.end()};
+}
 
 enum class Severity : std::uint8_t { kInfo = 0, kWarning = 1, kError = 2 };
 

@@ -120,9 +120,4 @@ private:
     std::optional<ReadColumn> packed_, half_, single_, runs_;
 };
 
-/// Keeps only the tokens for which keep(t) holds.
-[[nodiscard]] RoutingTable selectTokens(const RoutingTable& table, const std::vector<std::uint8_t>& keep);
-/// Appends the tokens of `more` (of the same router and layout). Optional columns that either lacks are dropped, unless `into` is empty.
-void appendTokens(RoutingTable& into, RoutingTable&& more);
-
 }  // namespace es::store

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Choosing and joining the tokens of routing tables.
-#include "engine/store/routing_file.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::store {
 namespace {

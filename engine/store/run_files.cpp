@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/store/routing_tables.h"
+
 namespace es::store {
 namespace fs = std::filesystem;
 namespace {

@@ -10,7 +10,9 @@
 #include "engine/base/machine_resources.h"
 #include "engine/config/config_io.h"
 #include "engine/config/presets.h"
+#include "engine/config/router_settings.h"
 #include "engine/model/memory_estimate.h"
+#include "engine/tokenizer/tokenizer_cache.h"
 #include "engine/train/device.h"
 
 namespace es::engine {
@@ -57,20 +59,32 @@ double timesDue(std::int64_t steps, std::int64_t every) { return every > 0 ? std
 struct RouterTokens {
     double tokens = 0;        ///< in a step
     double probe_tokens = 0;  ///< in a probe
+    double experts = 0;
+    double choice_bytes = 0;  ///< of one token in a trace
 };
+
+/// An id and a half-precision gate a choice, and whether it was kept; or a gate an expert.
+double choiceBytes(const config::MoeOptions& moe) {
+    if (moe.router == "soft") return 2 * real(moe.experts);
+    return real(moe.k) * (real(std::bit_width(static_cast<std::uint64_t>(moe.experts - 1))) / 8 + 2 + 0.125);
+}
 
 /// Tokens that each router sees, at most: branches of layers below the vision-language ones see all of their modality.
 std::vector<RouterTokens> routerTokens(const config::RunConfig& config, const DataShape& shape) {
     std::vector<RouterTokens> routers;
     if (config.model.ffn != "moe") return routers;
     const double side = real(shape.image_size / config.model.patch), patches = side * side, words = real(shape.max_words);
-    const auto& train = config.train;
-    for (std::size_t layer = 0; layer < config.model.moe_layers.size(); ++layer) {
-        for (const std::string& branch : config.model.moe_branches) {
-            const double each = branch == "v" ? patches : words;
-            const double samples = real(train.batch_pairs + (branch == "v" ? train.batch_images : train.batch_texts));
-            routers.push_back({samples * each, 2 * real(config.record.probe_samples) * each});  // alone and in its pair
+    const StepSamples step = samplesThroughLayers(config, /*look_ahead=*/false);
+    for (const config::RouterSite& site : config::routerSites(config)) {
+        const config::MoeOptions moe = config::routerSettings(config, site).moe;
+        RouterTokens router{0, 0, real(moe.experts), choiceBytes(moe)};
+        for (const bool vision : {true, false}) {
+            if (site.branch == (vision ? "t" : "v")) continue;
+            const double each = vision ? patches : words;
+            router.tokens += (step.pairs + (vision ? step.images : step.texts)) * each;
+            router.probe_tokens += 2 * real(config.record.probe_samples) * each;  // alone and in its pair
         }
+        routers.push_back(router);
     }
     return routers;
 }
@@ -85,14 +99,13 @@ session::DiskEstimate estimateDisk(const config::RunConfig& config, const DataSh
     // One more while the newest is written beside those that it will replace.
     disk.checkpoints = static_cast<std::int64_t>(std::min(written, real(train.keep_last) + by_step + (train.keep_best ? 1 : 0))) + 1;
 
-    const double experts = real(config.moe.experts), k = real(config.moe.k), id_bits = real(std::bit_width(static_cast<std::uint64_t>(config.moe.experts - 1)));
     double probe = 0;
     for (const RouterTokens& router : routerTokens(config, shape)) {
-        // An id and a half-precision gate a choice, entropy and margin a token; whether it was kept, whether hidden, and which word.
-        const double choices = k * (id_bits / 8 + 2 + 0.125) + 4;
+        // Entropy and margin a token; whether it was hidden, and which word.
+        const double choices = router.choice_bytes + 4;
         disk.trace_step += router.tokens * (choices + 0.125 + real(std::bit_width(static_cast<std::uint64_t>(shape.vocabulary))) / 8);
-        probe += router.probe_tokens * (choices + 4 * experts);
-        disk.journal += real(train.steps) * 2 * (70 + 8 * experts);
+        probe += router.probe_tokens * (choices + 4 * router.experts);
+        disk.journal += real(train.steps) * 2 * (70 + 8 * router.experts);
     }
     const double traced = record.trace_every > 0 ? real(train.steps / record.trace_every) : 0;
     disk.trace_run = traced * disk.trace_step;
@@ -154,12 +167,19 @@ Result<TrainEstimate> estimateTraining(const session::TrainRequest& request) {
     if (Status valid = config::validate(config); !valid) return tl::unexpected(valid.error());
     auto place = choosePlace(config.run);
     if (!place) return tl::unexpected(place.error());
-    DataShape shape{config.data.vocabulary, config.data.image_size, config.data.max_words};
+    const bool codes = config.model.image_target == "codes";
+    DataShape shape{config.data.vocabulary, config.data.image_size, config.data.max_words, codes ? config.tokenizer.codes : 0};
+    if (codes && config.data.image_tokenizer != "auto") {
+        auto found = loadTokenizer(config.data.image_tokenizer, config.model.patch);
+        if (!found) return tl::unexpected(found.error());
+        shape.picture_codes = found->tokenizer->sizes().codes;
+    }
     std::int64_t samples = 0;
     bool prepared = false;
     if (const auto dataset = datasets::Dataset::open(config.data)) {
         if (const auto tokenizer = datasets::Tokenizer::load((*dataset)->vocabularyFile())) {
-            shape = {(*tokenizer)->size(), (*dataset)->imageSize(), config.data.max_words};
+            shape.vocabulary = (*tokenizer)->size();
+            shape.image_size = (*dataset)->imageSize();
             samples = (*dataset)->size();
             prepared = true;
         }

@@ -341,7 +341,8 @@ std::vector<PaletteEntry> TrainWorkspace::paletteEntries() {
     entries.push_back({tr("New run…"), tr("Choose a configuration and train it"), [this] { runs_->controls()->newRun(); }});
     for (const store::RouterInfo& router : routers_) {
         const QString name = QString::fromStdString(analysis::routerName(router));
-        entries.push_back({tr("Router %1").arg(name), tr("%1 experts, k = %2").arg(router.experts).arg(router.k), [this, id = router.id, name] {
+        const QString experts = tr("%1 experts").arg(router.experts);
+        entries.push_back({tr("Router %1").arg(name), router.k > 0 ? tr("%1, k = %2").arg(experts).arg(router.k) : experts, [this, id = router.id, name] {
                                Selection next = context_->selection->current();
                                next.router = id;
                                context_->selection->change(next, tr("Select router %1").arg(name));

@@ -57,6 +57,29 @@ std::vector<Kind> kinds() {
              }},
             {"layer scale", [](config::RunConfig& c) { c.model.layer_scale = 0.1; }},
             {"cosine router", [](config::RunConfig& c) { c.moe.router = "cosine"; }},
+            {"soft router", [](config::RunConfig& c) { c.moe.router = "soft"; }},
+            {"shared pool", [](config::RunConfig& c) { c.moe.pool = "shared"; }},
+            {"shared pool, hash",
+             [](config::RunConfig& c) {
+                 c.moe.pool = "shared";
+                 c.moe.router = "hash";
+                 c.moe.k = 1;
+             }},
+            {"dense twin of a shared pool",
+             [](config::RunConfig& c) {
+                 c.moe.pool = "shared";
+                 c.model.ffn = "dense";
+                 c.moe.shared_experts = 1;
+             }},
+            {"overrides",
+             [](config::RunConfig& c) {
+                 c.moe.overrides = {"0.v experts=7 expert_width=5 k=3", "1 router=cosine cosine_width=3", "t shared_experts=1", "1.t router=soft slots=2"};
+             }},
+            {"dense twin of overrides",
+             [](config::RunConfig& c) {
+                 c.moe.overrides = {"0.v expert_width=5 k=3"};
+                 c.model.ffn = "dense";
+             }},
             {"hash router",
              [](config::RunConfig& c) {
                  c.moe.router = "hash";
@@ -78,6 +101,7 @@ std::string partOf(const std::string& name) {
     if (has(".attention.")) return "attention";
     if (has(".router.")) return "routers";
     if (has(".moe.shared")) return "shared experts";
+    if (has(".all.")) return has(".experts.") ? "pool experts" : "pool FFN";
     const std::string branch = has(".v.") ? "V" : has(".t.") ? "T" : "VL";
     return branch + (has(".experts.") ? "-experts" : "-FFN");
 }
@@ -114,7 +138,8 @@ TEST(Account, ActiveParametersAreThoseOfAModelWithKExperts) {
         config::RunConfig config = tinyConfig(), fewer = config;
         kind.change(config);
         kind.change(fewer);
-        if (config.model.ffn != "moe") continue;
+        // Soft experts all work for every token, and overrides have numbers of their own.
+        if (config.model.ffn != "moe" || config.moe.router == "soft" || !config.moe.overrides.empty()) continue;
         fewer.moe.experts = fewer.moe.k;
         const auto routers = [](const ModelAccount& account) {
             for (const PartAccount& part : account.parts)

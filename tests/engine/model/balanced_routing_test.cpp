@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/base/assignment.h"
 #include "engine/model/routing_rules.h"
 #include "engine/objective/router_losses.h"
 #include "tests/engine/model/rule_checks.h"
@@ -189,6 +190,25 @@ TEST(BalancedAssignment, GivesEveryExpertTheSameNumber) {
     EXPECT_TRUE(
         at::equal(balancedAssignment(at::one_hot(at::arange(12, at::kLong).remainder(4), 4).to(at::kFloat) * 500), at::arange(12, at::kLong).remainder(4)));
     EXPECT_THROW((void)balancedAssignment(at::zeros({7, 3})), c10::Error);
+}
+
+TEST(AssignmentWithin, IsTheBestPlanWithThatManyPlaces) {
+    at::manual_seed(9);
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        // Against the plain assignment of tokens to places, of which the last are for nobody: as many rows of zeros fill them.
+        const std::int64_t tokens = 11, experts = 4, places = 4;
+        const at::Tensor scores = at::randn({tokens, experts}, at::kDouble) + at::arange(experts) * 0.5;
+        const at::Tensor plan = assignmentWithin(scores, places);
+        EXPECT_LE(countChoices(plan.unsqueeze(1), experts).max().item<std::int64_t>(), places);
+        const at::Tensor square =
+            at::cat({scores.repeat_interleave(places, 1), at::zeros({experts * places - tokens, experts * places}, at::kDouble)}).contiguous();
+        const auto place_of =
+            bestAssignment({square.const_data_ptr<double>(), static_cast<std::size_t>(square.numel())}, static_cast<std::int32_t>(experts * places));
+        for (std::int64_t t = 0; t < tokens; ++t) EXPECT_EQ(plan[t].item<std::int64_t>(), place_of[static_cast<std::size_t>(t)] / places);
+    }
+    const at::Tensor many = at::randn({1152, 8}) + at::arange(8);
+    EXPECT_TRUE(at::equal(countChoices(balancedAssignment(many).unsqueeze(1), 8), at::full({8}, 144, at::kLong)));
+    EXPECT_THROW((void)assignmentWithin(many, 143), c10::Error);
 }
 
 TEST(UpdatedBias, MovesTowardsTheMeanAndStopsThere) {

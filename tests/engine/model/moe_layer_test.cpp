@@ -23,13 +23,14 @@ struct Fixture {
     at::Tensor run(const at::Tensor& input) {
         losses.clear();
         ForwardContext context{forward, losses};
-        return layer.forward({input, blocks, {}}, context);
+        return layer.forward({input, blocks, {}, names}, context);
     }
     at::Tensor parameter(const std::string& name) { return layer.named_parameters()[name]; }
 
     MoeLayer layer;
     at::Tensor x;
     ForwardOptions forward;
+    TokenNames names;
     std::vector<RouterLosses> losses;
     std::vector<TokenBlock> blocks{{Objective::kImage, Modality::kVision, 1, kTokens}};
 };
@@ -59,6 +60,57 @@ TEST(MoeLayer, AllExpertsChosenIsTheDenseMixture) {
     EXPECT_LE((f.run(f.x) - denseMixture(f)).abs().max().item<double>(), 1e-12);
 }
 
+/// What each router's gates are when every token takes every expert; undefined: the softmax of its logits.
+at::Tensor gatesOfAll(const std::string& kind, const at::Tensor& logits) {
+    if (kind == "random") return at::full_like(logits, 1.0 / static_cast<double>(logits.size(1)));
+    if (kind == "sigmoid_topk") return logits.sigmoid();
+    return logits.softmax(1);
+}
+
+TEST(MoeLayer, AllExpertsChosenIsTheDenseMixtureOfEveryRouter) {
+    for (const std::string& kind : routerKinds()) {
+        if (kind == "hash" || kind == "base") continue;  // they have one choice
+        at::manual_seed(21);
+        MoeOptions made = options(4, 4);
+        made.router = kind;
+        made.routing.cosine_width = 3;
+        made.routing.top_p = 1;
+        made.routing.groups = made.routing.groups_kept = 2;
+        Fixture f(made, at::kDouble);
+        f.forward.training = false;
+        class Listener : public RoutingObserver {
+        public:
+            bool wants(LayerIndex, std::int64_t) override { return true; }
+            void onRouting(const RoutingEvent& event) override { logits = event.logits_TE; }
+            at::Tensor logits;
+        } listener;
+        f.forward.observer = &listener;
+        const at::NoGradGuard no_grad;
+        const at::Tensor y = f.run(f.x), gates = gatesOfAll(kind, listener.logits);
+        at::Tensor dense = at::zeros_like(f.x);
+        for (std::int64_t e = 0; e < 4; ++e) {
+            const at::Tensor hidden = at::gelu(at::linear(f.x, f.parameter("experts.w1")[e], f.parameter("experts.b1")[e]));
+            dense = dense + gates.select(1, e).unsqueeze(1) * at::linear(hidden, f.parameter("experts.w2")[e], f.parameter("experts.b2")[e]);
+        }
+        EXPECT_LE((y - dense).abs().max().item<double>(), 1e-11) << kind;
+    }
+}
+
+TEST(MoeLayer, PermutingTokensPermutesOutputsOfEveryRouter) {
+    for (const std::string kind : {"topk_softmax", "noisy_topk", "sigmoid_topk", "group_limited", "cosine", "sinkhorn", "top_p", "expert_choice", "soft"}) {
+        at::manual_seed(22);
+        MoeOptions made = options(5, 2);
+        made.router = kind;
+        made.routing.cosine_width = 3;
+        Fixture f(made, at::kDouble);
+        f.forward.training = false;
+        f.names.sequence_N = at::zeros({kTokens}, at::kLong);
+        const at::NoGradGuard no_grad;
+        const at::Tensor order = at::randperm(kTokens, at::kLong);
+        EXPECT_LE((f.run(f.x.index_select(0, order)) - f.run(f.x).index_select(0, order)).abs().max().item<double>(), 1e-12) << kind;
+    }
+}
+
 TEST(MoeLayer, PermutingTokensPermutesOutputs) {
     at::manual_seed(2);
     Fixture f(options(5, 2), at::kDouble);
@@ -74,7 +126,7 @@ TEST(MoeLayer, GradientsAgreeWithDifferences) {
         const at::Tensor seed = at::randn_like(f.x);
         const auto loss = [&] {
             const at::Tensor y = f.run(f.x);
-            return (y * seed).sum() + 0.3 * f.losses[0].balance + 0.2 * f.losses[0].z;
+            return (y * seed).sum() + 0.3 * f.losses[0].value("balance") + 0.2 * f.losses[0].value("z");
         };
         loss().backward();
         const auto value = [&] {
@@ -99,8 +151,8 @@ TEST(MoeLayer, UniformRouterHasBalanceOne) {
     f.parameter("router.weight").zero_();
     (void)f.run(f.x);
     // P is 1/E for every expert, so E Σ f P is 1 whoever is chosen; logsumexp is log 4.
-    EXPECT_NEAR(f.losses[0].balance.item<double>(), 1.0, 1e-6);
-    EXPECT_NEAR(f.losses[0].z.item<double>(), std::log(4.0) * std::log(4.0), 1e-5);
+    EXPECT_NEAR(f.losses[0].value("balance").item<double>(), 1.0, 1e-6);
+    EXPECT_NEAR(f.losses[0].value("z").item<double>(), std::log(4.0) * std::log(4.0), 1e-5);
 }
 
 TEST(MoeLayer, CollapsedRouterHasBalanceOfTheNumberOfExperts) {
@@ -110,7 +162,7 @@ TEST(MoeLayer, CollapsedRouterHasBalanceOfTheNumberOfExperts) {
     f.parameter("router.weight").zero_();
     f.parameter("router.weight")[2].fill_(50);
     (void)f.run(f.x);
-    EXPECT_NEAR(f.losses[0].balance.item<double>(), 4.0, 1e-4);
+    EXPECT_NEAR(f.losses[0].value("balance").item<double>(), 4.0, 1e-4);
 }
 
 TEST(MoeLayer, OverrideReplacesTheRouterAlone) {
@@ -392,7 +444,7 @@ TEST(MoeLayer, CapacityDropsAreSeenAndRenormaliseNothing) {
         }
     }
     // The losses see the router's wish, not what became of it.
-    EXPECT_TRUE(at::equal(f.losses[0].balance, whole.losses[0].balance));
+    EXPECT_TRUE(at::equal(f.losses[0].value("balance"), whole.losses[0].value("balance")));
     f.forward.training = false;  // twice an even share
     (void)f.run(f.x);
     EXPECT_EQ(listener.events[2].kept_TK.sum().item<std::int64_t>(), event.counts_E.clamp_max(capacityOf(2, 2, kTokens, 4)).sum().item<std::int64_t>());

@@ -99,7 +99,7 @@ RouterCall someCall(std::int64_t step = 3) {
     return call;
 }
 
-std::int64_t choicesOf(const std::string& kind) { return kind == "hash" ? 1 : 2; }
+std::int64_t choicesOf(const std::string& kind) { return kind == "hash" || kind == "base" ? 1 : 2; }
 
 TEST(RouterKinds, AreThoseThatTheConfigurationOffers) {
     config::MoeOptions moe;
@@ -107,7 +107,9 @@ TEST(RouterKinds, AreThoseThatTheConfigurationOffers) {
     moe.describe([&](std::string_view name, auto&, const config::OptionInfo& info) {
         if (name == "router") offered.assign(info.choices.begin(), info.choices.end());
     });
-    EXPECT_EQ(offered, routerKinds());
+    std::vector<std::string> known = routerKinds();
+    known.emplace_back("soft");
+    EXPECT_EQ(offered, known);
 }
 
 TEST(RouterKinds, ChooseDifferentExpertsWithGatesOfTheirOwn) {
@@ -132,7 +134,7 @@ TEST(RouterKinds, ChooseDifferentExpertsWithGatesOfTheirOwn) {
         EXPECT_EQ(output.softmax, at::allclose(output.probs_TE, output.logits_TE.softmax(1), 1e-9, 1e-12)) << kind;
         std::int64_t parameters = 0;
         for (const at::Tensor& parameter : someRouter(kind, k)->parameters()) parameters += parameter.numel();
-        EXPECT_EQ(parameters, routerParameters(kind, kWidth, kExperts, 3)) << kind;
+        EXPECT_EQ(parameters, routerWeights(kind, kWidth, kExperts, 3)) << kind;
     }
 }
 
@@ -170,7 +172,7 @@ TEST(RouterKinds, GradientsReachEveryParameter) {
     const at::Tensor hidden = at::randn({7, kWidth}, at::kDouble);
     for (const std::string& kind : routerKinds()) {
         if (kind == "hash" || kind == "random") continue;
-        const auto router = someRouter(kind, 2);
+        const auto router = someRouter(kind, choicesOf(kind));
         const at::Tensor seed = at::randn({kExperts}, at::kDouble), probs_seed = at::randn({7, kExperts}, at::kDouble);
         const auto loss = [&] {
             const RouterOutput output = router->forward(hidden, someCall());
@@ -215,6 +217,20 @@ TEST(SinkhornRouter, BalancesInTrainingAlone) {
     EXPECT_TRUE(at::equal(plain, logits.argmax(1, true)));
     EXPECT_GT(plain.eq(kExperts - 1).sum().item<std::int64_t>(), 130);
     EXPECT_LT(balanced.eq(kExperts - 1).sum().item<std::int64_t>(), 80);
+}
+
+TEST(BaseRouter, SharesTokensOutEvenlyInTrainingAlone) {
+    at::manual_seed(11);
+    const auto router = makeRouter("base", someOptions(1));
+    const at::Tensor logits = at::randn({31, kExperts}) + at::arange(kExperts);  // 31 of 6: at most 6 each
+    RouterCall call;
+    const RouterOutput balanced = router->route(logits, call);
+    const at::Tensor counts = at::bincount(balanced.indices_TK.reshape({-1}), {}, kExperts);
+    EXPECT_LE(counts.max().item<std::int64_t>(), 6);
+    EXPECT_TRUE(at::equal(balanced.weights_TK, logits.sigmoid().gather(1, balanced.indices_TK)));
+    call.training = false;
+    EXPECT_TRUE(at::equal(router->route(logits, call).indices_TK, logits.argmax(1, true)));
+    EXPECT_THROW((void)makeRouter("base", someOptions(2))->route(logits, call), c10::Error);
 }
 
 TEST(ExpertChoiceRouter, EveryExpertTakesAsManyTokensBestFirst) {
@@ -264,9 +280,104 @@ TEST(BiasedRouters, BalanceStepByStepWithGatesOfTheScores) {
     EXPECT_EQ(plain->named_buffers().size(), 0u);
 }
 
+TEST(QuantileBalance, SpreadsTokensWithGatesOfTheLogits) {
+    at::manual_seed(8);
+    const at::Tensor logits = at::randn({600, kExperts}) + at::arange(kExperts) * 0.6;
+    for (const std::string kind : {"softmax_topk", "topk_softmax", "sigmoid_topk"}) {
+        for (const double ema : {0.0, 0.9}) {
+            RouterOptions options = someOptions(2);
+            options.quantile_balance = true;
+            options.quantile_ema = ema;
+            const auto router = makeRouter(kind, options);
+            ASSERT_TRUE(router->balancesByLogits());
+            ASSERT_EQ(router->named_buffers().size(), 1u) << kind;
+            const auto counts = [&] { return at::bincount(router->route(logits).indices_TK.reshape({-1}), {}, kExperts); };
+            const at::Tensor before = counts();
+            EXPECT_GT(before.max().item<std::int64_t>(), 380) << kind;
+            EXPECT_THROW(router->balance(before), c10::Error) << kind;
+            router->balance(before, logits);
+            const at::Tensor once = router->named_buffers()["quantile"].clone(), whole = quantileBias(logits, at::zeros({kExperts}), 2);
+            EXPECT_TRUE(at::allclose(once, whole * (1 - ema))) << kind;
+            for (int step = 0; step < 200; ++step) router->balance(before, logits);
+            EXPECT_LT(counts().max().item<std::int64_t>(), 215) << kind;  // 200 is even
+            const RouterOutput output = router->route(logits);
+            EXPECT_TRUE(at::equal(output.indices_TK, selectTopK(logits.to(at::kDouble) - router->named_buffers()["quantile"].to(at::kDouble), 2))) << kind;
+            const at::Tensor chosen = output.indices_TK;
+            const at::Tensor gates = kind == "sigmoid_topk"   ? logits.sigmoid().gather(1, chosen)
+                                     : kind == "softmax_topk" ? logits.softmax(1).gather(1, chosen)
+                                                              : logits.gather(1, chosen).softmax(1);
+            EXPECT_TRUE(at::allclose(output.weights_TK, gates)) << kind;
+        }
+    }
+    RouterOptions options = someOptions(2);
+    options.quantile_balance = true;
+    EXPECT_THROW((void)makeRouter("cosine", options), c10::Error);
+}
+
+TEST(InputJitter, MultipliesTheInputInTrainingAloneAndByStep) {
+    RouterOptions options = someOptions(2);
+    options.input_jitter = 0.25;
+    const at::Tensor ones = at::ones({400, kWidth}, at::kDouble);
+    RouterCall call;
+    call.step = 3;
+    const at::Tensor drawn = routerInput(ones, {}, options, call);
+    EXPECT_GE(drawn.min().item<double>(), 0.75);
+    EXPECT_LT(drawn.max().item<double>(), 1.25);
+    EXPECT_NEAR(drawn.mean().item<double>(), 1, 0.01);
+    EXPECT_NEAR(drawn.std().item<double>(), 0.5 / std::sqrt(12.0), 0.01);
+    EXPECT_TRUE(at::equal(drawn, routerInput(ones, {}, options, call)));
+    const auto differs = [&](const RouterOptions& other, const RouterCall& later) { return !at::equal(drawn, routerInput(ones, {}, other, later)); };
+    RouterCall later = call;
+    later.step = 4;
+    EXPECT_TRUE(differs(options, later));
+    later = call;
+    later.micro_batch = 1;
+    EXPECT_TRUE(differs(options, later));
+    RouterOptions other = options;
+    other.seed = 18;  // another router of the model
+    EXPECT_TRUE(differs(other, call));
+    call.training = false;
+    EXPECT_TRUE(at::equal(routerInput(ones, {}, options, call), ones));
+
+    // The router sees it, its caller's vectors stay.
+    at::manual_seed(9);
+    auto router = someRouter("softmax_topk", 2);
+    auto jittered = makeRouter("softmax_topk", options);
+    jittered->to(at::kDouble);
+    const at::NoGradGuard no_grad;
+    jittered->parameters()[0].copy_(router->parameters()[0]);
+    const at::Tensor hidden = at::randn({kTokens, kWidth}, at::kDouble), kept = hidden.clone();
+    EXPECT_FALSE(at::equal(jittered->forward(hidden, someCall()).logits_TE, router->forward(hidden, someCall()).logits_TE));
+    EXPECT_TRUE(at::equal(hidden, kept));
+}
+
+TEST(ModalityEmbedding, IsAddedToTheRoutersCopy) {
+    at::manual_seed(10);
+    RouterOptions options = someOptions(2);
+    options.modalities = true;
+    auto router = makeRouter("softmax_topk", options);
+    router->to(at::kDouble);
+    {
+        const at::NoGradGuard no_grad;
+        for (const at::Tensor& parameter : router->parameters()) at::Tensor(parameter).normal_();
+    }
+    const at::Tensor hidden = at::randn({kTokens, kWidth}, at::kDouble), modality = at::arange(kTokens, at::kLong).remainder(2);
+    RouterCall call;
+    EXPECT_THROW((void)router->forward(hidden, call), c10::Error);
+    call.modality_T = modality;
+    const auto parameters = router->named_parameters();
+    const at::Tensor expected = at::mm(hidden + parameters["modality"].index_select(0, modality), parameters["weight"].t());
+    const RouterOutput output = router->forward(hidden, call);
+    EXPECT_TRUE(at::allclose(output.logits_TE, expected));
+    output.logits_TE.square().sum().backward();
+    EXPECT_TRUE(parameters["modality"].grad().defined());
+}
+
 TEST(RandomRouter, EveryExpertIsAsLikely) {
     const auto router = makeRouter("random", someOptions(2));
-    const at::Tensor indices = router->route(at::zeros({6000, kExperts})).indices_TK;
+    const RouterOutput output = router->route(at::zeros({6000, kExperts}));
+    const at::Tensor indices = output.indices_TK;
+    EXPECT_TRUE(at::equal(output.weights_TK, at::full({6000, 2}, 0.5)));
     for (const std::int64_t place : {0, 1}) {
         const at::Tensor counts = at::bincount(indices.select(1, place), {}, kExperts);
         EXPECT_GT(counts.min().item<std::int64_t>(), 880);

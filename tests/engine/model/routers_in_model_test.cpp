@@ -3,6 +3,11 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
+#include "engine/config/config_io.h"
+#include "engine/config/router_settings.h"
 #include "engine/model/router.h"
 #include "engine/model/vl_moe.h"
 #include "tests/engine/model/gradient_check.h"
@@ -14,22 +19,74 @@ namespace {
 using test::randomBatch;
 using test::tinyShape;
 
+constexpr std::int64_t kPixels = 8;
+
+DataShape smallShape() { return {24, kPixels, 4}; }
+
+/// A router by name, or options of routers that change what a model computes.
+struct Variant {
+    std::string name;
+    std::function<void(config::RunConfig&)> change;
+};
+
+std::vector<Variant> variants() {
+    std::vector<Variant> all;
+    for (const std::string& kind : routerKinds()) {
+        all.push_back({kind, [kind](config::RunConfig& c) {
+                           c.moe.router = kind;
+                           if (kind == "hash" || kind == "base") c.moe.k = 1;
+                       }});
+    }
+    all.push_back({"soft", [](config::RunConfig& c) {
+                       c.moe.router = "soft";
+                       c.moe.slots = 2;
+                   }});
+    all.push_back({"shared_pool", [](config::RunConfig& c) { c.moe.pool = "shared"; }});
+    all.push_back({"shared_soft_pool", [](config::RunConfig& c) {
+                       c.moe.pool = "shared";
+                       c.moe.router = "soft";
+                       c.moe.slots = 1;
+                   }});
+    all.push_back({"quantile_balance", [](config::RunConfig& c) { c.moe.quantile_balance = true; }});
+    all.push_back({"input_jitter", [](config::RunConfig& c) { c.moe.input_jitter = 0.3; }});
+    all.push_back({"overrides", [](config::RunConfig& c) {
+                       c.moe.overrides = {"v experts=5 k=3 expert_width=7 router=sigmoid_topk loss.importance=0.4", "t router=cosine shared_experts=1"};
+                   }});
+    all.push_back({"every_loss", [](config::RunConfig& c) {
+                       c.moe.router = "noisy_topk";
+                       c.moe.pool = "shared";
+                       c.loss.balance_unnormalized = c.loss.gshard = c.loss.importance = c.loss.load = 0.2;
+                       c.loss.local_entropy = c.loss.global_entropy = c.loss.sequence_balance = 0.3;
+                       c.loss.global_entropy_tau = 3;
+                   }});
+    return all;
+}
+
 /// Thousands of tiny passes: waking threads would cost more than they give.
-class RoutersInModel : public ::testing::TestWithParam<std::string> {
+class RoutersInModel : public ::testing::TestWithParam<Variant> {
 protected:
     RoutersInModel() { at::set_num_threads(1); }
     ~RoutersInModel() override { at::set_num_threads(threads_); }
 
     static config::RunConfig config() {
         config::RunConfig made = test::tinyConfig();
-        made.moe.router = GetParam();
-        made.moe.k = GetParam() == "hash" ? 1 : 2;
+        made.data.image_size = kPixels;
+        made.data.max_words = 4;
+        made.model.layers = 2;
+        made.model.moe_layers = {0};
+        made.model.ffn_width = 8;
+        made.moe.expert_width = 6;
+        made.moe.k = 2;
         made.moe.groups = 2;
         made.moe.cosine_width = 3;
         made.loss.balance = 0.3;
         made.loss.z = 0.1;
+        GetParam().change(made);
         return made;
     }
+    static Batch batch(std::uint64_t seed) { return randomBatch(config(), smallShape(), seed, {2, 2, 1}); }
+    static bool soft() { return config().moe.router == "soft"; }
+    static std::size_t routers() { return config().moe.pool == "shared" ? 1 : 2; }
 
 private:
     int threads_ = at::get_num_threads();
@@ -50,14 +107,19 @@ std::vector<RoutingEvent> eventsOf(VlMoe& model, const Batch& batch, ForwardOpti
     return collector.events;
 }
 
+TEST_P(RoutersInModel, IsAValidConfiguration) {
+    const Status valid = config::validate(config());
+    EXPECT_TRUE(valid) << valid.error().message();
+}
+
 TEST_P(RoutersInModel, GradientsAgreeWithDifferences) {
-    VlMoe model(config(), tinyShape(), 5);
+    VlMoe model(config(), smallShape(), 5);
     model.to(at::kDouble);
-    const Batch batch = randomBatch(config(), tinyShape(), 1);
-    model.forward(batch, {}).loss.backward();
+    const Batch one = batch(1);
+    model.forward(one, {}).loss.backward();
     const auto loss = [&] {
         const at::NoGradGuard no_grad;
-        return model.forward(batch, {}).loss.item<double>();
+        return model.forward(one, {}).loss.item<double>();
     };
     for (const auto& item : model.named_parameters()) {
         at::Tensor parameter = item.value().detach();
@@ -67,13 +129,13 @@ TEST_P(RoutersInModel, GradientsAgreeWithDifferences) {
 }
 
 TEST_P(RoutersInModel, LearnsABatchByHeart) {
-    VlMoe model(config(), tinyShape(), 5);
-    const Batch batch = randomBatch(config(), tinyShape(), 10);
+    VlMoe model(config(), smallShape(), 5);
+    const Batch one = batch(10);
     double first = 0, last = 0;
-    for (int step = 0; step < 60; ++step) {
+    for (int step = 0; step < 40; ++step) {
         ForwardOptions options;
         options.step = step;
-        const ModelOutput output = model.forward(batch, options);
+        const ModelOutput output = model.forward(one, options);
         output.loss.backward();
         last = output.loss.item<double>();
         if (step == 0) first = last;
@@ -83,57 +145,122 @@ TEST_P(RoutersInModel, LearnsABatchByHeart) {
             at::Tensor(parameter).sub_(parameter.grad(), 0.1);
             parameter.mutable_grad().reset();
         }
+        model.balanceRouters(output);
     }
-    EXPECT_LT(last, 0.8 * first);
+    EXPECT_LT(last, 0.85 * first);
 }
 
 TEST_P(RoutersInModel, AccountAndRouterTableSayWhatIsThere) {
-    VlMoe model(config(), tinyShape(), 5);
+    VlMoe model(config(), smallShape(), 5);
     std::int64_t all = 0;
     for (const at::Tensor& parameter : model.parameters()) all += parameter.numel();
     EXPECT_EQ(model.account().parameters_total, all);
-    for (const store::RouterInfo& info : model.routers()) {
-        EXPECT_EQ(info.kind, GetParam());
-        EXPECT_EQ(info.layout, GetParam() == "top_p" || GetParam() == "expert_choice" ? store::RoutingLayout::kRagged : store::RoutingLayout::kFixedK);
+    EXPECT_EQ(model.routers().size(), routers());
+    const std::vector<RoutingEvent> events = eventsOf(model, batch(2));
+    ASSERT_EQ(events.size(), routers());
+    const std::vector<config::RouterSite> sites = config::routerSites(config());
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        const store::RouterInfo& info = model.routers()[i];
+        const config::MoeOptions moe = config::routerSettings(config(), sites[i]).moe;
+        EXPECT_EQ(info.kind, moe.router);
+        EXPECT_EQ(toString(info.branch), sites[i].branch);
+        EXPECT_EQ(info.experts, events[i].probs_TE.size(1));
+        EXPECT_EQ(info.layout, soft()                        ? store::RoutingLayout::kDenseMass
+                               : choosesUnevenly(moe.router) ? store::RoutingLayout::kRagged
+                                                             : store::RoutingLayout::kFixedK);
+        if (info.layout == store::RoutingLayout::kFixedK) {
+            EXPECT_EQ(info.k, events[i].indices_TK.size(1));
+        }
+        const at::Tensor drawn = model.drawRouterWeight(info.id, 7, 0);
+        EXPECT_EQ(drawn.sizes(), (at::IntArrayRef{config::routerOutputs(moe), 16}));
+        ForwardOptions replaced;
+        replaced.router_weight_override[info.id.value] = drawn;
+        EXPECT_EQ(eventsOf(model, batch(2), replaced).size(), routers());
     }
 }
 
 TEST_P(RoutersInModel, EventsCarryADistributionAndTheLoad) {
-    VlMoe model(config(), tinyShape(), 5);
-    const std::vector<RoutingEvent> events = eventsOf(model, randomBatch(config(), tinyShape(), 2));
-    ASSERT_EQ(events.size(), 4u);
-    for (const RoutingEvent& event : events) {
+    VlMoe model(config(), smallShape(), 5);
+    for (const RoutingEvent& event : eventsOf(model, batch(2))) {
         EXPECT_LE((event.probs_TE.sum(1) - 1).abs().max().item<double>(), 1e-5);
-        EXPECT_EQ(event.counts_E.sum().item<std::int64_t>(), event.indices_TK.ge(0).sum().item<std::int64_t>());
         EXPECT_TRUE(event.logits_TE.isfinite().all().item<bool>());
+        std::int64_t rows = 0;
+        for (const TokenBlock& block : event.blocks) rows += block.samples * block.per_sample;
+        if (event.rows_T.defined()) {
+            EXPECT_EQ(event.rows_T.size(0), event.logits_TE.size(0));
+            EXPECT_LT(event.rows_T.max().item<std::int64_t>(), rows);
+            EXPECT_TRUE(event.rows_T.diff().gt(0).all().item<bool>());
+        } else {
+            EXPECT_EQ(rows, event.logits_TE.size(0));
+        }
+        if (soft()) continue;
+        EXPECT_EQ(event.counts_E.sum().item<std::int64_t>(), event.indices_TK.ge(0).sum().item<std::int64_t>());
     }
 }
 
 TEST_P(RoutersInModel, EvaluationIsTheSameEachTimeAndHasNoNoise) {
-    VlMoe model(config(), tinyShape(), 5);
-    const Batch batch = randomBatch(config(), tinyShape(), 3);
+    VlMoe model(config(), smallShape(), 5);
+    const Batch one = batch(3);
     ForwardOptions first, later;
     first.training = later.training = false;
     first.step = 10;
     later.step = 20;
-    const auto a = eventsOf(model, batch, first), again = eventsOf(model, batch, first), b = eventsOf(model, batch, later);
+    const auto a = eventsOf(model, one, first), again = eventsOf(model, one, first), b = eventsOf(model, one, later);
     for (std::size_t i = 0; i < a.size(); ++i) {
+        EXPECT_TRUE(at::equal(a[i].weights_TK, again[i].weights_TK));
+        EXPECT_TRUE(at::equal(a[i].logits_TE, b[i].logits_TE));
+        if (soft()) continue;
         EXPECT_TRUE(at::equal(a[i].indices_TK, again[i].indices_TK));
-        EXPECT_EQ(at::equal(a[i].indices_TK, b[i].indices_TK), GetParam() != "random");
+        EXPECT_EQ(at::equal(a[i].indices_TK, b[i].indices_TK), GetParam().name != "random");
     }
 }
 
 TEST_P(RoutersInModel, TheHiddenWordDoesNotSteerItsOwnRouting) {
-    VlMoe model(config(), tinyShape(), 5);
-    Batch batch = randomBatch(config(), tinyShape(), 4);
-    const auto before = eventsOf(model, batch);
-    batch.texts->ids_BL.add_(batch.texts->masked_BL.to(at::kLong)).remainder_(tinyShape().vocabulary);
-    batch.pair_texts->ids_BL.add_(batch.pair_texts->masked_BL.to(at::kLong)).remainder_(tinyShape().vocabulary);
-    const auto after = eventsOf(model, batch);
-    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(at::equal(before[i].indices_TK, after[i].indices_TK));
+    VlMoe model(config(), smallShape(), 5);
+    Batch one = batch(4);
+    const auto before = eventsOf(model, one);
+    one.texts->ids_BL.add_(one.texts->masked_BL.to(at::kLong)).remainder_(smallShape().vocabulary);
+    one.pair_texts->ids_BL.add_(one.pair_texts->masked_BL.to(at::kLong)).remainder_(smallShape().vocabulary);
+    const auto after = eventsOf(model, one);
+    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(at::equal(before[i].weights_TK, after[i].weights_TK));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RoutersInModel, ::testing::ValuesIn(routerKinds()), [](const auto& test) { return test.param; });
+TEST_P(RoutersInModel, ABatchOfOneModalityJustWorks) {
+    VlMoe model(config(), smallShape(), 5);
+    for (const test::BatchSizes& sizes : {test::BatchSizes{2, 0, 0}, test::BatchSizes{0, 2, 0}}) {
+        const ModelOutput output = model.forward(randomBatch(config(), smallShape(), 5, sizes), {});
+        EXPECT_TRUE(std::isfinite(output.loss.item<double>()));
+        EXPECT_EQ(output.routers.size(), soft() ? 0u : 1u);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RoutersInModel, ::testing::ValuesIn(variants()), [](const auto& test) { return test.param.name; });
+
+TEST(SharedPool, TheModalityReachesTheRouterButNotTheExperts) {
+    config::RunConfig config = test::tinyConfig();
+    config.moe.pool = "shared";
+    config.moe.k = 4;
+    config.moe.router = "topk_softmax";
+    VlMoe model(config, tinyShape(), 5);
+    const at::NoGradGuard no_grad;
+    const Batch batch = randomBatch(config, tinyShape(), 6);
+    const auto before = eventsOf(model, batch);
+    auto parameters = model.named_parameters();
+    // Equal logits for all experts whatever the input: the embedding then changes nothing, as it must where only the router sees it.
+    for (const char* layer : {"layers.0.all.moe.router.", "layers.1.all.moe.router."}) parameters[std::string(layer) + "weight"].zero_();
+    const double loss = model.forward(batch, {}).loss.item<double>();
+    for (const char* layer : {"layers.0.all.moe.router.", "layers.1.all.moe.router."}) parameters[std::string(layer) + "modality"].add_(3);
+    EXPECT_EQ(model.forward(batch, {}).loss.item<double>(), loss);
+    // With weights it steers.
+    VlMoe other(config, tinyShape(), 5);
+    auto steered = other.named_parameters();
+    steered["layers.0.all.moe.router.modality"][1].add_(at::randn({16}));
+    const auto after = eventsOf(other, batch);
+    const std::int64_t patches = (2 + 2) * 9;
+    const at::Tensor difference = (after[0].logits_TE - before[0].logits_TE).abs().sum(1);
+    EXPECT_EQ(difference.narrow(0, 0, patches).max().item<double>(), 0);
+    EXPECT_GT(difference.narrow(0, patches, difference.size(0) - patches).min().item<double>(), 1e-3);
+}
 
 TEST(HashRouter, TheSameWordGoesToTheSameExpertInEveryLayer) {
     config::RunConfig config = test::tinyConfig();

@@ -121,6 +121,68 @@ TEST(RoutingRecorder, TokensWithFewerChoicesAreRagged) {
     EXPECT_NEAR(table.boundary_margin_T[1], 2.0 / 3 - 1.0 / 3, 1e-6);
 }
 
+TEST(RoutingRecorder, WeightsWithoutChoicesAreDenseMass) {
+    Planted planted;
+    planted.event.indices_TK = planted.event.counts_E = at::Tensor();
+    planted.event.probs_TE = at::tensor({0.75f, 0.25f}).repeat({5, 1});
+    planted.event.logits_TE = planted.event.probs_TE.log();
+    planted.event.weights_TK = planted.event.probs_TE;
+    store::RouterInfo info = router();
+    info.k = 0;
+    info.layout = store::RoutingLayout::kDenseMass;
+    RoutingRecorder recorder({info}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true, .probabilities = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    EXPECT_EQ(got.load.front().counts_E, (std::vector<std::uint32_t>{0, 0}));
+    EXPECT_NEAR(got.load.front().mass_E[0], 3.75, 1e-6);
+    EXPECT_NEAR(got.load.front().logsumexp, 0, 1e-6);
+    EXPECT_EQ(store::expertLoad(info, got.load.front()), (std::vector<double>{3.75, 1.25}));
+    EXPECT_NEAR(got.statistics.front().max_vio, 0.5, 1e-6);
+    EXPECT_NEAR(got.statistics.front().mean_gate, 0.5, 1e-6);
+    EXPECT_EQ(got.statistics.front().dead_experts, 0);
+    EXPECT_EQ(got.statistics.front().dropped_share, 0);
+    const auto& table = got.tables.front();
+    EXPECT_TRUE(table.expert_ids.empty() && table.offsets.empty() && table.boundary_margin_T.empty());
+    EXPECT_EQ(table.gates, (std::vector<float>{0.75f, 0.25f, 0.75f, 0.25f, 0.75f, 0.25f, 0.75f, 0.25f, 0.75f, 0.25f}));
+    EXPECT_NEAR(table.entropy_nats_T[4], -(0.75 * std::log(0.75) + 0.25 * std::log(0.25)), 1e-6);
+}
+
+TEST(RoutingRecorder, ARouterOfBothModalitiesNamesEachTokenByItsOwn) {
+    Planted planted;
+    // Two patches of one picture of a pair, then its word, then the texts as before.
+    const at::Tensor none = at::zeros({1, 2}, at::kBool);
+    planted.batch.pair_samples = {5};
+    planted.batch.pair_images = ImageStream{at::zeros({1, 2, 3}), at::zeros({1, 2, 3}), none, none};
+    planted.batch.pair_texts = TextStream{at::tensor({30, 0}, at::kLong).view({1, 2}), none, at::tensor({1, 0}, at::kInt).to(at::kBool).view({1, 2})};
+    planted.event.branch = Branch::kAll;
+    planted.event.blocks = {
+        {Objective::kPairImage, Modality::kVision, 1, 2}, {Objective::kPairText, Modality::kText, 1, 2}, {Objective::kText, Modality::kText, 2, 3}};
+    planted.event.rows_T = at::tensor({0, 1, 2, 4, 5, 6, 7, 8}, at::kLong);
+    planted.event.logits_TE = planted.event.logits_TE.narrow(0, 0, 1).repeat({8, 1});
+    planted.event.probs_TE = planted.event.logits_TE.softmax(1);
+    planted.event.indices_TK = at::tensor({1, 1, 0, 0, 0, 0, 0, 1}, at::kLong).view({8, 1});
+    planted.event.weights_TK = planted.event.probs_TE.gather(1, planted.event.indices_TK);
+    store::RouterInfo info = router();
+    info.branch = Branch::kAll;
+    RoutingRecorder recorder({info}, [](std::int64_t sample) { return static_cast<std::uint64_t>(sample); });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true});
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    ASSERT_EQ(got.load.size(), 2u);
+    EXPECT_EQ(got.load[0].modality, Modality::kVision);
+    EXPECT_EQ(got.load[0].counts_E, (std::vector<std::uint32_t>{0, 2}));
+    EXPECT_EQ(got.load[1].modality, Modality::kText);
+    EXPECT_EQ(got.load[1].counts_E, (std::vector<std::uint32_t>{5, 1}));
+    EXPECT_NEAR(got.statistics.front().max_vio, 5.0 * 2 / 8 - 1, 1e-9);  // of both modalities together
+    const auto& table = got.tables.front();
+    EXPECT_EQ(table.sample_T, (std::vector<std::uint64_t>{5, 5, 5, 7, 7, 7, 9, 9}));
+    EXPECT_EQ(table.position_T, (std::vector<std::uint16_t>{0, 1, 0, 0, 1, 2, 0, 1}));
+    EXPECT_EQ(table.token_id_T, (std::vector<std::int32_t>{-1, -1, 30, 10, 11, 12, 20, 21}));
+    EXPECT_EQ(table.modality_T[1], Modality::kVision);
+    EXPECT_EQ(table.modality_T[2], Modality::kText);
+}
+
 TEST(RoutingRecorder, FiguresOfScoresThatAreNoSoftmaxFollowTheirDefinitions) {
     Planted planted;
     planted.event.softmax = false;

@@ -5,6 +5,7 @@
 
 #include "engine/base/files.h"
 #include "engine/store/evaluation_file.h"
+#include "engine/store/routing_tables.h"
 #include "engine/store/routing_view.h"
 #include "engine/store/sample_file.h"
 #include "store_fixture.h"

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Choosing and joining the tokens of routing tables.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/store/records.h"
+
+namespace es::store {
+
+/// Keeps only the tokens for which keep(t) holds.
+[[nodiscard]] RoutingTable selectTokens(const RoutingTable& table, const std::vector<std::uint8_t>& keep);
+/// Appends the tokens of `more` (of the same router and layout). Optional columns that either lacks are dropped, unless `into` is empty.
+void appendTokens(RoutingTable& into, RoutingTable&& more);
+
+}  // namespace es::store
