@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadCase{"[model]\nactivation = \"tanh\"", "one of gelu, swiglu"}, BadCase{"[moe]\nshared_gate = true", "moe.shared_experts is 0"},
                       BadCase{"[moe]\ndispatch = \"lossy\"", "one of dropless, capacity"},
                       BadCase{"[moe]\ncapacity_factor_eval = 0", "capacity_factor_eval must be 0.01 to"},
-                      BadCase{"[moe]\nrouter = \"soft\"", "one of softmax_topk, topk_softmax, noisy_topk"},
+                      BadCase{"[moe]\nrouter = \"softest\"", "one of softmax_topk, topk_softmax, noisy_topk"},
                       BadCase{"[moe]\nrouter = \"hash\"\nk = 2", "a hash router chooses one expert"},
                       BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 3", "moe.experts 8 is not divisible by moe.groups 3"},
                       BadCase{"[moe]\nrouter = \"group_limited\"\ngroups = 2\ngroups_kept = 3", "moe.groups_kept 3 is more than moe.groups 2"},
