@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/machine_resources.h"
 
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -32,13 +36,24 @@ std::optional<double> leftInGroup() {
     return std::max(0.0, *limit - *used + numberAfter("/sys/fs/cgroup/memory.stat", "inactive_file ").value_or(0));
 }
 
+/// Left of the limit on this process's address space, with what its heap holds and does not use.
+std::optional<double> leftInProcess() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+    const auto pages = firstNumber("/proc/self/statm");
+    if (!pages) return std::nullopt;
+    const double taken = *pages * static_cast<double>(::sysconf(_SC_PAGESIZE)), unused = static_cast<double>(::mallinfo2().fordblks);
+    return std::max(0.0, static_cast<double>(limit.rlim_cur) - taken + unused);
+}
+
 }  // namespace
 
 double availableMemoryBytes() {
-    const double machine = 1024 * numberAfter("/proc/meminfo", "MemAvailable:").value_or(0);
-    const auto group = leftInGroup();
-    if (!group) return machine;
-    return machine > 0 ? std::min(machine, *group) : *group;
+    std::optional<double> available = numberAfter("/proc/meminfo", "MemAvailable:");
+    if (available) *available *= 1024;
+    for (const auto& left : {leftInGroup(), leftInProcess()})
+        if (left) available = available ? std::min(*available, *left) : *left;
+    return available.value_or(0);
 }
 
 double freeDiskBytes(const std::filesystem::path& path) {

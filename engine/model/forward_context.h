@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "engine/model/token_layout.h"
@@ -16,6 +18,8 @@ struct ForwardContext {
     const ForwardOptions& options;
     std::vector<RouterLosses>& router_losses;  ///< each router appends its own
     TokenNames names = {};                     ///< of all rows; only where a router asks for them
+    /// Called with what the parts compute, in order, each named within its layer ("attention", "v", "v.moe.router"); usually empty.
+    std::function<void(const std::string& part, const at::Tensor& result)> watch = {};
 };
 
 /// Tokens that a branch's feed-forward gets, and where they come from.

@@ -9,9 +9,12 @@ namespace es::engine {
 
 /// Bytes, in fp32, of one step of the configured batch with texts at their full length.
 struct MemoryEstimate {
-    double weights = 0, gradients = 0, moments = 0;
+    double weights = 0;  ///< and their moving average, where there is one
+    double gradients = 0, moments = 0;
     double activations = 0;  ///< what the forward pass keeps for the backward pass
-    double working = 0;      ///< the largest that one layer's backward pass or the heads need beside it, and the batches made ahead
+    /// The largest that one layer's backward pass (with checkpointed activations what it computes again, too) or the heads need beside it,
+    /// and the batches made ahead.
+    double working = 0;
     [[nodiscard]] double total() const { return weights + gradients + moments + activations + working; }
 };
 

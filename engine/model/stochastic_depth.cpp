@@ -13,7 +13,9 @@ double dropProbability(double most, std::int64_t layer, std::int64_t layers) {
 
 at::Tensor survivalFactors(const TokenLayout& layout, double probability, const DropKey& key, const at::Tensor& like) {
     TORCH_CHECK(probability >= 0 && probability < 1, "a sublayer cannot be skipped with probability ", probability);
-    RandomStream random(key.seed, RandomPurpose::kStochasticDepth, static_cast<std::uint64_t>(key.step), static_cast<std::uint32_t>(key.sublayer));
+    // Far above any step: the first micro-batch draws as if there were no others.
+    const std::uint64_t draw = static_cast<std::uint64_t>(key.step) + (static_cast<std::uint64_t>(key.micro_batch) << 40);
+    RandomStream random(key.seed, RandomPurpose::kStochasticDepth, draw, static_cast<std::uint32_t>(key.sublayer));
     at::Tensor factors = at::empty({layout.rows, 1}, at::kFloat);
     float* data = factors.mutable_data_ptr<float>();
     for (const kernels::SequenceRows& sample : layout.sequences) {

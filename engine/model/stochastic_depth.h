@@ -18,6 +18,7 @@ struct DropKey {
     std::uint64_t seed = 0;
     std::int64_t step = 0;
     std::int64_t sublayer = 0;  ///< counted through the model: twice the layer, and one more for the feed-forward
+    std::int64_t micro_batch = 0;
 };
 
 /// The factor of each row of what a sublayer adds (N x 1, of `like`'s type and device): 0 in samples that skip it, 1 / (1 - probability) in

@@ -20,8 +20,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kAverageFile = "ema.safetensors";
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kVocabularyFile = "vocabulary.model";
+constexpr const char* kImageTokenizerFile = "image_tokenizer.safetensors";
 constexpr const char* kLeftover = ".part-";
 constexpr int kStateVersion = 1;
 
@@ -54,6 +56,15 @@ std::string stateText(const CheckpointState& state) {
     json["image_size"] = state.image_size;
     json["max_words"] = state.max_words;
     json["vocabulary_file"] = state.vocabulary_file;
+    if (state.average_updates > 0) json["average_updates"] = state.average_updates;
+    if (!state.recent_losses.empty()) {
+        json["recent_losses"] = state.recent_losses;
+        json["recent_gradient_norms"] = state.recent_gradient_norms;
+    }
+    if (state.picture_codes > 0) {
+        json["picture_codes"] = state.picture_codes;
+        json["image_tokenizer_hash"] = state.image_tokenizer_hash;
+    }
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -74,6 +85,11 @@ Result<CheckpointState> stateFrom(const std::string& text, const fs::path& path)
         state.image_size = json.at("image_size");
         state.max_words = json.at("max_words");
         state.vocabulary_file = json.at("vocabulary_file");
+        state.average_updates = json.value("average_updates", std::int64_t{0});
+        state.recent_losses = json.value("recent_losses", std::vector<double>{});
+        state.recent_gradient_norms = json.value("recent_gradient_norms", std::vector<double>{});
+        state.picture_codes = json.value("picture_codes", std::int64_t{0});
+        state.image_tokenizer_hash = json.value("image_tokenizer_hash", "");
         return state;
     } catch (const std::exception& problem) {
         return badInput("Cannot read the checkpoint", problem.what(), "Use another checkpoint or copy the run again", path.string());
@@ -104,6 +120,12 @@ std::string CheckpointStore::folderName(std::int64_t step) { return "checkpoints
 
 fs::path CheckpointStore::vocabularyFile(std::int64_t step) const { return folder_ / stepName(step) / kVocabularyFile; }
 
+fs::path CheckpointStore::imageTokenizerFile(std::int64_t step) const {
+    const fs::path file = folder_ / stepName(step) / kImageTokenizerFile;
+    std::error_code error;
+    return fs::exists(file, error) ? file : fs::path();
+}
+
 Status CheckpointStore::save(const Checkpoint& checkpoint) const {
     std::error_code error;
     const std::string name = stepName(checkpoint.state.step);
@@ -114,8 +136,12 @@ Status CheckpointStore::save(const Checkpoint& checkpoint) const {
     const std::map<std::string, std::string> metadata{{"format", "pt"}, {"step", std::to_string(checkpoint.state.step)}};
     if (Status done = writeSafetensors(part / kModelFile, {checkpoint.model, metadata}); !done) return done;
     if (Status done = writeSafetensors(part / kOptimizerFile, {checkpoint.optimizer, metadata}); !done) return done;
+    if (!checkpoint.average.empty())
+        if (Status done = writeSafetensors(part / kAverageFile, {checkpoint.average, metadata}); !done) return done;
     if (auto vocabulary = readFile(checkpoint.state.vocabulary_file); vocabulary)
         if (Status done = writeFileAtomically(part / kVocabularyFile, *vocabulary); !done) return done;
+    if (!checkpoint.image_tokenizer.empty())
+        if (Status done = writeFileAtomically(part / kImageTokenizerFile, checkpoint.image_tokenizer); !done) return done;
     if (Status done = writeFileAtomically(part / kStateFile, stateText(checkpoint.state)); !done) return done;
     if (Status done = syncFolder(part); !done) return done;
     if (fs::exists(target, error)) {
@@ -154,11 +180,17 @@ Result<Checkpoint> CheckpointStore::load(std::int64_t step, bool with_optimizer)
     const fs::path folder = folder_ / stepName(step);
     auto model = readSafetensors(folder / kModelFile);
     if (!model) return tl::unexpected(model.error());
-    Checkpoint out{std::move(*state), std::move(model->tensors), {}};
+    Checkpoint out;
+    out.state = std::move(*state);
+    out.model = std::move(model->tensors);
     if (!with_optimizer) return out;
     auto optimizer = readSafetensors(folder / kOptimizerFile);
     if (!optimizer) return tl::unexpected(optimizer.error());
     out.optimizer = std::move(optimizer->tensors);
+    if (std::error_code error; !fs::exists(folder / kAverageFile, error)) return out;
+    auto average = readSafetensors(folder / kAverageFile);
+    if (!average) return tl::unexpected(average.error());
+    out.average = std::move(average->tensors);
     return out;
 }
 

@@ -23,13 +23,19 @@ struct CheckpointState {
     double validation_loss = 0;  ///< NaN when not evaluated at this step
     PictureScale scale;
     std::int64_t vocabulary = 0, image_size = 0, max_words = 0;
-    std::string vocabulary_file;  ///< where the SentencePiece model was; a copy lies in the checkpoint as vocabulary.model
+    std::string vocabulary_file;       ///< where the SentencePiece model was; a copy lies in the checkpoint as vocabulary.model
+    std::int64_t picture_codes = 0;    ///< that the picture tokenizer has; 0: there is none
+    std::int64_t average_updates = 0;  ///< of the moving average of the weights
+    std::vector<double> recent_losses = {}, recent_gradient_norms = {};  ///< what spikes are judged by; oldest first
+    std::string image_tokenizer_hash = {};                               ///< of its file, which lies in the checkpoint as image_tokenizer.safetensors
 };
 
 struct Checkpoint {
     CheckpointState state;
     std::map<std::string, at::Tensor> model;
     std::map<std::string, at::Tensor> optimizer;  ///< empty when it was not asked for
+    std::map<std::string, at::Tensor> average;    ///< moving average of the weights; empty when there is none or the optimizer was not asked for
+    std::string image_tokenizer = {};             ///< content of the picture tokenizer's file, to be saved; not read back
 };
 
 struct RetentionRule {
@@ -66,6 +72,8 @@ public:
     /// Removes what a killed process left half-written.
     void removeLeftovers() const;
     [[nodiscard]] std::filesystem::path vocabularyFile(std::int64_t step) const;
+    /// The checkpoint's copy of the picture tokenizer; empty when it has none.
+    [[nodiscard]] std::filesystem::path imageTokenizerFile(std::int64_t step) const;
 
 private:
     std::filesystem::path run_, folder_;

@@ -35,10 +35,12 @@ AdamW AdamW::forModel(const torch::nn::Module& model, const AdamWOptions& option
     return AdamW(std::move(parameters), options);
 }
 
-GradientNorms AdamW::norms(const std::vector<std::size_t>& present) const {
+GradientNorms AdamW::measure() const {
+    const at::NoGradGuard no_grad;
     std::vector<at::Tensor> gradients;
     std::vector<std::int64_t> groups;
-    for (const std::size_t i : present) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        if (!parameters_[i].tensor.grad().defined()) continue;
         gradients.push_back(parameters_[i].tensor.grad());
         groups.push_back(group_of_[i]);
     }
@@ -50,34 +52,33 @@ GradientNorms AdamW::norms(const std::vector<std::size_t>& present) const {
     return {squares_G.sum().sqrt(), squares_G.sqrt()};
 }
 
-void AdamW::update(const std::vector<std::size_t>& indices, double learning_rate, double weight_decay, const at::Tensor& gradient_scale,
-                   const at::Tensor& not_finite) {
-    if (indices.empty()) return;
-    std::vector<at::Tensor> tensors, gradients, averages, squares, steps;
-    for (const std::size_t i : indices) {
-        tensors.push_back(parameters_[i].tensor);
-        gradients.push_back(parameters_[i].tensor.grad());
-        averages.push_back(exp_avg_[i]);
-        squares.push_back(exp_avg_sq_[i]);
-        steps.push_back(step_views_[i]);
-    }
-    at::_fused_adamw_(tensors, gradients, averages, squares, /*max_exp_avg_sqs=*/{}, steps, learning_rate, options_.beta1, options_.beta2, weight_decay,
-                      options_.epsilon, /*amsgrad=*/false, /*maximize=*/false, gradient_scale.defined() ? std::optional(gradient_scale) : std::nullopt,
-                      not_finite);
+void AdamW::add(std::size_t i, Lists& lists) const {
+    lists.tensors.push_back(parameters_[i].tensor);
+    lists.gradients.push_back(parameters_[i].tensor.grad());
+    lists.averages.push_back(exp_avg_[i]);
+    lists.squares.push_back(exp_avg_sq_[i]);
+    lists.steps.push_back(step_views_[i]);
 }
 
-GradientNorms AdamW::step(double learning_rate) {
+void AdamW::update(Lists& lists, double learning_rate, double weight_decay, const at::Tensor& gradient_scale, const at::Tensor& not_finite) const {
+    if (lists.tensors.empty()) return;
+    at::_fused_adamw_(lists.tensors, lists.gradients, lists.averages, lists.squares, /*max_exp_avg_sqs=*/{}, lists.steps, learning_rate, options_.beta1,
+                      options_.beta2, weight_decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+                      gradient_scale.defined() ? std::optional(gradient_scale) : std::nullopt, not_finite);
+}
+
+void AdamW::apply(double learning_rate, const GradientNorms& norms) {
     const at::NoGradGuard no_grad;
-    std::vector<std::size_t> present, decaying, plain;
+    Lists decaying, plain;
+    std::vector<std::size_t> present;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
         if (!parameters_[i].tensor.grad().defined()) continue;
         present.push_back(i);
-        (parameters_[i].decays ? decaying : plain).push_back(i);
+        add(i, parameters_[i].decays ? decaying : plain);
     }
-    GradientNorms result = norms(present);
-    const at::Tensor not_finite = result.all.isfinite().logical_not().to(at::kFloat);
+    const at::Tensor not_finite = norms.all.isfinite().logical_not().to(at::kFloat);
     // The fused kernel divides gradients by the scale: norm / clip where that shortens them.
-    at::Tensor scale = options_.clip > 0 ? result.all.add(1e-6).div(options_.clip).clamp_min(1.0) : at::Tensor();
+    const at::Tensor scale = options_.clip > 0 ? norms.all.add(1e-6).div(options_.clip).clamp_min(1.0) : at::Tensor();
 
     if (present.size() == parameters_.size()) {
         steps_P_.add_(1 - not_finite);
@@ -88,7 +89,12 @@ GradientNorms AdamW::step(double learning_rate) {
     }
     update(decaying, learning_rate, options_.weight_decay, scale, not_finite);
     update(plain, learning_rate, 0.0, scale, not_finite);
-    return result;
+}
+
+GradientNorms AdamW::step(double learning_rate) {
+    GradientNorms norms = measure();
+    apply(learning_rate, norms);
+    return norms;
 }
 
 void AdamW::zeroGradients() {

@@ -44,8 +44,12 @@ public:
     /// The parameters of a VlMoe with its groups and decay rules, in order of name.
     [[nodiscard]] static AdamW forModel(const torch::nn::Module& model, const AdamWOptions& options);
 
-    /// Updates every parameter from its .grad, which clipping may scale in place.
+    /// measure(), then apply().
     GradientNorms step(double learning_rate);
+    /// The norms of the gradients as they are; changes nothing.
+    [[nodiscard]] GradientNorms measure() const;
+    /// Updates every parameter from its .grad, which clipping may scale in place; `norms` are those that measure() gave for these gradients.
+    void apply(double learning_rate, const GradientNorms& norms);
     /// Drops the gradients; the next backward pass allocates them.
     void zeroGradients();
     [[nodiscard]] const std::vector<std::string>& groupNames() const { return group_names_; }
@@ -57,9 +61,12 @@ public:
     void loadState(const std::map<std::string, at::Tensor>& state);
 
 private:
-    [[nodiscard]] GradientNorms norms(const std::vector<std::size_t>& present) const;
-    void update(const std::vector<std::size_t>& indices, double learning_rate, double weight_decay, const at::Tensor& gradient_scale,
-                const at::Tensor& not_finite);
+    /// What the fused kernel takes of some parameters.
+    struct Lists {
+        std::vector<at::Tensor> tensors, gradients, averages, squares, steps;
+    };
+    void add(std::size_t parameter, Lists& lists) const;
+    void update(Lists& lists, double learning_rate, double weight_decay, const at::Tensor& gradient_scale, const at::Tensor& not_finite) const;
 
     std::vector<OptimizedParameter> parameters_;
     AdamWOptions options_;

@@ -9,16 +9,13 @@
 
 #include "engine/base/hash.h"
 #include "engine/config/config_io.h"
+#include "engine/train/out_of_memory.h"
 
 namespace es::engine {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto kPausePoll = std::chrono::milliseconds(50);
 constexpr double kNotEvaluated = std::numeric_limits<double>::quiet_NaN();
-
-double millisecondsSince(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
 
 }  // namespace
 
@@ -37,20 +34,23 @@ Status TrainingRun::run() {
         return {};
     }
     if (Status done = openRecords(); !done) return done;
-    Status result;
     try {
-        result = loop();
+        return finish(loop());
     } catch (const std::exception& problem) {
-        // The run must say how it ended even then; train() makes the error a person reads.
-        (void)finish(jobFailed("Training failed", problem.what(), ""));
-        throw;
+        if (!isOutOfMemory(problem)) {
+            // The run must say how it ended even then; train() makes the error a person reads.
+            (void)finish(jobFailed("Training failed", problem.what(), ""));
+            throw;
+        }
     }
-    return finish(std::move(result));
+    // Only now has the stack let go of all that the step held.
+    return finish(abandonStep());
 }
 
 Status TrainingRun::loop() {
     progress_.enter(session::SessionState::kTraining, "Training");
-    loader_ = std::make_unique<BatchLoader>(source_, config_, start_ + 1, config_.train.steps);
+    const std::int64_t parts = config_.train.accumulate;
+    loader_ = std::make_unique<BatchLoader>(source_, config_, start_ * parts + 1, config_.train.steps * parts);
     validation_loss_ = kNotEvaluated;
     if (start_ == 0) {
         if (Status done = evaluate(); !done) return done;
@@ -71,6 +71,7 @@ Status TrainingRun::loop() {
             if (Status done = evaluate(); !done) return done;
         if (due(config_.train.checkpoint_every))
             if (Status done = checkpoint(); !done) return done;
+        whole_ = true;
     }
     return {};
 }
@@ -99,55 +100,6 @@ Result<bool> TrainingRun::obeyRequests() {
 
 Status TrainingRun::checkpointOnRequest() { return step_ == 0 || checkpointed_ == step_ ? Status{} : checkpoint(); }
 
-Status TrainingRun::trainStep() {
-    const auto begin = Clock::now();
-    const Batch batch = loader_->next(step_ + 1);
-    ++step_;
-    const bool traced = options_.record && trace_every_ > 0 && step_ % trace_every_ == 0;
-    ForwardOptions forward;
-    forward.step = step_;
-    if (options_.record) {
-        recorder_->begin(step_, batch, {.load = true, .tables = traced});
-        forward.observer = &*recorder_;
-    }
-    const ModelOutput output = model_->forward(batch.to(place_.device), forward);
-    output.loss.backward();
-    StepTiming timing;
-    timing.learning_rate = schedule_.at(step_ - 1);
-    const GradientNorms norms = optimizer_->step(timing.learning_rate);
-    const DeviceNumbers::Values values = DeviceNumbers(output, norms).read();
-
-    RecordedRouting routing = options_.record ? recorder_->take() : RecordedRouting{};
-    addLosses(routing.load, values);
-    if (!std::isfinite(values.loss) || !std::isfinite(values.gradient_norm)) return reportNonFinite(values, routing.load);
-    optimizer_->zeroGradients();
-    model_->balanceRouters(output);
-
-    timing.step_ms = millisecondsSince(begin);
-    const auto samples = static_cast<std::int64_t>(batch.image_samples.size() + batch.text_samples.size() + batch.pair_samples.size());
-    std::int64_t tokens = 0;
-    for (const auto* images : {&batch.images, &batch.pair_images})
-        if (*images) tokens += (*images)->masked_BP.numel();
-    for (const auto* texts : {&batch.texts, &batch.pair_texts})
-        if (*texts) tokens += (*texts)->valid_BL.sum().item<std::int64_t>();
-    timing.samples_per_s = 1000.0 * static_cast<double>(samples) / timing.step_ms;
-    timing.tokens_per_s = 1000.0 * static_cast<double>(tokens) / timing.step_ms;
-    if (options_.record)
-        if (Status done = recordStep(values, std::move(routing), batch, timing); !done) return done;
-    progress_.stepDone(step_, values.loss, millisecondsSince(begin), samples);
-    return {};
-}
-
-Status TrainingRun::recordStep(const DeviceNumbers::Values& values, RecordedRouting routing, const Batch& batch, const StepTiming& timing) {
-    if (Status done = writer_->scalars(step_, scalarsOf(values, optimizer_->groupNames(), model_->routers(), routing.statistics, timing)); !done) return done;
-    if (!routing.load.empty())
-        if (Status done = writer_->load(std::move(routing.load)); !done) return done;
-    if (routing.tables.empty()) return {};
-    for (const auto* samples : {&batch.image_samples, &batch.text_samples, &batch.pair_samples})
-        if (Status done = recordSamples(*samples); !done) return done;
-    return writer_->trace(step_, std::move(routing.tables));
-}
-
 Status TrainingRun::recordSamples(const std::vector<std::int64_t>& samples) {
     std::vector<store::SampleRecord> records;
     for (const std::int64_t sample : samples)
@@ -155,17 +107,13 @@ Status TrainingRun::recordSamples(const std::vector<std::int64_t>& samples) {
     return records.empty() ? Status{} : writer_->samples(std::move(records));
 }
 
-Status TrainingRun::reportNonFinite(const DeviceNumbers::Values& values, const std::vector<store::LoadRecord>& load) {
-    const std::string where = locateNonFinite(values, *model_, load);
-    const std::string step = "step " + std::to_string(step_);
-    (void)writer_->event(event(store::Severity::kError, "non_finite", "At " + step + " " + where));
-    return jobFailed("Training diverged at " + step, where, "Lower train.learning_rate or set train.clip, and resume from an earlier checkpoint",
-                     request_.out.string());
-}
-
 Status TrainingRun::evaluate() {
     const ProgressReporter::Aside aside(progress_, "Evaluating");
-    auto outcome = evaluator_->run(*model_, place_.device, step_, {});
+    auto outcome = [&] {
+        std::optional<WeightAverage::Shown> shown;
+        if (average_ && config_.train.evaluate_ema) shown.emplace(*average_);
+        return evaluator_->run(*model_, place_.device, step_, {});
+    }();
     if (!outcome) return tl::unexpected(outcome.error());
     validation_loss_ = outcome->total;
     std::vector<store::Scalar> scalars;
@@ -198,6 +146,10 @@ Status TrainingRun::probe() {
 Status TrainingRun::checkpoint() {
     const ProgressReporter::Aside aside(progress_, "Writing checkpoint " + std::to_string(step_));
     if (Status done = probe(); !done) return done;
+    return writeCheckpoint();
+}
+
+Status TrainingRun::writeCheckpoint() {
     // First the records, then the checkpoint: whoever resumes from it finds everything before it.
     if (Status done = writer_->flush(); !done) return done;
     Checkpoint out;
@@ -210,9 +162,20 @@ Status TrainingRun::checkpoint() {
     out.state.image_size = source_->dataset().imageSize();
     out.state.max_words = source_->maxWords();
     out.state.vocabulary_file = source_->dataset().vocabularyFile().string();
+    out.state.picture_codes = source_->pictureCodes();
+    out.state.image_tokenizer_hash = source_->imageTokenizer().hash;
+    out.image_tokenizer = source_->imageTokenizer().content;
     for (const auto& parameter : model_->named_parameters()) out.model[parameter.key()] = parameter.value().detach();
     for (const auto& buffer : model_->named_buffers()) out.model[buffer.key()] = buffer.value();
     out.optimizer = optimizer_->state();
+    if (average_) {
+        out.average = average_->state();
+        out.state.average_updates = average_->updates();
+    }
+    if (spikes_) {
+        out.state.recent_losses = spikes_->history().losses;
+        out.state.recent_gradient_norms = spikes_->history().gradient_norms;
+    }
     if (Status done = checkpoints_.save(out); !done) return done;
     checkpointed_ = step_;
     store::CheckpointInfo info{step_, writer_->attempt(), validation_loss_, CheckpointStore::folderName(step_), true};

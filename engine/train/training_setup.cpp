@@ -10,6 +10,7 @@
 #include "engine/base/hash.h"
 #include "engine/config/config_io.h"
 #include "engine/infer/model_weights.h"
+#include "engine/train/initial_checkpoint.h"
 #include "engine/train/run_estimate.h"
 #include "engine/train/run_provenance.h"
 #include "engine/train/training_run.h"
@@ -18,7 +19,8 @@ namespace es::engine {
 namespace {
 
 /// Keys that a resumed run may have other values of: they do not change what is computed.
-const std::set<std::string> kFreeOnResume{"run.name", "data.cache", "data.threads", "record.flush_seconds", "record.flush_steps"};
+const std::set<std::string> kFreeOnResume{"run.name",          "data.cache", "data.threads", "train.checkpoint_activations", "record.flush_seconds",
+                                          "record.flush_steps"};
 
 constexpr std::size_t kProblemsTold = 5;
 constexpr auto kEarlyPoll = std::chrono::milliseconds(100);
@@ -65,7 +67,11 @@ Status TrainingRun::openData() {
         context_.log(message);
         early_events_.push_back(event(store::Severity::kWarning, "data_skipped", message));
     }
-    auto source = DataSource::open(config_, inner);
+    // A run goes on with the codes that it began with, whatever became of the cache or the file.
+    std::filesystem::path image_tokenizer;
+    if (request_.resume)
+        if (const auto steps = checkpoints_.steps(); !steps.empty()) image_tokenizer = checkpoints_.imageTokenizerFile(steps.back());
+    auto source = DataSource::open(config_, inner, image_tokenizer);
     if (!source) return tl::unexpected(source.error());
     source_ = *source;
     return {};
@@ -82,17 +88,32 @@ void TrainingRun::takeEarlyRequests() {
 
 Status TrainingRun::buildModel() {
     progress_.enter(session::SessionState::kStarting, "Building the model");
-    const DataShape shape{source_->tokenizer().size(), source_->dataset().imageSize(), source_->maxWords()};
+    const DataShape shape = source_->shape();
     warnOfShortage(shape);
     model_ = std::make_shared<VlMoe>(config_, shape, static_cast<std::uint64_t>(config_.run.seed));
+    if (Status done = startFromOtherRun(); !done) return done;
     model_->to(place_.device);
     const auto& train = config_.train;
     optimizer_.emplace(AdamW::forModel(*model_, {train.beta1, train.beta2, train.epsilon, train.weight_decay, train.clip}));
     schedule_ = {train.steps, train.learning_rate, train.warmup, train.final_learning_rate};
+    schedule_.shape = rateShapeNamed(train.schedule);
     for (const std::string& text : train.learning_rate_bumps) schedule_.bumps.push_back(*config::parseRateBump(text));
+    if (train.ema_decay > 0) average_.emplace(*model_, train.ema_decay, train.ema_warmup);
+    if (train.skip_spikes > 0) spikes_.emplace(train.skip_spikes, train.spike_window);
+    expert_gradients_.emplace(*model_);
     evaluator_.emplace(source_, config_);
     probes_.emplace(source_, config_);
     recorder_.emplace(model_->routers(), [this](std::int64_t sample) { return source_->dataset().sample(sample).hash; });
+    return {};
+}
+
+Status TrainingRun::startFromOtherRun() {
+    if (config_.model.init_from.empty() || (request_.resume && !checkpoints_.steps().empty())) return {};
+    auto initial = startFromCheckpoint(*model_, config_, *source_);
+    if (!initial) return tl::unexpected(initial.error());
+    origin_ = std::move(initial->provenance);
+    context_.log(initial->message);
+    early_events_.push_back(event(store::Severity::kInfo, "initialised", initial->message));
     return {};
 }
 
@@ -118,13 +139,25 @@ Status TrainingRun::restoreCheckpoint() {
     if (state.data_hash != data_hash)
         return badInput("Cannot resume on other data", "the data have the hash " + data_hash + ", the run was trained on " + state.data_hash,
                         "Bring the run's data back, or train a new run", source_->dataset().file().string());
+    if (state.image_tokenizer_hash != source_->imageTokenizer().hash)
+        return badInput("Cannot resume with another picture tokenizer",
+                        "it has the hash '" + source_->imageTokenizer().hash + "', the run was trained with '" + state.image_tokenizer_hash + "'",
+                        "Bring the checkpoint's image_tokenizer.safetensors back, or train a new run",
+                        (request_.out / CheckpointStore::folderName(state.step)).string());
+    if (state.vocabulary != source_->tokenizer().size())
+        return badInput("Cannot resume with another vocabulary",
+                        "it has " + std::to_string(source_->tokenizer().size()) + " words, the checkpoint was trained with " + std::to_string(state.vocabulary),
+                        "Bring the run's vocabulary back (a copy lies in the checkpoint as vocabulary.model), or train a new run",
+                        source_->dataset().vocabularyFile().string());
     if (Status loaded = loadWeights(*model_, newest->checkpoint.model, request_.out.string()); !loaded) return loaded;
     try {
         optimizer_->loadState(newest->checkpoint.optimizer);
+        if (average_) average_->loadState(newest->checkpoint.average, state.average_updates);
     } catch (const c10::Error& problem) {
         return badInput("Cannot resume from the checkpoint", problem.what_without_backtrace(), "Remove this checkpoint: the one before it is then used",
                         (request_.out / CheckpointStore::folderName(state.step)).string());
     }
+    if (spikes_) spikes_->restore({state.recent_losses, state.recent_gradient_norms});
     start_ = step_ = state.step;
     checkpointed_ = start_;
     validation_loss_ = state.validation_loss;
@@ -140,7 +173,8 @@ Status TrainingRun::openRecords() {
     store::RunWriterOptions options;
     options.flush_seconds = config_.record.flush_seconds;
     options.flush_steps = config_.record.flush_steps;
-    const store::Provenance provenance = describeRun(config_, *source_, place_, *model_);
+    store::Provenance provenance = describeRun(config_, *source_, place_, *model_);
+    provenance.extra.insert(origin_.begin(), origin_.end());
     auto writer = request_.resume ? store::RunWriter::resume(request_.out, start_ == 0 ? 0 : start_ + 1, provenance, options)
                                   : store::RunWriter::create(request_.out, config_, provenance, model_->routers(), options);
     if (!writer) return tl::unexpected(writer.error());

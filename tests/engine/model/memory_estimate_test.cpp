@@ -86,6 +86,20 @@ TEST(MemoryEstimate, IsCloseToWhatAStepTakes) {
     config.moe.shared_experts = 1;
     config.model.activation = config.moe.activation = "swiglu";
     expectEstimate("k = 2, shared, swiglu, layer scale", config);
+    config = measuredConfig();
+    config.moe.router = "soft";
+    expectEstimate("soft", config);
+    config.moe.pool = "shared";
+    expectEstimate("soft in a shared pool", config);
+    config.moe.router = "softmax_topk";
+    config.moe.overrides = {"2 experts=32 k=4"};
+    expectEstimate("shared pool, layers of different experts", config);
+    config = measuredConfig();
+    config.train.checkpoint_activations = true;
+    expectEstimate("checkpointed activations", config);
+    config.model.layers = 12;
+    config.moe.k = 2;
+    expectEstimate("checkpointed activations of many layers", config);
 }
 
 TEST(MemoryEstimate, GrowsWithTheBatchAndTheModel) {
@@ -99,6 +113,9 @@ TEST(MemoryEstimate, GrowsWithTheBatchAndTheModel) {
     EXPECT_EQ(estimateMemory(config, shape).weights, small.weights);
     EXPECT_EQ(small.total(), small.weights + small.gradients + small.moments + small.activations + small.working);
     EXPECT_EQ(small.moments, 2 * small.weights);
+    config = measuredConfig();
+    config.train.ema_decay = 0.99;
+    EXPECT_EQ(estimateMemory(config, shape).weights, 2 * small.weights) << "the average of the weights";
 }
 
 }  // namespace

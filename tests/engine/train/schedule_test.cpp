@@ -18,6 +18,19 @@ TEST(Schedule, RisesLinearlyThenFallsToItsLastRate) {
     EXPECT_NEAR(schedule.at(500), 0.5, 1e-12);
 }
 
+TEST(Schedule, FallsAlongALineOrNotAtAll) {
+    const LearningRateSchedule line{.steps = 100, .peak = 2.0, .warmup = 0.1, .final_share = 0.25, .shape = rateShapeNamed("linear")};
+    EXPECT_NEAR(line.at(4), 1.0, 1e-12);
+    EXPECT_NEAR(line.at(9), 2.0, 1e-12);
+    EXPECT_NEAR(line.at(54), 2.0 * 0.625, 1e-12);
+    for (std::int64_t step = 11; step < 100; ++step) EXPECT_NEAR(line.at(step - 1) - line.at(step), 1.5 / 90, 1e-12);
+    EXPECT_NEAR(line.at(99), 0.5, 1e-12);
+    EXPECT_NEAR(line.at(500), 0.5, 1e-12);
+    const LearningRateSchedule level{.steps = 100, .peak = 2.0, .warmup = 0.1, .final_share = 0.25, .shape = rateShapeNamed("constant")};
+    EXPECT_NEAR(level.at(4), 1.0, 1e-12);
+    for (std::int64_t step = 9; step < 120; ++step) EXPECT_EQ(level.at(step), 2.0);
+}
+
 TEST(Schedule, HasNoHolesAtItsEnds) {
     const LearningRateSchedule plain{.steps = 11, .peak = 1.0, .warmup = 0, .final_share = 0};
     EXPECT_NEAR(plain.at(0), 1.0, 1e-12);
