@@ -24,7 +24,7 @@ at::Tensor tokensOf(const session::TokenSet& set, const TokenNames& names, at::D
     at::Tensor chosen_T = names.modality_N.eq(static_cast<std::int64_t>(set.modality));
     if (!set.positions.empty()) {
         const std::vector<std::int64_t> positions(set.positions.begin(), set.positions.end());
-        chosen_T = chosen_T.logical_and(at::isin(names.position_N, at::tensor(positions, at::kLong)));
+        chosen_T = chosen_T.logical_and(at::isin(names.position_N, indexTensor(positions, names.position_N.device())));
     }
     return chosen_T.to(device);
 }
