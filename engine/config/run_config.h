@@ -157,12 +157,12 @@ struct TokenizerOptions {
     std::int64_t codes = 512;
     std::int64_t code_width = 16;
     std::int64_t width = 192;
-    std::int64_t steps = 1200;
+    std::int64_t steps = 600;
     std::int64_t batch_pictures = 64;
     double learning_rate = 2e-3;
-    double decay = 0.99;
+    double decay = 0.95;
     double commitment = 0.25;
-    double revive_below = 0.05;
+    double revive_below = 0.2;
     std::int64_t seed = 1;
 
     template <class Visitor>

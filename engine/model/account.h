@@ -8,6 +8,14 @@
 
 namespace es::engine {
 
+/// Samples of a step.
+struct StepSamples {
+    double images = 0, texts = 0, pairs = 0;
+};
+/// Those that go through the layers: the batch, and the pairs that contrastive learning (each picture and caption alone) and matching (three
+/// judged pairs a pair) append to it. `look_ahead` adds what choosing hard negatives computes without a backward pass: a third of a sample.
+[[nodiscard]] StepSamples samplesThroughLayers(const config::RunConfig& config, bool look_ahead);
+
 /// FLOPs of the matrix products of one step of the configured batch, forward and backward (three times the forward), one multiply-add as
 /// two; texts at their full length. Active: what is computed; with capacity dispatch the most that it can be. Total: as if each token went
 /// through all experts of its router. Parameters active: all but the experts that a token does not choose. Stochastic depth counts as

@@ -12,8 +12,8 @@
 namespace es::engine {
 
 struct QuantizerOptions {
-    double decay = 0.99;
-    double revive_below = 0.05;  ///< of an even share of the vectors; 0: codes may die
+    double decay = 0.95;
+    double revive_below = 0.2;  ///< of an even share of the vectors; 0: codes may die
 };
 
 /// Used on one thread. The same calls give the same codes to the bit.

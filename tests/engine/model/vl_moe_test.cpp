@@ -194,7 +194,7 @@ TEST(VlMoe, SumsBySampleAddUpToTheMeans) {
     const Batch batch = randomBatch(config, tinyShape(), 6, {3, 4, 3});
     const ModelOutput output = model.forward(batch, {.training = false});
     EXPECT_FALSE(output.loss.requires_grad());
-    for (std::size_t i = 0; i < kObjectiveCount; ++i) {
+    for (std::size_t i = 0; i < kMaskedObjectiveCount; ++i) {
         const double targets = output.sample_targets_B[i].sum().item<double>();
         EXPECT_NEAR(output.sample_loss_sum_B[i].sum().item<double>() / targets, output.objective_loss[i].item<double>(), 1e-5);
     }
