@@ -2,6 +2,7 @@
 // Contrastive learning and matching inside a whole tiny model.
 #include "engine/model/alignment_head.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -26,6 +27,12 @@ config::RunConfig aligned() {
     return config;
 }
 
+/// Models so small that threads would only wait for each other.
+class Aligning : public testing::Test {
+protected:
+    static void SetUpTestSuite() { at::set_num_threads(1); }
+};
+
 class EventCollector : public RoutingObserver {
 public:
     bool wants(LayerIndex, std::int64_t) override { return true; }
@@ -33,7 +40,7 @@ public:
     std::vector<RoutingEvent> events;
 };
 
-TEST(AlignmentHead, MaskedObjectivesAreNotTouched) {
+TEST_F(Aligning, MaskedObjectivesAreNotTouched) {
     VlMoe plain(tinyConfig(), tinyShape(), 3), model(aligned(), tinyShape(), 3);
     const Batch batch = randomBatch(tinyConfig(), tinyShape(), 1, {2, 3, 4});
     const ModelOutput before = plain.forward(batch, {}), after = model.forward(batch, {});
@@ -50,7 +57,7 @@ TEST(AlignmentHead, MaskedObjectivesAreNotTouched) {
     EXPECT_NEAR(after.sample_loss_sum_B[kMatch].sum().item<double>() / 12, after.objective_loss[kMatch].item<double>(), 1e-6);
 }
 
-TEST(AlignmentHead, StartsNearWhatGuessingCosts) {
+TEST_F(Aligning, StartsNearWhatGuessingCosts) {
     VlMoe model(aligned(), tinyShape(), 4);
     const ModelOutput output = model.forward(randomBatch(tinyConfig(), tinyShape(), 2, {0, 0, 8}), {});
     // Means of an untrained model are much alike; at a temperature of 0.07 differences weigh all the same.
@@ -60,7 +67,7 @@ TEST(AlignmentHead, StartsNearWhatGuessingCosts) {
     EXPECT_NEAR(output.figures[2].second.item<double>(), kFirstTemperature, 1e-6);
 }
 
-TEST(AlignmentHead, AnyStreamsWillDo) {
+TEST_F(Aligning, AnyStreamsWillDo) {
     for (const BatchSizes sizes :
          {BatchSizes{2, 0, 0}, BatchSizes{0, 2, 0}, BatchSizes{0, 0, 3}, BatchSizes{2, 0, 3}, BatchSizes{0, 2, 3}, BatchSizes{2, 2, 1}}) {
         VlMoe model(aligned(), tinyShape(), 4);
@@ -80,7 +87,7 @@ TEST(AlignmentHead, AnyStreamsWillDo) {
     }
 }
 
-TEST(AlignmentHead, EachAloneAndOutsideOfTrainingOnRequest) {
+TEST_F(Aligning, EachAloneAndOutsideOfTrainingOnRequest) {
     const Batch batch = randomBatch(tinyConfig(), tinyShape(), 6, {0, 0, 4});
     for (const bool contrastive : {true, false}) {
         config::RunConfig config = tinyConfig();
@@ -95,7 +102,7 @@ TEST(AlignmentHead, EachAloneAndOutsideOfTrainingOnRequest) {
     }
 }
 
-TEST(AlignmentHead, ASchedulePutsItOffAndWeighsIt) {
+TEST_F(Aligning, ASchedulePutsItOffAndWeighsIt) {
     config::RunConfig config = aligned();
     config.loss.schedule = {"contrastive 0@10 1@20", "matching 0@1000", "image 0@0", "text 0@0", "pair_image 0@0", "pair_text 0@0"};
     config.loss.balance = config.loss.z = 0;
@@ -110,7 +117,7 @@ TEST(AlignmentHead, ASchedulePutsItOffAndWeighsIt) {
     EXPECT_FALSE(whole.objective_loss[kMatch].defined());
 }
 
-TEST(AlignmentHead, TheTemperatureStaysInItsBounds) {
+TEST_F(Aligning, TheTemperatureStaysInItsBounds) {
     VlMoe model(aligned(), tinyShape(), 8);
     const Batch batch = randomBatch(tinyConfig(), tinyShape(), 9, {0, 0, 3});
     for (const auto& [value, temperature] : {std::pair(50.0, kLowestTemperature), std::pair(-50.0, kHighestTemperature)}) {
@@ -122,7 +129,7 @@ TEST(AlignmentHead, TheTemperatureStaysInItsBounds) {
     }
 }
 
-TEST(AlignmentHead, OtherStepsDrawOtherWrongPairsAndEvaluationsDoNot) {
+TEST_F(Aligning, OtherStepsDrawOtherWrongPairsAndEvaluationsDoNot) {
     config::RunConfig config = tinyConfig();
     config.loss.matching = 1;
     VlMoe model(config, tinyShape(), 8);
@@ -140,7 +147,7 @@ TEST(AlignmentHead, OtherStepsDrawOtherWrongPairsAndEvaluationsDoNot) {
     EXPECT_EQ(judged({.training = false, .align_pairs = true, .step = 3}), judged({.training = false, .align_pairs = true, .step = 9}));
 }
 
-TEST(AlignmentHead, RoutersTellOfTheirTokensToo) {
+TEST_F(Aligning, RoutersTellOfTheirTokensToo) {
     VlMoe model(aligned(), tinyShape(), 8);
     const Batch batch = randomBatch(tinyConfig(), tinyShape(), 9, {2, 3, 4});
     EventCollector collector;
@@ -163,7 +170,7 @@ TEST(AlignmentHead, RoutersTellOfTheirTokensToo) {
     }
 }
 
-TEST(AlignmentHead, MeansAreThoseOfEachSample) {
+TEST_F(Aligning, MeansAreThoseOfEachSample) {
     const Batch batch = randomBatch(tinyConfig(), tinyShape(), 9, {2, 3, 4});
     const NegativePairs negatives = fixedNegatives(4);
     const Batch wide = withAlignmentStreams(batch, true, &negatives);
@@ -183,7 +190,7 @@ TEST(AlignmentHead, MeansAreThoseOfEachSample) {
     for (std::int64_t i = 0; i < 12; ++i) EXPECT_TRUE(at::allclose(meanOfSamples(x_ND, judged.captions)[i], words(layout.pair_words, 4 + i), 1e-5, 1e-6)) << i;
 }
 
-TEST(AlignmentHead, IsCounted) {
+TEST_F(Aligning, IsCounted) {
     for (const bool contrastive : {false, true})
         for (const bool matching : {false, true}) {
             config::RunConfig config = tinyConfig();
@@ -202,7 +209,7 @@ TEST(AlignmentHead, IsCounted) {
     EXPECT_EQ(samples.texts, static_cast<double>(both.train.batch_texts + both.train.batch_pairs));
 }
 
-TEST(CodeHead, PredictsCodesWhereTheBatchHasThem) {
+TEST_F(Aligning, CodesArePredictedWhereTheBatchHasThem) {
     DataShape shape = tinyShape();
     shape.picture_codes = 7;
     config::RunConfig config = tinyConfig();
