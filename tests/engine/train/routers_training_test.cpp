@@ -57,6 +57,12 @@ std::vector<Variant> allVariants() {
     all.push_back({"input_jitter", [](config::RunConfig& c) { c.moe.input_jitter = 0.1; }});
     all.push_back({"overrides", [](config::RunConfig& c) { c.moe.overrides = {"v experts=6 k=3 router=sigmoid_topk", "t router=soft experts=3 slots=2"}; }});
     all.push_back({"every_loss", everyLoss});
+    all.push_back({"accumulated", [](config::RunConfig& c) {
+                       everyLoss(c);
+                       c.train.accumulate = 2;
+                       c.moe.input_jitter = 0.1;
+                       c.moe.overrides = {"t router=sigmoid_topk quantile_balance=true loss.load=0"};
+                   }});
     return all;
 }
 
@@ -222,7 +228,7 @@ TEST_F(TrainingFixture, TheBalancingBiasMovesAndIsResumed) {
 std::vector<Variant> statefulVariants() {
     std::vector<Variant> some;
     for (const Variant& variant : allVariants())
-        for (const char* name : {"noisy_topk", "random", "quantile_balance", "input_jitter", "soft", "shared_pool", "overrides", "every_loss"})
+        for (const char* name : {"noisy_topk", "random", "quantile_balance", "input_jitter", "soft", "shared_pool", "overrides", "every_loss", "accumulated"})
             if (variant.name == name) some.push_back(variant);
     return some;
 }
