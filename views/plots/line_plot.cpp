@@ -41,6 +41,8 @@ Qt::PenStyle penStyle(analysis::LineStyle style) {
     return Qt::SolidLine;
 }
 
+constexpr double kPointRadius = 4;  // pixels
+
 QColor faded(QColor color, double opacity) {
     color.setAlphaF(static_cast<float>(opacity));
     return color;
@@ -164,7 +166,7 @@ void LinePlot::build() {
             drawn->main->setAdaptiveSampling(false);
             if (curve.points) {
                 drawn->main->setLineStyle(QCPGraph::lsNone);
-                drawn->main->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(style_.colors.panel, 1), color, 8));
+                drawn->main->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(style_.colors.panel, 1), color, 2 * kPointRadius));
                 if (banded) {
                     drawn->bars = new QCPErrorBars(plot_->xAxis, plot_->yAxis);
                     drawn->bars->setDataPlottable(drawn->main);
@@ -180,7 +182,7 @@ void LinePlot::build() {
             drawn->free->setPen(curve.points ? Qt::NoPen : pen);
             if (curve.points) {
                 drawn->free->setLineStyle(QCPCurve::lsNone);
-                drawn->free->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(style_.colors.panel, 1), color, 8));
+                drawn->free->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(style_.colors.panel, 1), color, 2 * kPointRadius));
             }
         }
         drawn_.push_back(std::move(drawn));
@@ -244,6 +246,22 @@ std::pair<double, double> LinePlot::visibleY(double low, double high) const {
     return {bottom, top};
 }
 
+void LinePlot::makeRoomForPoints(page::AxisRange& range, double length, std::vector<double> Drawn::*values) const {
+    if (range.scale != Scale::kLinear || !(length > 4 * kPointRadius)) return;
+    const double room = kPointRadius / length * (range.high - range.low), low = std::min(range.low, range.high), high = std::max(range.low, range.high);
+    bool at_low = false, at_high = false;
+    for (const auto& drawn : drawn_) {
+        if (!drawn->curve->points) continue;
+        for (const double value : (*drawn).*values) {
+            at_low = at_low || (value >= low && value < low + std::abs(room));
+            at_high = at_high || (value <= high && value > high - std::abs(room));
+        }
+    }
+    const bool reversed = room < 0;
+    if (reversed ? at_high : at_low) range.low -= room;
+    if (reversed ? at_low : at_high) range.high += room;
+}
+
 void LinePlot::layoutAxes() {
     if (!panel_ || drawn_.empty()) {
         plot_->axisRect()->setVisible(false);
@@ -258,6 +276,8 @@ void LinePlot::layoutAxes() {
     if (top > y_high + slack) cut_ = tr("axis cut: data up to %1").arg(readout(top));
     if (bottom < y_low - slack)
         cut_ = cut_.isEmpty() ? tr("axis cut: data down to %1").arg(readout(bottom)) : tr("axis cut: data from %1 to %2").arg(readout(bottom), readout(top));
+    if (!x_view_) makeRoomForPoints(x_, width() - 60, &Drawn::x);
+    if (!y_view_) makeRoomForPoints(y_, height() - 44, &Drawn::y);
     planLabels();
     plot_->axisRect()->setVisible(true);
     plot_->axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);

@@ -60,6 +60,8 @@ private:
     void build();
     void redraw();
     void applyStyle();
+    /// Widens an axis of `length` pixels so that no point on its edge is cut in half.
+    void makeRoomForPoints(page::AxisRange& range, double length, std::vector<double> Drawn::*values) const;
     void layoutAxes();
     void fillGraphs();
     void planLabels();
