@@ -68,6 +68,24 @@ TEST_F(ObjectivesTraining, AStoppedAndResumedRunEqualsOneThatWasNot) {
     EXPECT_LE(series(*run, "eval/trivial/image").front(), std::log(16.0)) << "frequencies of codes are no worse than guessing";
 }
 
+TEST_F(ObjectivesTraining, ResumesToTheSameBitsWithMicroBatchesAverageAndRecomputation) {
+    config::RunConfig wanted = everything();
+    wanted.train.accumulate = 2;
+    wanted.train.ema_decay = 0.9;
+    wanted.train.checkpoint_activations = true;
+    wanted.train.steps = 4;
+    wanted.train.evaluate_every = wanted.train.checkpoint_every = 2;
+    wanted.loss.schedule = {};
+    ASSERT_GOOD(train("parts", wanted));
+    EXPECT_FALSE(train("parts_halved", wanted, {.stop_before = 4}));
+    ASSERT_GOOD(train("parts_halved", wanted, {.resume = true}));
+    EXPECT_EQ(weights("parts", 4), weights("parts_halved", 4));
+    EXPECT_EQ(moments("parts", 4), moments("parts_halved", 4));
+    wanted.train.checkpoint_activations = false;
+    ASSERT_GOOD(train("parts_kept", wanted));
+    EXPECT_EQ(weights("parts", 4), weights("parts_kept", 4)) << "computing activations again changes nothing";
+}
+
 TEST_F(ObjectivesTraining, RowsOfTheEvaluationAddUp) {
     config::RunConfig wanted = everything();
     wanted.loss.schedule = {};
