@@ -143,6 +143,9 @@ Finding findTrainProblem(const RunConfig& c) {
     const bool pairs = t.batch_pairs > 0 && (c.loss.pair_image > 0 || c.loss.pair_text > 0 || c.loss.contrastive > 0 || c.loss.matching > 0);
     if (!images && !texts && !pairs)
         return {"there is nothing to learn: every batch is empty or every objective has weight 0", "Raise a train.batch_... and its loss weight"};
+    if (t.skip_spikes > 0 && t.spike_window >= t.steps)
+        return {fmt::format("train.spike_window is {}, but train.steps is {}: train.skip_spikes would never judge a step", t.spike_window, t.steps),
+                "Choose a window shorter than the run, or set train.skip_spikes = 0"};
     for (const std::string& text : t.learning_rate_bumps) {
         const auto bump = parseRateBump(text);
         if (!bump)

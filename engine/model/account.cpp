@@ -43,10 +43,13 @@ struct Ledger {
         of(part).flops_per_step_active += 3 * forward;
         of(part).flops_per_step_total += 3 * forward;
     }
-    [[nodiscard]] ModelAccount account() const {
+    /// `micro_batches`: that a step has.
+    [[nodiscard]] ModelAccount account(std::int64_t micro_batches) const {
         ModelAccount account;
         for (std::size_t i = 0; i < costs.size(); ++i) {
-            const ModelCost& cost = costs[i];
+            ModelCost cost = costs[i];
+            cost.flops_per_step_active *= static_cast<double>(micro_batches);
+            cost.flops_per_step_total *= static_cast<double>(micro_batches);
             account.parameters_total += cost.parameters_total;
             account.parameters_active += cost.parameters_active;
             account.flops_per_step_active += cost.flops_per_step_active;
@@ -216,7 +219,7 @@ ModelAccount accountFor(const config::RunConfig& config, const DataShape& shape)
     ledger.parameters(Part::kNorms, pair_heads.norms);
     if (alignment.contrastive) ledger.flops(Part::kPairHeads, 2 * own_pairs * (2 * d * d + own_pairs * d));
     if (alignment.matching) ledger.flops(Part::kPairHeads, 2 * 3 * own_pairs * (2 * d * d + d));
-    return ledger.account();
+    return ledger.account(config.train.accumulate);
 }
 
 std::int64_t parametersInScope(const ModelAccount& account, config::CountScope scope, std::int64_t width) {

@@ -33,6 +33,7 @@ double flopsOfOne(config::RunConfig config, const DataShape& shape, std::int64_t
     config.train.batch_images = images;
     config.train.batch_texts = texts;
     config.train.batch_pairs = pairs;
+    config.train.accumulate = 1;
     return accountFor(config, shape).flops_per_step_active;
 }
 
@@ -81,7 +82,7 @@ std::vector<RouterTokens> routerTokens(const config::RunConfig& config, const Da
         for (const bool vision : {true, false}) {
             if (site.branch == (vision ? "t" : "v")) continue;
             const double each = vision ? patches : words;
-            router.tokens += (step.pairs + (vision ? step.images : step.texts)) * each;
+            router.tokens += real(config.train.accumulate) * (step.pairs + (vision ? step.images : step.texts)) * each;
             router.probe_tokens += 2 * real(config.record.probe_samples) * each;  // alone and in its pair
         }
         routers.push_back(router);
@@ -93,7 +94,8 @@ session::DiskEstimate estimateDisk(const config::RunConfig& config, const DataSh
     const auto& train = config.train;
     const auto& record = config.record;
     session::DiskEstimate disk;
-    disk.checkpoint = 12 * parameters;  // weights and two moments
+    disk.checkpoint = (config.train.ema_decay > 0 ? 16 : 12) * parameters;  // weights, two moments, perhaps an average of the weights
+    const double expert_norms = record.expert_gradients_every > 0 ? 12 / real(record.expert_gradients_every) : 0;  // bytes a step
     const double written = timesDue(train.steps, train.checkpoint_every);
     const double by_step = train.keep_every > 0 ? real(train.steps / train.keep_every) : 0;
     // One more while the newest is written beside those that it will replace.
@@ -105,7 +107,7 @@ session::DiskEstimate estimateDisk(const config::RunConfig& config, const DataSh
         const double choices = router.choice_bytes + 4;
         disk.trace_step += router.tokens * (choices + 0.125 + real(std::bit_width(static_cast<std::uint64_t>(shape.vocabulary))) / 8);
         probe += router.probe_tokens * (choices + 4 * router.experts);
-        disk.journal += real(train.steps) * 2 * (70 + 8 * router.experts);
+        disk.journal += real(train.steps) * (2 * (70 + 8 * router.experts) + expert_norms * router.experts);
     }
     const double traced = record.trace_every > 0 ? real(train.steps / record.trace_every) : 0;
     disk.trace_run = traced * disk.trace_step;
@@ -113,7 +115,8 @@ session::DiskEstimate estimateDisk(const config::RunConfig& config, const DataSh
     disk.journal += real(train.steps) * 40 * 12;
     const double held_out = train.evaluate_samples > 0 ? real(train.evaluate_samples) : 0.1 * real(samples);
     disk.evaluations = (timesDue(train.steps, train.evaluate_every) + 1) * held_out * 5 * 46;
-    double seen = (traced * real(train.batch_images + train.batch_texts + train.batch_pairs)) + real(record.probe_samples + record.evaluated_samples);
+    double seen = (traced * real(train.accumulate * (train.batch_images + train.batch_texts + train.batch_pairs))) +
+                  real(record.probe_samples + record.evaluated_samples);
     if (samples > 0) seen = std::min(seen, real(samples));
     disk.samples = seen * (4 * real(shape.image_size * shape.image_size) + 1000);
     return disk;
@@ -142,9 +145,9 @@ TrainEstimate estimateRun(const config::RunConfig& config, const DataShape& shap
     estimate.vocabulary = shape.vocabulary;
     estimate.image_size = shape.image_size;
     estimate.max_words = shape.max_words;
-    estimate.images_per_step = config.train.batch_images;
-    estimate.texts_per_step = config.train.batch_texts;
-    estimate.pairs_per_step = config.train.batch_pairs;
+    estimate.images_per_step = config.train.accumulate * config.train.batch_images;
+    estimate.texts_per_step = config.train.accumulate * config.train.batch_texts;
+    estimate.pairs_per_step = config.train.accumulate * config.train.batch_pairs;
     estimate.steps = config.train.steps;
 
     const MemoryEstimate memory = estimateMemory(config, shape);

@@ -152,7 +152,7 @@ void addLosses(std::vector<store::LoadRecord>& load, const DeviceNumbers::Values
 
 namespace {
 
-/// "weight 'layers.1.v.moe.experts.w1' (expert 3)": one of the experts' tensors at the first expert with a number that is not finite.
+/// "the weight 'layers.1.v.moe.experts.w1' (expert 3)": one of the experts' tensors at the first expert with a number that is not finite.
 std::string nameBad(const char* what, const std::string& name, const at::Tensor& tensor) {
     std::string out = std::string(what) + " '" + name + "'";
     if (name.find(".moe.experts.") == std::string::npos) return out;
@@ -167,8 +167,8 @@ bool isFinite(const at::Tensor& tensor) { return at::isfinite(tensor).all().item
 std::string locateNonFinite(const DeviceNumbers::Values& values, const VlMoe& model, const std::string& part) {
     const auto parameters = model.named_parameters();
     for (const auto& parameter : parameters)
-        if (!isFinite(parameter.value())) return nameBad("weight", parameter.key(), parameter.value()) + " is not finite";
-    if (!part.empty()) return (part.ends_with(".router") ? "the logits of '" : "the output of '") + part + "' are not finite";
+        if (!isFinite(parameter.value())) return nameBad("the weight", parameter.key(), parameter.value()) + " is not finite";
+    if (!part.empty()) return (part.ends_with(".router") ? "a logit of '" : "the output of '") + part + "' is not finite";
     for (std::size_t o = 0; o < kObjectiveCount; ++o)
         if (values.objective[o] && !std::isfinite(*values.objective[o]))
             return "the loss '" + std::string(toString(static_cast<Objective>(o))) + "' is not finite";

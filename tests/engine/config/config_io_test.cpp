@@ -74,6 +74,9 @@ INSTANTIATE_TEST_SUITE_P(
                       BadCase{"[moe]\nsinkhorn_rounds = 0", "sinkhorn_rounds must be 1 to"},
                       BadCase{"[moe]\nscore_function = \"tanh\"", "one of softmax, sigmoid"},
                       BadCase{"[moe]\ncapacity_policy = \"random\"", "one of position, batch_priority"}, BadCase{"[moe]\ngroup_size = -1", "group_size"},
+                      BadCase{"[train]\nschedule = \"step\"", "one of cosine, linear, constant"}, BadCase{"[train]\naccumulate = 0", "train.accumulate"},
+                      BadCase{"[train]\nema_decay = 1.0", "train.ema_decay"},
+                      BadCase{"[train]\nsteps = 100\nskip_spikes = 6.0", "train.spike_window is 128, but train.steps is 100"},
                       BadCase{"[train]\nbatch_images = 0\nbatch_texts = 0\nbatch_pairs = 0", "nothing to learn"}));
 
 TEST(ConfigIo, OverridesReadNumbersListsAndBareWords) {

@@ -218,6 +218,16 @@ TEST(Account, TwinsHaveEqualActiveComputeButForTheRouters) {
 
 // By hand: one picture of vlmo-base is 196 tokens in 12 layers; each layer's matrices are 4 D² of attention and 8 D² of a network, a
 // multiply-add two FLOPs, forward and backward three times the forward; attention's products 4 · 196² · D a layer.
+TEST(Account, AStepHasTheFlopsOfAllItsMicroBatches) {
+    config::RunConfig config = tinyConfig();
+    const ModelAccount one = accountFor(config, tinyShape());
+    config.train.accumulate = 3;
+    const ModelAccount three = accountFor(config, tinyShape());
+    EXPECT_EQ(three.parameters_total, one.parameters_total);
+    EXPECT_DOUBLE_EQ(three.flops_per_step_active, 3 * one.flops_per_step_active);
+    EXPECT_DOUBLE_EQ(three.flops_per_step_total, 3 * one.flops_per_step_total);
+}
+
 TEST(Account, FlopsOfOnePictureByHand) {
     config::RunConfig config;
     ASSERT_TRUE(config::applyPreset(config, "vlmo-base"));

@@ -2,10 +2,12 @@
 // Options of the training loop through whole runs: what they compute, what they record, and that a resumed run equals one that was not
 // stopped, to the bit.
 #include <cmath>
+#include <limits>
 
 #include "engine/store/run_reader.h"
 #include "engine/train/checkpoint_store.h"
 #include "engine/train/safetensors.h"
+#include "engine/train/step_report.h"
 #include "training_fixture.h"
 
 namespace es::engine {
@@ -240,6 +242,22 @@ TEST_F(TrainingOptions, GradientNormsOfExpertsAddUpToTheGroup) {
     for (std::size_t i = 0; i < squares.size(); ++i) EXPECT_NEAR(std::sqrt(squares[i]), group.value[3 * i + 2], 1e-4 * group.value[3 * i + 2]);
     EXPECT_EQ(run->scalars("grad_norm/attention")->points, 6);
     EXPECT_EQ(run->scalars("grad_norm/head")->points, 6);
+}
+
+TEST_F(TrainingOptions, NumbersThatAreNotFiniteAreNamedByTensorAndExpert) {
+    VlMoe model(config(), {96, 16, 12}, 1);
+    const at::NoGradGuard no_gradient;
+    const DeviceNumbers::Values fine{.loss = 1, .gradient_norm = std::numeric_limits<double>::quiet_NaN()};
+    for (const auto& parameter : model.named_parameters()) parameter.value().mutable_grad() = at::zeros_like(parameter.value());
+    // What goes wrong in the backward pass of layer 1 goes on to all before it.
+    auto parameters = model.named_parameters();
+    parameters["embed.patch.weight"].mutable_grad().fill_(std::numeric_limits<float>::quiet_NaN());
+    parameters["layers.1.v.moe.experts.w2"].mutable_grad()[3].fill_(std::numeric_limits<float>::quiet_NaN());
+    EXPECT_EQ(locateNonFinite(fine, model, ""), "the gradient of 'layers.1.v.moe.experts.w2' (expert 3) is not finite");
+    EXPECT_EQ(locateNonFinite(fine, model, "layers.0.attention"), "the output of 'layers.0.attention' is not finite");
+    EXPECT_EQ(locateNonFinite(fine, model, "layers.1.t.moe.router"), "a logit of 'layers.1.t.moe.router' is not finite");
+    parameters["layers.1.t.moe.experts.w1"][2][0][0].fill_(std::numeric_limits<float>::infinity());
+    EXPECT_EQ(locateNonFinite(fine, model, ""), "the weight 'layers.1.t.moe.experts.w1' (expert 2) is not finite");
 }
 
 }  // namespace
