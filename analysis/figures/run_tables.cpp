@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "analysis/alarms/alarms.h"
 #include "analysis/figures/series.h"
@@ -10,6 +11,24 @@
 #include "analysis/figures/wording.h"
 
 namespace es::analysis {
+namespace {
+
+/// "balance 0.01 · z 0.001": the two that every run has, and others that count.
+std::string routerLossWords(const config::LossOptions& loss) {
+    std::string words = fmt::format("balance {} · z {}", number(loss.balance), number(loss.z));
+    const std::pair<const char*, double> others[] = {{"balance over tokens", loss.balance_unnormalized},
+                                                     {"GShard", loss.gshard},
+                                                     {"importance", loss.importance},
+                                                     {"load", loss.load},
+                                                     {"local entropy", loss.local_entropy},
+                                                     {"global entropy", loss.global_entropy},
+                                                     {"sequence balance", loss.sequence_balance}};
+    for (const auto& [name, weight] : others)
+        if (weight != 0) words += fmt::format(" · {} {}", name, number(weight));
+    return words;
+}
+
+}  // namespace
 
 Panel runFacts(const store::RunReader& run) {
     const config::RunConfig& config = run.config();
@@ -27,7 +46,13 @@ Panel runFacts(const store::RunReader& run) {
     } else {
         std::vector<std::int32_t> layers;
         std::string branches;
+        std::vector<std::string> kinds, choices;
+        const auto once = [](std::vector<std::string>& list, std::string word) {
+            if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(std::move(word));
+        };
         for (const store::RouterInfo& router : routers) {
+            once(kinds, router.kind);
+            once(choices, router.k > 0 ? fmt::format("top-{}", router.k) : "all");
             if (std::find(layers.begin(), layers.end(), router.layer.value) == layers.end()) layers.push_back(router.layer.value);
             const std::string part = fmt::format("{} {}", router.experts, branchLetter(router.branch));
             if (branches.find(part) == std::string::npos) branches += (branches.empty() ? "" : " + ") + part;
@@ -35,9 +60,10 @@ Panel runFacts(const store::RunReader& run) {
         std::sort(layers.begin(), layers.end());
         std::string listed;
         for (const std::int32_t layer : layers) listed += " " + std::to_string(layer);
-        add("experts", fmt::format("{}, top-{}, layers{}", branches, routers.front().k, listed));
-        add("router", fmt::format("{} · {}", routers.front().kind, config.moe.dispatch));
-        add("losses", fmt::format("balance {} · z {}", number(config.loss.balance), number(config.loss.z)));
+        add("experts", fmt::format("{}, {}, layers{}", branches, fmt::join(choices, " or "), listed));
+        const bool soft = kinds == std::vector<std::string>{"soft"};  // it drops nothing and balances nothing
+        add("router", soft ? "soft" : fmt::format("{} · {}", fmt::join(kinds, ", "), config.moe.dispatch));
+        if (!soft) add("losses", routerLossWords(config.loss));
     }
     std::string objectives;
     const auto objective = [&](double weight, std::int64_t batch, const char* name) {
