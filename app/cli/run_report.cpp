@@ -35,14 +35,24 @@ std::string tableText(const store::RoutingTable& table, const store::SampleRecor
     return text;
 }
 
-/// "3 of 36 tokens re-routed: patch 4, patch 5, word 2"
-std::string reroutedText(const store::RoutingTable& table, const session::Rerouted& rerouted) {
+std::vector<float> gatesOf(const store::RoutingTable& table, std::int64_t token) {
+    std::vector<float> gates;
+    store::RoutingView(table).forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex, float gate, bool) { gates.push_back(gate); });
+    return gates;
+}
+
+/// "3 of 36 tokens re-routed: patch 4, patch 5, word 2; gates of 33 others changed"
+std::string reroutedText(const store::RoutingTable& table, const store::RoutingTable& baseline, const session::Rerouted& rerouted) {
     std::string text = fmt::format("  {} of {} tokens re-routed", rerouted.tokens.size(), table.tokens);
     for (std::size_t i = 0; i < std::min(kTokensNamed, rerouted.tokens.size()); ++i) {
         const auto at = static_cast<std::size_t>(rerouted.tokens[i]);
         text += fmt::format("{} {} {}", i ? "," : ":", table.modality_T[at] == Modality::kVision ? "patch" : "word", table.position_T[at]);
     }
-    return text + (rerouted.tokens.size() > kTokensNamed ? ", ...\n" : "\n");
+    if (rerouted.tokens.size() > kTokensNamed) text += ", ...";
+    std::int64_t others = 0;
+    for (std::int64_t token = 0; token < table.tokens; ++token)
+        if (!std::ranges::binary_search(rerouted.tokens, token) && gatesOf(table, token) != gatesOf(baseline, token)) ++others;
+    return text + (others > 0 ? fmt::format("; gates of {} others changed\n", others) : "\n");
 }
 
 std::string predictionText(const session::WordPrediction& prediction) {
@@ -76,7 +86,7 @@ std::string sampleText(const session::SampleResult& result) {
     std::string text;
     for (std::size_t i = 0; i < result.routing.size(); ++i) {
         text += tableText(result.routing[i], result.sample);
-        if (i < result.rerouted.size()) text += reroutedText(result.routing[i], result.rerouted[i]);
+        if (result.baseline) text += reroutedText(result.routing[i], result.baseline->routing.at(i), result.rerouted.at(i));
     }
     for (const auto& prediction : result.predictions) text += predictionText(prediction);
     if (result.baseline && !result.baseline->predictions.empty()) {

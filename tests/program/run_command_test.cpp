@@ -16,8 +16,8 @@ class RunCommand : public ::testing::Test {
 protected:
     static void SetUpTestSuite() {
         scratch_ = new ScratchFolder;
-        const Outcome trained =
-            runProgram({"train", writeTinyConfig(scratch_->path(), "steps = 6\nevaluate_samples = 20\nevaluate_every = 0\n").string(), "--out", run()}, scratch_->path());
+        const Outcome trained = runProgram(
+            {"train", writeTinyConfig(scratch_->path(), "steps = 6\nevaluate_samples = 20\nevaluate_every = 0\n").string(), "--out", run()}, scratch_->path());
         ASSERT_EQ(trained.exit_code, 0) << trained.err;
     }
     static void TearDownTestSuite() { delete scratch_; }
@@ -43,7 +43,10 @@ TEST_F(RunCommand, ABannedExpertIsNotChosenAndTheBaselineIsThere) {
     for (const json& router : got.at("routing")) {
         if (router.at("layer") != 1 || router.at("branch") != "t") continue;
         for (const json& token : router.at("tokens"))
-            for (const json& choice : token.at("chosen")) EXPECT_GE(choice.at("expert"), 2), seen = true;
+            for (const json& choice : token.at("chosen")) {
+                EXPECT_GE(choice.at("expert"), 2);
+                seen = true;
+            }
     }
     EXPECT_TRUE(seen);
     EXPECT_EQ(got.at("interventions").at(0).at("of"), "1.t:0,1");
