@@ -14,7 +14,7 @@
 namespace es::engine {
 namespace {
 
-constexpr double kToSpare = 1.1;
+constexpr double kToSpare = 1.3;  // for what the heap holds and cannot use again
 
 /// The configured batch with `part` of `whole` samples, at least one of each kind that it has.
 config::RunConfig scaled(config::RunConfig config, std::int64_t part, std::int64_t whole) {

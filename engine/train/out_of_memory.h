@@ -29,7 +29,7 @@ struct FittingBatch {
 
 /// What a step takes beside weights and moments, in bytes, by estimateMemory().
 [[nodiscard]] double stepBytes(const config::RunConfig& config, const DataShape& shape);
-/// The largest batch in the proportions of the configured one that needs at most `bytes` beside weights and moments, a tenth to spare; never
+/// The largest batch in the proportions of the configured one that needs at most `bytes` beside weights and moments, with room to spare; never
 /// more than half of the configured one, which did not fit. None when not even one sample of each kind does.
 [[nodiscard]] std::optional<FittingBatch> fittingBatch(const config::RunConfig& config, const DataShape& shape, double bytes);
 
