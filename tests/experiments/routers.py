@@ -25,7 +25,16 @@ SETTINGS = {
     "hash": {"moe.k": 1, "loss.balance": 0},
 }
 # They share tokens out themselves: no expert has more than its part, and there is nothing for a capacity to drop.
-SHARE_OUT = {"expert_choice", "soft_moe", "base"}
+SHARE_OUT = {"expert_choice", "soft", "base"}
+# What else there is to a mixture of experts, by one example each: name, router, settings.
+MORE = (
+    ("one pool for both modalities", "softmax_topk", {"moe.pool": "shared"}),
+    ("quantile balance", "topk_softmax", {"moe.quantile_balance": "true", "loss.balance": 0}),
+    ("input jitter", "softmax_topk", {"moe.input_jitter": 0.01}),
+    ("importance and load", "noisy_topk", {"loss.importance": 0.005, "loss.load": 0.005, "loss.balance": 0}),
+    ("local and global entropy", "softmax_topk", {"loss.local_entropy": 0.01, "loss.global_entropy": 0.01, "loss.global_entropy_tau": 2.0, "loss.balance": 0}),
+    ("fine-grained, one shared expert", "softmax_topk", {"moe.experts": 32, "moe.expert_width": 64, "moe.k": 3, "moe.shared_experts": 1}),
+)
 WORKSPACES = ("train", "inspect", "compare", "figures")
 
 
@@ -39,6 +48,9 @@ def combinations(program, only):
             elif router not in SHARE_OUT:
                 for policy in program.choices("moe", "capacity_policy"):
                     yield router, f"{dispatch}, {policy}", {"moe.capacity_policy": policy}
+    for name, router, settings in MORE:
+        if not only or router in only:
+            yield router, f"dropless; {name}", settings
 
 
 def opens(program, run, pictures):
@@ -63,10 +75,10 @@ def main():
     pictures.mkdir(parents=True, exist_ok=True)
     rows, wrong = [], []
     for router, dispatch, settings in combinations(program, only):
-        name = f"{router}-{dispatch.replace(', ', '-')}"
+        name = f"{router}-{dispatch}".translate(str.maketrans(" ", "-", ",;"))
         print(name, file=sys.stderr, flush=True)
         settings = {"run.name": name, "run.threads": options.get("--threads", 0), "train.steps": steps, "train.evaluate_every": 0, "train.evaluate_samples": 128, "train.checkpoint_every": 0, "record.probe_random_routers": 1,
-                    "moe.router": router, "moe.dispatch": dispatch.split(",")[0], "moe.k": 2, **SETTINGS.get(router, {}), **settings}
+                    "moe.router": router, "moe.dispatch": dispatch.replace(";", ",").split(",")[0], "moe.k": 2, **SETTINGS.get(router, {}), **settings}
         if problem := program.train(ROOT / "resources" / "experiments" / "demo-sparse.toml", out / name, settings):
             wrong.append(f"{name}: {problem}")
             continue
