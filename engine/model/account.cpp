@@ -28,7 +28,8 @@ enum class Part : std::uint8_t {
     kWordHead,
     kPairHeads,
 };
-constexpr std::array<const char*, 15> kPartNames{"embeddings", "attention", "V-FFN", "T-FFN", "VL-FFN", "pool FFN", "V-experts", "T-experts", "pool experts", "shared experts", "routers", "norms", "picture head", "word head", "pair heads"};
+constexpr std::array<const char*, 15> kPartNames{"embeddings",   "attention",      "V-FFN",   "T-FFN", "VL-FFN",       "pool FFN",  "V-experts", "T-experts",
+                                                 "pool experts", "shared experts", "routers", "norms", "picture head", "word head", "pair heads"};
 
 /// Sums while it goes through the parts of the model.
 struct Ledger {

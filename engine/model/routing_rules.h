@@ -35,7 +35,8 @@ struct SigmoidOptions {
     double scale = 1.0;     ///< times this, also for k = 1
 };
 /// s = sigmoid(logits); the choice is made by s + bias, the weights are s of the chosen (DeepSeek-V3, arXiv:2412.19437 eq. 12-16).
-/// `bias_E` may be undefined, or differ by token (T x E, -infinity: cannot be chosen). probs is s. `chooser_TE`: scores to choose by instead of s + bias (quantileScores).
+/// `bias_E` may be undefined, or differ by token (T x E, -infinity: cannot be chosen). probs is s. `chooser_TE`: scores to choose by instead of s + bias
+/// (quantileScores).
 [[nodiscard]] TokenChoice sigmoidTopK(const at::Tensor& logits_TE, const at::Tensor& bias_E, const SigmoidOptions& options, const at::Tensor& chooser_TE = {});
 
 enum class GroupScore { kMax, kTop2Sum };

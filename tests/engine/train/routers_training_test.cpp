@@ -107,7 +107,10 @@ void expectLoad(const store::LoadRecord& record, const store::RouterInfo& router
 }
 
 TEST_P(RoutersTraining, RecordsWhatItsRoutersDid) {
-    ASSERT_GOOD(train("recorded-" + name(), routed()));
+    config::RunConfig made = routed();
+    made.train.evaluate_every = made.train.checkpoint_every = 0;  // at the end alone
+    made.record.probe_random_routers = 1;
+    ASSERT_GOOD(train("recorded-" + name(), made));
     auto opened = store::RunReader::open(path("recorded-" + name()));
     ASSERT_TRUE(opened) << opened.error().message();
     const auto& run = **opened;
