@@ -137,7 +137,7 @@ std::vector<LossChange> lossChanges(const session::InterventionResult& result, c
         std::vector<double> one(kObjectiveCount, 0.0);
         one[static_cast<std::size_t>(o)] = 1;
         const auto objective = static_cast<Objective>(o);
-        add(std::string(toString(objective)), unitOf(objective), one);
+        add(std::string(toString(objective)), config.model.image_target == "codes" ? "nats" : unitOf(objective), one);
     }
     return changes;
 }

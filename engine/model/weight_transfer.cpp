@@ -17,6 +17,7 @@
 namespace es::engine {
 namespace {
 
+constexpr const char* kCannotStart = "The checkpoint cannot be where the run starts from";
 constexpr const char *kExperts = ".moe.experts.", *kShared = ".moe.shared.", *kDense = ".ffn.", *kRouter = ".moe.router.";
 constexpr const char *kPatchPositions = "embed.position_v", *kWordPositions = "embed.position_t";
 constexpr double kNoiseDeviation = 0.02;
@@ -70,8 +71,8 @@ public:
 
 private:
     [[nodiscard]] tl::unexpected<Error> fails(std::string why, const std::string& name) const {
-        return badInput("The checkpoint cannot be where the run starts from", std::move(why),
-                        c10::str("Give ", keysOf(name), " the values of that run's run.toml, or start from another checkpoint"), path_);
+        return badInput(kCannotStart, std::move(why), c10::str("Give ", keysOf(name), " the values of that run's run.toml, or start from another checkpoint"),
+                        path_);
     }
     [[nodiscard]] tl::unexpected<Error> shapesDiffer(const std::string& name, const at::Tensor& target, const std::string& other,
                                                      const at::Tensor& found) const {
@@ -139,9 +140,10 @@ private:
         const std::int64_t slices = cuts ? hidden.size(0) / std::max<std::int64_t>(1, width.size(0)) : 1;
         if (!same_width || (!cuts && hidden.size(0) != width.size(0))) return shapesDiffer(name, target, dense_name, *dense);
         if (slices < 1 || width.size(0) * slices != hidden.size(0))
-            return fails(c10::str("tensor '", dense_name, "' of the shape ", shapeTextOf(*dense), " cannot be cut into '", name, "' of the shape ",
-                                  shapeTextOf(target), ": experts ", hidden.size(0), " wide are allowed, or a divisor of that"),
-                         name);
+            return badInput(kCannotStart,
+                            c10::str("tensor '", dense_name, "' of the shape ", shapeTextOf(*dense), " cannot be cut into '", name, "' of the shape ",
+                                     shapeTextOf(target), ": experts ", hidden.size(0), " wide are allowed, or a divisor of that"),
+                            c10::str("Set moe.expert_width = ", hidden.size(0), ", or a divisor of it"), path_);
         if (slices > 1)
             if (Status fine = checkSlices(layer, part, experts, slices); !fine) return fine;
         at::Tensor value = expertsOf(part, *dense, experts, slices).to(at::kFloat);
@@ -157,8 +159,7 @@ private:
         for (const store::RouterInfo& router : model_.routers())
             if (c10::str("layers.", router.layer.value, ".", toString(router.branch)) == layer) k = router.k, kind = router.kind;
         const auto refuse = [&](std::string why) {
-            return badInput("The checkpoint cannot be where the run starts from",
-                            c10::str("experts of '", layer, "' would be slices of dense networks, ", slices, " of each: ", why),
+            return badInput(kCannotStart, c10::str("experts of '", layer, "' would be slices of dense networks, ", slices, " of each: ", why),
                             "Set moe.expert_width to the width of the dense network, or moe.experts and moe.k to multiples of the number of slices", path_);
         };
         if (experts % slices != 0) return refuse(c10::str("moe.experts ", experts, " is no multiple of ", slices));
