@@ -25,12 +25,14 @@ constexpr std::array<std::string_view, 8> kTokenChoice{"softmax_topk",  "topk_so
 std::string refusalOf(std::string_view kind, Kind what) {
     if (std::ranges::find(kTokenChoice, kind) != kTokenChoice.end()) return {};
     if (kind == "expert_choice") return what == Kind::kForce ? "its experts choose tokens, and have no place for all that could be forced on them" : "";
+    if (kind == "base") return what == Kind::kOtherK ? "its rule is for one expert" : "";
     if (kind == "soft") return "it mixes all tokens into every expert and chooses none";
     return what == Kind::kSilence ? "" : "it has no logits to choose by";
 }
 
 std::string remedyOf(std::string_view kind) {
     if (kind == "soft") return "Choose a run whose routers choose experts";
+    if (kind == "base") return "Choose a run of another router";
     if (kind == "expert_choice") return "Ban or silence the other experts instead";
     return "Silence the expert instead, or choose a run whose routers have logits";
 }
