@@ -206,8 +206,9 @@ Result<Panel> gradientNorms(const store::RunReader& run, double smoothing, std::
     lines.y.scale = Scale::kLog;  // a spike is many times the usual norm, which would be flat beside it
     const AxisMap steps;
     std::vector<std::string> names;
+    // Those of single experts are too many for one panel; they are curves of their own.
     for (const std::string& name : run.scalarNames())
-        if (name.rfind("grad_norm/", 0) == 0) names.push_back(name);
+        if (name.starts_with("grad_norm/") && !name.starts_with("grad_norm/expert/")) names.push_back(name);
     std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "grad_norm/all"; });
     for (std::size_t i = 0; i < names.size(); ++i) {
         auto curve = scalarCurve(run, {names[i], smoothing, max_points}, steps, panel.notes);

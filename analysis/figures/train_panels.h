@@ -38,7 +38,7 @@ struct CurveOptions {
 /// Mean router entropy of the modalities (over their routers, by tokens) with the uniform line ln E, and dropped assignments in per cent
 /// (dotted) when there are any. A valid `router` restricts it to that one.
 [[nodiscard]] Result<Panel> entropyAndDrops(const store::RunReader& run, RouterId router = {}, double smoothing = 0, std::int64_t max_points = 1000);
-/// Gradient norms ("grad_norm/..."), spikes marked.
+/// Gradient norms of all weights and of each group ("grad_norm/GROUP"), not those of single experts; spikes marked.
 [[nodiscard]] Result<Panel> gradientNorms(const store::RunReader& run, double smoothing = 0, std::int64_t max_points = 1000);
 /// Samples per second over training time in minutes before now; `minutes` <= 0: the whole run. Recorder and memory scalars beside it when there.
 [[nodiscard]] Result<Panel> throughput(const store::RunReader& run, double minutes = 10, std::int64_t max_points = 1000);

@@ -252,7 +252,10 @@ void TrainWorkspace::showBasics(Result<Basics> result) {
     QStringList names{tr("total loss")}, values{QStringLiteral("train/loss")};
     for (const std::string& name : result->scalars) {
         if (name.rfind("train/loss/", 0) == 0) names << text(name.substr(11)).replace(QLatin1Char('_'), QLatin1Char(' '));
-        else if (name == "train/learning_rate") names << tr("learning rate");
+        else if (name == "learning_rate") names << tr("learning rate");
+        else if (name.starts_with("train/") && std::ranges::count(name, '/') == 2)  // of one router
+            names << tr("%1, router %2")
+                         .arg(text(name).section(QLatin1Char('/'), 1, 1).replace(QLatin1Char('_'), QLatin1Char(' ')), text(name).section(QLatin1Char('/'), 2));
         else continue;
         values << text(name);
     }
