@@ -38,8 +38,8 @@ void write(const std::filesystem::path& file, std::map<std::string, at::Tensor> 
     }
 }
 
-/// Largest difference over the largest value. A single choice has gate 1: the router's gradient is then nothing but rounding.
-double difference(const at::Tensor& a, const at::Tensor& b) { return ((a - b).abs().max() / b.abs().max().clamp_min(1e-2)).item<double>(); }
+/// Largest difference over the largest value, or over 1 where that is larger. A single choice has gate 1: the router's gradient is then nothing but rounding.
+double difference(const at::Tensor& a, const at::Tensor& b) { return ((a - b).abs().max() / b.abs().max().clamp_min(1.0)).item<double>(); }
 
 void compareLayer(bench::PeerProcess& peer, const std::filesystem::path& folder, std::int64_t width, std::int64_t tokens, std::int64_t k, int turns) {
     constexpr std::int64_t kExperts = 8;

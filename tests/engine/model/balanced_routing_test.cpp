@@ -48,7 +48,14 @@ std::vector<double> balancedByHand(const at::Tensor& logits, double tolerance, s
 TEST(Sinkhorn, ChoosesByTheBalancedMatrix) {
     at::manual_seed(1);
     const at::Tensor logits = at::randn({40, 6}, at::kDouble) + at::tensor({3.0, 0.0, -1.0, 0.0, 1.0, -3.0}, at::kDouble);
-    for (const auto& [tolerance, rounds] : {std::pair{1e-4, std::int64_t{200}}, {0.3, std::int64_t{200}}, {1e-12, std::int64_t{1}}, {1e-12, std::int64_t{3}}}) {
+    for (const auto& [tolerance, rounds] : {std::pair{1e-4, std::int64_t{200}},
+                                            {0.3, std::int64_t{200}},
+                                            {3.0, std::int64_t{200}},
+                                            {1.0, std::int64_t{200}},
+                                            {0.1, std::int64_t{200}},
+                                            {0.03, std::int64_t{200}},
+                                            {1e-12, std::int64_t{1}},
+                                            {1e-12, std::int64_t{3}}}) {
         const std::vector<double> d1 = balancedByHand(logits, tolerance, rounds);
         const at::Tensor expected = (logits.exp() * at::tensor(d1, at::kDouble)).argsort(1, true).narrow(1, 0, 2);
         const TokenChoice choice = sinkhornTopK(logits, {2, tolerance, rounds});
@@ -96,6 +103,12 @@ TEST(ExpertChoice, TiesGoToTheLowerToken) {
     // The same logits in another order: expert 0 is as likely for both tokens, whatever the order of a sum.
     const at::Tensor shuffled = matrix(4, {1, 0.3f, -0.7f, 2.1f, 1, 2.1f, 0.3f, -0.7f, 1, -0.7f, 2.1f, 0.3f});
     EXPECT_TRUE(at::equal(expertChoice(shuffled, 3).token_indices_EC[0], at::arange(3, at::kLong)));
+    // With many experts some order of a sum would round otherwise.
+    at::manual_seed(11);
+    std::vector<at::Tensor> rows;
+    const at::Tensor others = at::randn({30});
+    for (int t = 0; t < 60; ++t) rows.push_back(at::cat({at::ones({1}), others.index_select(0, at::randperm(30, at::kLong))}));
+    EXPECT_TRUE(at::equal(expertChoice(at::stack(rows), 60).token_indices_EC[0], at::arange(60, at::kLong)));
     const at::Tensor huge = matrix(2, {500, -500, -500, 500, 500, -500});
     EXPECT_TRUE(at::equal(expertChoice(huge, 2).token_indices_EC, whole(2, {0, 2, 1, 0})));
     EXPECT_THROW((void)expertChoice(huge, 4), c10::Error);

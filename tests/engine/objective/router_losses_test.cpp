@@ -66,6 +66,8 @@ TEST(ImportanceLoss, IsZeroWithZeroGradientAtBalance) {
     collapsed.select(1, 2).fill_(1);
     EXPECT_NEAR(value(importanceLoss(collapsed)), 3, 1e-6);  // sums 5, 0, 0, 0: variance 75/16 over squared mean 25/16
     EXPECT_EQ(value(importanceLoss(at::zeros({5, 4}))), 0);
+    // Sums 0.625, 1, 0.375: mean 2/3, population variance 19/288.
+    EXPECT_NEAR(value(importanceLoss(matrix(3, {0.5f, 0.25f, 0.25f, 0.125f, 0.75f, 0.125f}))), 19.0 / 288 / (4.0 / 9), 1e-6);
 }
 
 TEST(LoadLoss, FollowsTheNormalDistribution) {
