@@ -187,6 +187,8 @@ Result<Panel> scalarCurves(std::span<const RunSource> runs, const CurveOptions& 
 Result<Panel> lossCurves(std::span<const RunSource> runs, const CurveOptions& options) {
     auto panel = scalarCurves(runs, options);
     if (!panel) return panel;
+    const auto isLoss = [](const std::string& metric) { return metric == "train/loss" || metric.find("/loss/") != std::string::npos; };
+    if (!std::ranges::all_of(options.metrics, isLoss)) return panel;  // it says itself what it is
     panel->title = "Loss";
     if (const auto at = options.metrics.size() == 1 ? options.metrics.front().find("/loss/") : std::string::npos; at != std::string::npos) {
         std::string objective = options.metrics.front().substr(at + 6);
