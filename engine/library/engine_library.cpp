@@ -11,9 +11,9 @@
 #include "engine/library/doctor.h"
 #include "engine/library/in_process_session.h"
 #include "engine/library/reference_runner.h"
+#include "engine/tokenizer/tokenizer_cache.h"
 #include "engine/train/device.h"
 #include "engine/train/run_estimate.h"
-#include "engine/tokenizer/tokenizer_cache.h"
 #include "engine/train/trainer.h"
 
 namespace es::engine {

@@ -43,9 +43,9 @@ struct DataReport {
 
 /// A picture tokenizer that was trained, or that was there already.
 struct TokenizerReport {
-    std::string file;           ///< holds encoder, codebook and decoder
-    std::string hash;           ///< of its content
-    bool trained = false;       ///< false: it was in the cache
+    std::string file;      ///< holds encoder, codebook and decoder
+    std::string hash;      ///< of its content
+    bool trained = false;  ///< false: it was in the cache
     std::int64_t codes = 0, code_width = 0, patch = 0, steps = 0;
     std::int64_t patches = 0;   ///< that it was judged on: of the validation split, or of the training split when that has none
     double reconstruction = 0;  ///< mean squared error of the scaled colours there

@@ -43,8 +43,7 @@ std::vector<std::vector<std::int64_t>> mixedBatches(std::vector<std::int64_t> sa
     random.shuffle(std::span(samples));
     const std::int64_t batches = std::clamp<std::int64_t>((count + size / 2) / std::max<std::int64_t>(size, 1), 1, count / 2);
     std::vector<std::vector<std::int64_t>> out;
-    for (std::int64_t b = 0; b < batches; ++b)
-        out.emplace_back(samples.begin() + b * count / batches, samples.begin() + (b + 1) * count / batches);
+    for (std::int64_t b = 0; b < batches; ++b) out.emplace_back(samples.begin() + b * count / batches, samples.begin() + (b + 1) * count / batches);
     return out;
 }
 
