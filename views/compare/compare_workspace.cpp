@@ -10,24 +10,13 @@
 #include <utility>
 
 #include "analysis/figures/train_panels.h"
+#include "views/widgets/splitter_sizes.h"
 
 namespace es::views {
 
 namespace {
 
 constexpr int kRerunMs = 3000;  // a comparison of runs in training is made anew at most this often
-
-QJsonArray sizesOf(const QSplitter* splitter) {
-    QJsonArray sizes;
-    for (const int size : splitter->sizes()) sizes.append(size);
-    return sizes;
-}
-
-void restoreSizes(QSplitter* splitter, const QJsonValue& value) {
-    QList<int> sizes;
-    for (const auto& size : value.toArray()) sizes.append(size.toInt());
-    if (sizes.size() == splitter->count()) splitter->setSizes(sizes);
-}
 
 QString axisName(analysis::XAxis axis) { return QString::fromUtf8(toString(axis).data(), static_cast<qsizetype>(toString(axis).size())); }
 

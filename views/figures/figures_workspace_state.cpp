@@ -5,23 +5,9 @@
 
 #include "views/figures/figures_workspace.h"
 #include "views/models/panel_json.h"
+#include "views/widgets/splitter_sizes.h"
 
 namespace es::views {
-namespace {
-
-QJsonArray sizesOf(const QSplitter* splitter) {
-    QJsonArray sizes;
-    for (const int size : splitter->sizes()) sizes.append(size);
-    return sizes;
-}
-
-void restoreSizes(QSplitter* splitter, const QJsonValue& value) {
-    QList<int> sizes;
-    for (const auto& size : value.toArray()) sizes.append(size.toInt());
-    if (sizes.size() == splitter->count()) splitter->setSizes(sizes);
-}
-
-}  // namespace
 
 std::vector<PaletteEntry> FiguresWorkspace::paletteEntries() {
     std::vector<PaletteEntry> entries;

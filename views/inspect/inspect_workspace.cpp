@@ -13,6 +13,7 @@
 
 #include "views/inspect/token_words.h"
 #include "views/plots/plot_panel.h"
+#include "views/widgets/splitter_sizes.h"
 
 namespace es::views {
 namespace {
@@ -32,18 +33,6 @@ QStringList localFiles(const QMimeData* data) {
     for (const QUrl& url : data->urls())
         if (url.isLocalFile()) files << url.toLocalFile();
     return files;
-}
-
-QJsonArray sizesOf(const QSplitter* splitter) {
-    QJsonArray sizes;
-    for (const int size : splitter->sizes()) sizes.append(size);
-    return sizes;
-}
-
-void restoreSizes(QSplitter* splitter, const QJsonValue& value) {
-    QList<int> sizes;
-    for (const auto& size : value.toArray()) sizes << size.toInt();
-    if (sizes.size() == splitter->count()) splitter->setSizes(sizes);
 }
 
 }  // namespace
