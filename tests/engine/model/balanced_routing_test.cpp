@@ -154,6 +154,9 @@ TEST(Capacity, FirstChoicesComeBeforeSecondOnes) {
     const at::Tensor probs = matrix(3, {0.125f, 0.75f, 0.125f, 0.5f, 0.125f, 0.375f, 0.625f, 0.25f, 0.125f});
     EXPECT_TRUE(at::equal(keptWithinCapacity(indices, probs, 3, 2, CapacityPolicy::kPosition), whole(2, {1, 0, 1, 1, 1, 1}).to(at::kByte)));
     EXPECT_TRUE(at::equal(keptWithinCapacity(indices, probs, 3, 1, CapacityPolicy::kPosition), whole(2, {1, 0, 1, 1, 0, 0}).to(at::kByte)));
+    // The surest token is the first here, though not by expert 0.
+    EXPECT_TRUE(at::equal(keptWithinCapacity(whole(1, {1, 1}), matrix(2, {0.125f, 0.875f, 0.25f, 0.75f}), 2, 1, CapacityPolicy::kBatchPriority),
+                          whole(1, {1, 0}).to(at::kByte)));
     // The surest token of expert 0 is the third.
     EXPECT_TRUE(at::equal(keptWithinCapacity(indices, probs, 3, 1, CapacityPolicy::kBatchPriority), whole(2, {1, 0, 0, 1, 1, 0}).to(at::kByte)));
 }

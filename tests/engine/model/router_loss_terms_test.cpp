@@ -127,6 +127,14 @@ TEST(RouterLossTerms, SigmoidScoresAreDividedByTheirSum) {
     EXPECT_TRUE(at::allclose(valueOf(routed.losses(everything()), "importance"), importanceLoss(shares)));
 }
 
+TEST(RouterLossTerms, UnevenChoicesCountByTheirMeanNumber) {
+    const Routed routed("top_p", 3);
+    const double choices = routed.counts_E.sum().item<double>();
+    ASSERT_NE(choices, 3.0 * kTokens);
+    const at::Tensor expected = kExperts * (routed.counts_E.to(at::kFloat) / choices * routed.output.probs_TE.mean(0)).sum();
+    EXPECT_TRUE(at::allclose(valueOf(routed.losses(everything()), "balance"), expected));
+}
+
 TEST(RouterLossTerms, TheGlobalBatchCountsAllChoicesButItsOwnProbabilities) {
     const Routed routed("softmax_topk");
     const at::Tensor before = at::tensor({30, 2, 5, 11}, at::kLong), all = (routed.counts_E + before).to(at::kFloat);
