@@ -16,7 +16,7 @@
 namespace es::views {
 namespace {
 
-QString text(const std::string& s) { return QString::fromStdString(s); }
+QString words(const std::string& s) { return QString::fromStdString(s); }
 
 /// As a person types it: a text without its quotes.
 QString plain(const QString& toml) {
@@ -58,17 +58,17 @@ OptionForm::OptionForm(Theme* theme, QWidget* parent) : QWidget(parent), theme_(
 
 void OptionForm::addRow(const config::OptionDescription& option) {
     Row row;
-    row.section = text(option.section);
-    row.key = row.section + QLatin1Char('.') + text(option.name);
-    row.type = text(option.type);
+    row.section = words(option.section);
+    row.key = row.section + QLatin1Char('.') + words(option.name);
+    row.type = words(option.type);
     if (!option.choices.empty() && !row.type.contains(QLatin1String("list"))) row.type = QStringLiteral("a choice");
-    row.words = row.key + QLatin1Char(' ') + text(option.help) + QLatin1Char(' ') + text(option.unit);
+    row.words = row.key + QLatin1Char(' ') + words(option.help) + QLatin1Char(' ') + words(option.unit);
     row.widget = new QWidget;
     auto* grid = new QGridLayout(row.widget);
     grid->setContentsMargins(0, 6, 0, 6);
     grid->setHorizontalSpacing(12);
     grid->setVerticalSpacing(2);
-    row.name = new QLabel(text(option.name), row.widget);
+    row.name = new QLabel(words(option.name), row.widget);
     row.name->setProperty("role", QStringLiteral("mono"));
     row.name->setToolTip(row.key);
     row.name->setFixedWidth(170);
@@ -81,7 +81,7 @@ void OptionForm::addRow(const config::OptionDescription& option) {
     } else if (row.type == QLatin1String("a choice")) {
         auto* box = new ChoiceBox(row.key, false, row.widget);
         QStringList choices;
-        for (const std::string& choice : option.choices) choices << text(choice);
+        for (const std::string& choice : option.choices) choices << words(choice);
         box->setChoices(choices, choices);
         connect(box, &ChoiceBox::chosen, this, [this, at](const QString& value) { take(rows_[static_cast<std::size_t>(at)], value); });
         row.editor = box;
@@ -91,16 +91,16 @@ void OptionForm::addRow(const config::OptionDescription& option) {
         row.editor = line;
     }
     row.editor->setAccessibleName(row.key);
-    row.editor->setAccessibleDescription(text(option.help));
+    row.editor->setAccessibleDescription(words(option.help));
     row.editor->setMinimumWidth(180);
     row.editor->setMaximumWidth(260);
-    auto* unit = new QLabel(text(option.unit), row.widget);
+    auto* unit = new QLabel(words(option.unit), row.widget);
     unit->setProperty("role", QStringLiteral("muted"));
     auto* reset = new IconButton(theme_, QStringLiteral("undo"), tr("Put %1 back").arg(row.key), row.widget);
-    connect(reset, &QToolButton::clicked, this, [this, key = row.key] { setValue(key, plain(text(config::valueOf(start_, key.toStdString())))); });
+    connect(reset, &QToolButton::clicked, this, [this, key = row.key] { setValue(key, plain(words(config::valueOf(start_, key.toStdString())))); });
     row.reset = reset;
-    QString help = text(option.help);
-    if (!option.range.empty()) help += QStringLiteral(" (") + text(option.range) + QLatin1Char(')');
+    QString help = words(option.help);
+    if (!option.range.empty()) help += QStringLiteral(" (") + words(option.range) + QLatin1Char(')');
     auto* words = new QLabel(help, row.widget);
     words->setProperty("role", QStringLiteral("muted"));
     words->setWordWrap(true);
@@ -128,7 +128,7 @@ void OptionForm::setConfig(const config::RunConfig& config) {
 }
 
 void OptionForm::showValue(Row& row) {
-    const QString value = plain(text(config::valueOf(config_, row.key.toStdString())));
+    const QString value = plain(words(config::valueOf(config_, row.key.toStdString())));
     filling_ = true;
     if (auto* box = qobject_cast<QCheckBox*>(row.editor)) box->setChecked(value == QLatin1String("true"));
     else if (auto* choice = qobject_cast<ChoiceBox*>(row.editor)) choice->setValue(value);
@@ -162,7 +162,7 @@ void OptionForm::take(Row& row, const QString& typed) {
     config::RunConfig next = config_;
     const Status status = config::applyOverride(next, (row.key + QLatin1Char('=') + asToml(typed, row.type)).toStdString());
     if (!status) {
-        problems_.insert(row.key, text(status.error().why.empty() ? status.error().what : status.error().why));
+        problems_.insert(row.key, words(status.error().why.empty() ? status.error().what : status.error().why));
         mark(row);
         Q_EMIT changed();
         return;
