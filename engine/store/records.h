@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/base/scene_truth.h"
 #include "engine/base/strong_ids.h"
 
 namespace es::store {
@@ -123,6 +125,7 @@ struct SampleRecord {
     std::string license, source;                   ///< SPDX or name; where the picture comes from
     Picture picture;                               ///< at the model's input size
     std::int32_t grid_width = 0, grid_height = 0;  ///< patches; 0 when there is no picture
+    std::optional<SceneTruth> truth;               ///< of scenes that the product composed; none for all other data
 };
 
 /// Loss of one sample under one objective and one mask.
