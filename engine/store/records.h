@@ -105,6 +105,28 @@ struct RoutingTable {
     std::vector<Objective> objective_T;    ///< which stream the token belongs to: a sample may occur as image, text and pair
 };
 
+/// Tokens in a row of one sample, objective and modality, at positions that count up.
+struct TokenRun {
+    std::uint64_t sample = 0;
+    std::uint32_t tokens = 0;
+    std::uint16_t position = 0;
+    std::uint8_t objective = 0, modality = 0;
+};
+
+/// Which columns of a routing table are read; what is not asked for stays empty. Expert ids, offsets and the masses of dense routing always are.
+struct RoutingColumns {
+    bool gates = true, kept = true;
+    bool tokens = true;         ///< sample, position, modality, objective, masked and token id, one entry a token
+    bool confidence = true;     ///< entropy and margin
+    bool probabilities = true;  ///< whole distributions
+};
+
+/// One router in one recorded step, as it comes by when a trace is streamed.
+struct RoutingChunk {
+    RoutingTable table;          ///< with the columns asked for
+    std::vector<TokenRun> runs;  ///< which tokens they are, also when `tokens` was not asked for; they add up to table.tokens
+};
+
 /// An 8-bit RGBA picture, rows top down, alpha not multiplied in.
 struct Picture {
     std::int32_t width = 0, height = 0;

@@ -38,14 +38,6 @@ struct TokenTableRow {
     std::int64_t token_ids_at = kAbsent;  ///< packed: id + 1, token_id_bits each; absent: all unknown
     std::int64_t token_id_bits = 0;
 };
-/// Tokens in a row of one sample, objective and modality, at positions that count up.
-struct TokenRun {
-    std::uint64_t sample = 0;
-    std::uint32_t tokens = 0;
-    std::uint16_t position = 0;
-    std::uint8_t objective = 0, modality = 0;
-};
-
 /// Where a routing file belongs; its attributes.
 struct RoutingFileInfo {
     std::string run_uuid;
@@ -92,6 +84,8 @@ private:
 
 /// Checks that a table's columns have the lengths that its layout asks for, and that ids are below the number of experts.
 [[nodiscard]] Status checkTable(const RoutingTable& table);
+/// The same without the columns that say which tokens they are.
+[[nodiscard]] Status checkAssignments(const RoutingTable& table);
 
 /// Reads one file; what it holds when it is opened. Not thread-safe.
 class RoutingFileReader {
@@ -101,13 +95,15 @@ public:
     [[nodiscard]] const std::vector<RouterInfo>& routers() const { return routers_; }
     [[nodiscard]] const RoutingFileInfo& info() const { return info_; }
     [[nodiscard]] Result<RoutingTable> read(const UnitRow& unit) const;
+    /// Reads some of the columns.
+    [[nodiscard]] Result<RoutingChunk> read(const UnitRow& unit, const RoutingColumns& columns) const;
     /// Whether any token of the unit belongs to the sample; reads only the runs.
     [[nodiscard]] Result<bool> holds(const UnitRow& unit, std::uint64_t sample) const;
 
 private:
     [[nodiscard]] Result<std::vector<TokenRun>> runsOf(const UnitRow& unit) const;
-    [[nodiscard]] Status readTokens(const UnitRow& unit, RoutingTable& table) const;
-    [[nodiscard]] Status readAssignments(const UnitRow& unit, RoutingTable& table) const;
+    [[nodiscard]] Status readTokens(const UnitRow& unit, std::span<const TokenRun> runs, RoutingTable& table) const;
+    [[nodiscard]] Status readAssignments(const UnitRow& unit, const RoutingColumns& columns, RoutingTable& table) const;
     [[nodiscard]] Result<std::vector<std::uint8_t>> readPacked(std::int64_t at, std::int64_t count, std::int64_t bits) const;
     [[nodiscard]] Result<std::vector<float>> readHalf(std::int64_t at, std::int64_t count) const;
 

@@ -116,12 +116,10 @@ Result<bool> RoutingFileReader::holds(const UnitRow& unit, std::uint64_t sample)
     return std::any_of(runs->begin(), runs->end(), [&](const TokenRun& run) { return run.sample == sample; });
 }
 
-Status RoutingFileReader::readTokens(const UnitRow& unit, RoutingTable& table) const {
-    const auto runs = runsOf(unit);
-    if (!runs) return tl::unexpected(runs.error());
+Status RoutingFileReader::readTokens(const UnitRow& unit, std::span<const TokenRun> runs, RoutingTable& table) const {
     const TokenTableRow& row = tables_[static_cast<std::size_t>(unit.table)];
     const auto tokens = static_cast<std::size_t>(unit.tokens);
-    for (const TokenRun& run : *runs) {
+    for (const TokenRun& run : runs) {
         table.sample_T.insert(table.sample_T.end(), run.tokens, run.sample);
         table.modality_T.insert(table.modality_T.end(), run.tokens, static_cast<Modality>(run.modality));
         table.objective_T.insert(table.objective_T.end(), run.tokens, static_cast<Objective>(run.objective));
@@ -144,7 +142,7 @@ Status RoutingFileReader::readTokens(const UnitRow& unit, RoutingTable& table) c
     return {};
 }
 
-Status RoutingFileReader::readAssignments(const UnitRow& unit, RoutingTable& table) const {
+Status RoutingFileReader::readAssignments(const UnitRow& unit, const RoutingColumns& columns, RoutingTable& table) const {
     const auto assignments = static_cast<std::size_t>(unit.assignments);
     const bool dense = table.router.layout == RoutingLayout::kDenseMass;
     if (!dense) {
@@ -161,24 +159,26 @@ Status RoutingFileReader::readAssignments(const UnitRow& unit, RoutingTable& tab
         table.offsets.assign(1, 0);
         for (const std::uint32_t count : counts) table.offsets.push_back(table.offsets.back() + count);
     }
-    if (unit.kept_at != kAbsent) {
+    if (columns.kept && unit.kept_at != kAbsent) {
         const auto bytes = readPacked(unit.kept_at, unit.assignments, 1);
         if (!bytes) return tl::unexpected(bytes.error());
         table.kept.resize(assignments);
         unpackFlags(*bytes, table.kept);
     }
     struct Halves {
+        bool wanted;
         std::int64_t at, count;
         std::vector<float>* column;
     };
-    for (const Halves& halves : {Halves{unit.gates_at, unit.assignments, &table.gates}, Halves{unit.entropy_at, unit.tokens, &table.entropy_nats_T},
-                                 Halves{unit.margin_at, unit.tokens, &table.boundary_margin_T}}) {
-        if (halves.at == kAbsent) continue;
+    for (const Halves& halves : {Halves{columns.gates || dense, unit.gates_at, unit.assignments, &table.gates},
+                                 Halves{columns.confidence, unit.entropy_at, unit.tokens, &table.entropy_nats_T},
+                                 Halves{columns.confidence, unit.margin_at, unit.tokens, &table.boundary_margin_T}}) {
+        if (!halves.wanted || halves.at == kAbsent) continue;
         auto values = readHalf(halves.at, halves.count);
         if (!values) return tl::unexpected(values.error());
         *halves.column = std::move(*values);
     }
-    if (unit.probs_at != kAbsent) {
+    if (columns.probabilities && unit.probs_at != kAbsent) {
         const std::int64_t count = unit.tokens * table.router.experts;
         if (count > single_->size()) return damaged("it refers to data beyond its end", path_);
         table.probs_TE.resize(static_cast<std::size_t>(count));
@@ -188,21 +188,31 @@ Status RoutingFileReader::readAssignments(const UnitRow& unit, RoutingTable& tab
 }
 
 Result<RoutingTable> RoutingFileReader::read(const UnitRow& unit) const {
+    auto chunk = read(unit, RoutingColumns{});
+    if (!chunk) return tl::unexpected(chunk.error());
+    return std::move(chunk->table);
+}
+
+Result<RoutingChunk> RoutingFileReader::read(const UnitRow& unit, const RoutingColumns& columns) const {
     const QuietHdf5 quiet;
-    if (!saneUnit(unit, tables_.size())) return damaged("a unit makes no sense", path_);
+    auto runs = runsOf(unit);
+    if (!runs) return tl::unexpected(runs.error());
     const auto router = std::find_if(routers_.begin(), routers_.end(), [&](const RouterInfo& r) { return r.id.value == unit.router; });
     if (router == routers_.end()) return damaged("a unit names a router that is not in the table", path_);
-    RoutingTable table;
+    RoutingChunk chunk;
+    RoutingTable& table = chunk.table;
     table.router = *router;
     table.router.layout = static_cast<RoutingLayout>(unit.layout);
     table.router.k = unit.k;
     table.step = unit.step;
     table.tokens = unit.tokens;
-    if (auto status = readTokens(unit, table); !status) return tl::unexpected(status.error());
-    if (auto status = readAssignments(unit, table); !status) return tl::unexpected(status.error());
+    if (columns.tokens)
+        if (auto status = readTokens(unit, *runs, table); !status) return tl::unexpected(status.error());
+    if (auto status = readAssignments(unit, columns, table); !status) return tl::unexpected(status.error());
     // The same check that guarded the writer: whatever the file says, a table that leaves here is consistent.
-    if (auto fit = checkTable(table); !fit) return damaged(fit.error().why, path_);
-    return table;
+    if (auto fit = columns.tokens ? checkTable(table) : checkAssignments(table); !fit) return damaged(fit.error().why, path_);
+    chunk.runs = std::move(*runs);
+    return chunk;
 }
 
 }  // namespace es::store

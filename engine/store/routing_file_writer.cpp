@@ -7,6 +7,7 @@
 #include "engine/store/packing.h"
 #include "engine/store/routing_file.h"
 #include "engine/store/routing_rows.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::store {
 namespace fs = std::filesystem;
@@ -46,27 +47,9 @@ std::vector<RouterRow> routerRows(std::span<const RouterInfo> routers) {
     return rows;
 }
 
-std::vector<TokenRun> runsOf(const RoutingTable& table) {
-    std::vector<TokenRun> runs;
-    for (std::size_t t = 0; t < static_cast<std::size_t>(table.tokens); ++t) {
-        const auto objective = static_cast<std::uint8_t>(table.objective_T[t]);
-        const auto modality = static_cast<std::uint8_t>(table.modality_T[t]);
-        if (!runs.empty()) {
-            TokenRun& last = runs.back();
-            if (last.sample == table.sample_T[t] && last.objective == objective && last.modality == modality &&
-                last.position + last.tokens == table.position_T[t]) {
-                ++last.tokens;
-                continue;
-            }
-        }
-        runs.push_back({table.sample_T[t], 1, table.position_T[t], objective, modality});
-    }
-    return runs;
-}
-
 }  // namespace
 
-Status checkTable(const RoutingTable& table) {
+Status checkAssignments(const RoutingTable& table) {
     if (table.tokens < 0 || table.tokens > (std::int64_t{1} << 31)) return misfit("the number of tokens is impossible");
     const auto tokens = static_cast<std::size_t>(table.tokens);
     const auto experts = static_cast<std::size_t>(std::max(table.router.experts, 0));
@@ -91,12 +74,18 @@ Status checkTable(const RoutingTable& table) {
     if (!fits(table.kept, assignments, true)) return misfit("kept does not have one entry an assignment");
     if (!fits(table.probs_TE, tokens * experts, true)) return misfit("probs_TE is not T x E");
     if (!fits(table.entropy_nats_T, tokens, true) || !fits(table.boundary_margin_T, tokens, true)) return misfit("entropy or margin does not have T entries");
-    if (table.sample_T.size() != tokens || table.position_T.size() != tokens || table.modality_T.size() != tokens || table.objective_T.size() != tokens)
-        return misfit("sample, position, modality and objective need T entries each");
-    if (!fits(table.token_id_T, tokens, true) || !fits(table.masked_T, tokens, true)) return misfit("token_id or masked does not have T entries");
     std::uint16_t largest = 0;
     for (const std::uint16_t id : table.expert_ids) largest = std::max(largest, id);
     if (largest >= experts) return misfit("an expert id is not below the number of experts");
+    return {};
+}
+
+Status checkTable(const RoutingTable& table) {
+    if (auto fit = checkAssignments(table); !fit) return fit;
+    const auto tokens = static_cast<std::size_t>(table.tokens);
+    if (table.sample_T.size() != tokens || table.position_T.size() != tokens || table.modality_T.size() != tokens || table.objective_T.size() != tokens)
+        return misfit("sample, position, modality and objective need T entries each");
+    if (!fits(table.token_id_T, tokens, true) || !fits(table.masked_T, tokens, true)) return misfit("token_id or masked does not have T entries");
     return {};
 }
 
@@ -169,7 +158,7 @@ std::int32_t RoutingFileWriter::tokenTable(const RoutingTable& table) {
     for (const KnownTable& known : known_tables_)
         if (known.hash == hash) return known.index;
 
-    const std::vector<TokenRun> runs = runsOf(table);
+    const std::vector<TokenRun> runs = tokenRuns(table);
     TokenTableRow row;
     row.tokens = table.tokens;
     row.first_run = columns_[kRuns].size();

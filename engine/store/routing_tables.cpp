@@ -102,4 +102,22 @@ void appendTokens(RoutingTable& into, RoutingTable&& more) {
     into.step = more.step;
 }
 
+std::vector<TokenRun> tokenRuns(const RoutingTable& table) {
+    std::vector<TokenRun> runs;
+    for (std::size_t t = 0; t < static_cast<std::size_t>(table.tokens); ++t) {
+        const auto objective = static_cast<std::uint8_t>(table.objective_T[t]);
+        const auto modality = static_cast<std::uint8_t>(table.modality_T[t]);
+        if (!runs.empty()) {
+            TokenRun& last = runs.back();
+            if (last.sample == table.sample_T[t] && last.objective == objective && last.modality == modality &&
+                last.position + last.tokens == table.position_T[t]) {
+                ++last.tokens;
+                continue;
+            }
+        }
+        runs.push_back({table.sample_T[t], 1, table.position_T[t], objective, modality});
+    }
+    return runs;
+}
+
 }  // namespace es::store

@@ -14,4 +14,7 @@ namespace es::store {
 /// Appends the tokens of `more` (of the same router and layout). Optional columns that either lacks are dropped, unless `into` is empty.
 void appendTokens(RoutingTable& into, RoutingTable&& more);
 
+/// Which tokens the table holds, as runs of positions that count up. The columns sample, position, modality and objective must be there.
+[[nodiscard]] std::vector<TokenRun> tokenRuns(const RoutingTable& table);
+
 }  // namespace es::store

@@ -14,6 +14,36 @@ namespace {
 
 constexpr std::size_t kMostOpenFiles = 16;
 
+/// One segment and the steps wanted of it.
+struct SegmentSteps {
+    std::string file;
+    bool closed = false;
+    std::set<std::int64_t> steps;
+};
+/// In the order of their first wanted step; within a file units stand as they were written.
+std::vector<SegmentSteps> bySegment(const std::vector<TracePlace>& places) {
+    std::vector<SegmentSteps> segments;
+    std::unordered_map<std::string, std::size_t> known;
+    for (const TracePlace& place : places) {
+        const auto [at, added] = known.emplace(place.file, segments.size());
+        if (added) segments.push_back({place.file, place.closed, {}});
+        segments[at->second].steps.insert(place.step);
+        segments[at->second].closed = place.closed;
+    }
+    return segments;
+}
+
+/// Keeps the query's sample and at most `room` tokens.
+void cutTo(const TraceQuery& query, std::int64_t room, RoutingTable& table) {
+    std::vector<std::uint8_t> keep(static_cast<std::size_t>(table.tokens), 1);
+    if (query.sample)
+        for (std::size_t t = 0; t < keep.size(); ++t) keep[t] = table.sample_T[t] == *query.sample ? 1 : 0;
+    if (query.max_tokens >= 0)
+        for (auto& kept : keep)
+            if (kept != 0 && room-- <= 0) kept = 0;
+    if (std::any_of(keep.begin(), keep.end(), [](std::uint8_t kept) { return kept == 0; })) table = selectTokens(table, keep);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<RoutingFileReader>> RunFiles::routingFile(const std::string& file, bool closed) {
@@ -34,11 +64,17 @@ Result<std::shared_ptr<RoutingFileReader>> RunFiles::routingFile(const std::stri
 }
 
 Result<RoutingTable> RunFiles::probe(const std::string& file, const RouterInfo& router) {
+    auto chunk = probe(file, router, RoutingColumns{});
+    if (!chunk) return tl::unexpected(chunk.error());
+    return std::move(chunk->table);
+}
+
+Result<RoutingChunk> RunFiles::probe(const std::string& file, const RouterInfo& router, const RoutingColumns& columns) {
     const std::lock_guard lock(mutex_);
     const auto reader = routingFile(file, true);
     if (!reader) return tl::unexpected(reader.error());
     for (const UnitRow& unit : (*reader)->units())
-        if (unit.router == router.id.value) return (*reader)->read(unit);
+        if (unit.router == router.id.value) return (*reader)->read(unit, columns);
     return badInput("Cannot show the probe", "it holds nothing of this router", "Choose another router", (run_ / file).string());
 }
 
@@ -63,19 +99,10 @@ Result<RoutingTable> RunFiles::trace(const TraceQuery& query, const RouterInfo& 
     RoutingTable result;
     result.router = router;
     if (router.layout == RoutingLayout::kRagged) result.offsets.push_back(0);
-    // Files in the order of their first wanted step; within a file units stand as they were written.
-    std::vector<std::string> files;
-    std::unordered_map<std::string, std::set<std::int64_t>> steps;
-    std::unordered_map<std::string, bool> closed;
-    for (const TracePlace& place : places) {
-        if (!steps.contains(place.file)) files.push_back(place.file);
-        steps[place.file].insert(place.step);
-        closed[place.file] = place.closed;
-    }
     std::optional<Error> failure;
     bool any = false;
-    for (const std::string& file : files) {
-        const auto reader = routingFile(file, closed[file]);
+    for (const SegmentSteps& segment : bySegment(places)) {
+        const auto reader = routingFile(segment.file, segment.closed);
         if (!reader) {
             failure = reader.error();
             problems.push_back(failure->message());
@@ -83,7 +110,7 @@ Result<RoutingTable> RunFiles::trace(const TraceQuery& query, const RouterInfo& 
         }
         any = true;
         for (const UnitRow& unit : (*reader)->units()) {
-            if (unit.router != router.id.value || !steps[file].contains(unit.step)) continue;
+            if (unit.router != router.id.value || !segment.steps.contains(unit.step)) continue;
             if (query.sample) {
                 const auto holds = (*reader)->holds(unit, *query.sample);
                 if (holds && !*holds) continue;
@@ -94,19 +121,66 @@ Result<RoutingTable> RunFiles::trace(const TraceQuery& query, const RouterInfo& 
                 problems.push_back(failure->message());
                 continue;
             }
-            std::vector<std::uint8_t> keep(static_cast<std::size_t>(table->tokens), 1);
-            if (query.sample)
-                for (std::size_t t = 0; t < keep.size(); ++t) keep[t] = table->sample_T[t] == *query.sample ? 1 : 0;
-            std::int64_t room = query.max_tokens < 0 ? table->tokens : query.max_tokens - result.tokens;
-            for (auto& kept : keep)
-                if (kept != 0 && room-- <= 0) kept = 0;
-            if (std::all_of(keep.begin(), keep.end(), [](std::uint8_t kept) { return kept != 0; })) appendTokens(result, std::move(*table));
-            else appendTokens(result, selectTokens(*table, keep));
+            cutTo(query, query.max_tokens - result.tokens, *table);
+            appendTokens(result, std::move(*table));
             if (query.max_tokens >= 0 && result.tokens >= query.max_tokens) return result;
         }
     }
     if (failure && !any) return tl::unexpected(*failure);
     return result;
+}
+
+Status RunFiles::stream(const TraceQuery& query, const RouterInfo& router, const std::vector<TracePlace>& places, const RoutingColumns& columns,
+                        const std::function<Status(const RoutingChunk&)>& visit, const JobContext& context, std::vector<std::string>& problems) {
+    std::optional<Error> failure;
+    bool any = false;
+    std::int64_t tokens = 0, done = 0;
+    const auto segments = bySegment(places);
+    const bool cuts = query.sample || query.max_tokens >= 0;
+    RoutingColumns read = columns;
+    read.tokens = read.tokens || cuts;
+    for (const SegmentSteps& segment : segments) {
+        std::shared_ptr<RoutingFileReader> reader;
+        {
+            const std::lock_guard lock(mutex_);
+            auto opened = routingFile(segment.file, segment.closed);
+            if (!opened) {
+                failure = opened.error();
+                problems.push_back(failure->message());
+                continue;
+            }
+            reader = std::move(*opened);
+        }
+        any = true;
+        context.progress(done++, static_cast<std::int64_t>(segments.size()), "Reading " + segment.file);
+        for (const UnitRow& unit : reader->units()) {
+            if (unit.router != router.id.value || !segment.steps.contains(unit.step)) continue;
+            if (context.stopRequested()) return stopped("Reading the trace");
+            Result<RoutingChunk> chunk;
+            {
+                const std::lock_guard lock(mutex_);
+                if (query.sample) {
+                    const auto holds = reader->holds(unit, *query.sample);
+                    if (holds && !*holds) continue;
+                }
+                chunk = reader->read(unit, read);
+            }
+            if (!chunk) {
+                failure = chunk.error();
+                problems.push_back(failure->message());
+                continue;
+            }
+            if (cuts) {
+                cutTo(query, query.max_tokens - tokens, chunk->table);
+                chunk->runs = tokenRuns(chunk->table);
+            }
+            tokens += chunk->table.tokens;
+            if (auto status = visit(*chunk); !status) return status;
+            if (query.max_tokens >= 0 && tokens >= query.max_tokens) return {};
+        }
+    }
+    if (failure && !any) return tl::unexpected(*failure);
+    return {};
 }
 
 void RunFiles::openSamples(std::uint64_t stored, std::vector<std::string>& problems) {

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "engine/base/job_context.h"
 #include "engine/base/result.h"
 #include "engine/store/journal_records.h"
 #include "engine/store/routing_file.h"
@@ -31,12 +33,17 @@ public:
     explicit RunFiles(std::filesystem::path run) : run_(std::move(run)) {}
 
     [[nodiscard]] Result<RoutingTable> probe(const std::string& file, const RouterInfo& router);
+    [[nodiscard]] Result<RoutingChunk> probe(const std::string& file, const RouterInfo& router, const RoutingColumns& columns);
     /// Distinct samples of all routers' tables, in order of appearance.
     [[nodiscard]] Result<std::vector<std::uint64_t>> samplesOfProbe(const std::string& file);
     /// Joins the query's tokens over `places` (steps ascending). Unreadable segments are left out and named in `problems`;
     /// fails when none could be read.
     [[nodiscard]] Result<RoutingTable> trace(const TraceQuery& query, const RouterInfo& router, const std::vector<TracePlace>& places,
                                              std::vector<std::string>& problems);
+
+    /// Hands the query's units to `visit` one after the other, outside the lock. Ends early with what `visit` returned.
+    [[nodiscard]] Status stream(const TraceQuery& query, const RouterInfo& router, const std::vector<TracePlace>& places, const RoutingColumns& columns,
+                                const std::function<Status(const RoutingChunk&)>& visit, const JobContext& context, std::vector<std::string>& problems);
 
     /// `stored`: how many the journals speak of; files are looked at again when it grows.
     [[nodiscard]] Result<std::vector<SampleRecord>> sampleList(std::uint64_t stored, std::vector<std::string>& problems);

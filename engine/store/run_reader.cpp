@@ -11,6 +11,7 @@
 #include "engine/base/files.h"
 #include "engine/config/config_io.h"
 #include "engine/store/evaluation_file.h"
+#include "engine/store/routing_tables.h"
 #include "engine/store/run_files.h"
 #include "engine/store/run_folder.h"
 #include "engine/store/run_index.h"
@@ -124,6 +125,11 @@ public:
         return keys;
     }
     Result<RoutingTable> probe(const ProbeKey& key, RouterId router) const override {
+        auto chunk = probeColumns(key, router, {});
+        if (!chunk) return tl::unexpected(chunk.error());
+        return std::move(chunk->table);
+    }
+    Result<RoutingChunk> probeColumns(const ProbeKey& key, RouterId router, const RoutingColumns& columns) const override {
         const auto info = findRouter(router);
         if (!info) return tl::unexpected(info.error());
         std::string file;
@@ -136,7 +142,7 @@ public:
                                 "Choose another checkpoint", folder_.string());
             file = found->second;
         }
-        return files_.probe(file, *info);
+        return files_.probe(file, *info, columns);
     }
     Result<std::vector<std::uint64_t>> probeSamples() const override {
         std::string file;
@@ -152,18 +158,19 @@ public:
     Result<RoutingTable> trace(const TraceQuery& query) const override {
         const auto info = findRouter(query.router);
         if (!info) return tl::unexpected(info.error());
-        std::vector<TracePlace> places;
-        {
-            const std::lock_guard lock(mutex_);
-            const RunContents& contents = index_->contents();
-            for (const TraceNotice& notice : contents.traces())
-                if (notice.step >= query.first_step && (query.last_step < 0 || notice.step <= query.last_step))
-                    places.push_back({notice.step, notice.file, contents.segmentClosed(notice.file)});
-        }
         std::vector<std::string> problems;
-        auto table = files_.trace(query, *info, places, problems);
+        auto table = files_.trace(query, *info, placesOf(query), problems);
         note(problems);
         return table;
+    }
+    Status streamTrace(const TraceQuery& query, const RoutingColumns& columns, const std::function<Status(const RoutingChunk&)>& visit,
+                       const JobContext& context) const override {
+        const auto info = findRouter(query.router);
+        if (!info) return tl::unexpected(info.error());
+        std::vector<std::string> problems;
+        Status status = files_.stream(query, *info, placesOf(query), columns, visit, context, problems);
+        note(problems);
+        return status;
     }
     std::vector<std::int64_t> tracedSteps() const override {
         const std::lock_guard lock(mutex_);
@@ -206,6 +213,16 @@ public:
     }
 
 private:
+    /// The recorded steps of a query's range, with the segments that hold them.
+    std::vector<TracePlace> placesOf(const TraceQuery& query) const {
+        const std::lock_guard lock(mutex_);
+        const RunContents& contents = index_->contents();
+        std::vector<TracePlace> places;
+        for (const TraceNotice& notice : contents.traces())
+            if (notice.step >= query.first_step && (query.last_step < 0 || notice.step <= query.last_step))
+                places.push_back({notice.step, notice.file, contents.segmentClosed(notice.file)});
+        return places;
+    }
     Result<RouterInfo> findRouter(RouterId id) const {
         const std::lock_guard lock(mutex_);
         for (const RouterInfo& router : index_->contents().routers())
@@ -254,6 +271,35 @@ std::string_view toString(RunState state) {
         case RunState::kInterrupted: return "interrupted";
     }
     return "?";
+}
+
+Status RunReader::streamTrace(const TraceQuery& query, const RoutingColumns&, const std::function<Status(const RoutingChunk&)>& visit,
+                              const JobContext& context) const {
+    std::int64_t tokens = 0;
+    for (const std::int64_t step : tracedSteps()) {
+        if (step < query.first_step || (query.last_step >= 0 && step > query.last_step)) continue;
+        if (context.stopRequested()) return stopped("Reading the trace");
+        TraceQuery one = query;
+        one.first_step = one.last_step = step;
+        if (query.max_tokens >= 0) one.max_tokens = query.max_tokens - tokens;
+        if (one.max_tokens == 0) break;
+        auto table = trace(one);
+        if (!table) return tl::unexpected(table.error());
+        if (table->tokens == 0) continue;
+        tokens += table->tokens;
+        RoutingChunk chunk{std::move(*table), {}};
+        chunk.runs = tokenRuns(chunk.table);
+        if (auto status = visit(chunk); !status) return status;
+    }
+    return {};
+}
+
+Result<RoutingChunk> RunReader::probeColumns(const ProbeKey& key, RouterId router, const RoutingColumns&) const {
+    auto table = probe(key, router);
+    if (!table) return tl::unexpected(table.error());
+    RoutingChunk chunk{std::move(*table), {}};
+    chunk.runs = tokenRuns(chunk.table);
+    return chunk;
 }
 
 Result<std::shared_ptr<RunReader>> RunReader::open(const fs::path& folder, const JobContext& context) {

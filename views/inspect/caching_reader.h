@@ -44,6 +44,13 @@ public:
     [[nodiscard]] Result<store::RoutingTable> probe(const store::ProbeKey& key, RouterId router) const override;
     [[nodiscard]] Result<store::RoutingTable> trace(const store::TraceQuery& query) const override { return reader_->trace(query); }
     [[nodiscard]] std::vector<std::int64_t> tracedSteps() const override { return reader_->tracedSteps(); }
+    [[nodiscard]] Status streamTrace(const store::TraceQuery& query, const store::RoutingColumns& columns,
+                                     const std::function<Status(const store::RoutingChunk&)>& visit, const JobContext& context) const override {
+        return reader_->streamTrace(query, columns, visit, context);
+    }
+    [[nodiscard]] Result<store::RoutingChunk> probeColumns(const store::ProbeKey& key, RouterId router, const store::RoutingColumns& columns) const override {
+        return reader_->probeColumns(key, router, columns);
+    }
     [[nodiscard]] std::vector<std::int64_t> evaluations() const override { return reader_->evaluations(); }
     [[nodiscard]] Result<store::Evaluation> evaluation(std::int64_t step) const override { return reader_->evaluation(step); }
     [[nodiscard]] Result<std::vector<store::SampleRecord>> sampleList() const override { return reader_->sampleList(); }
