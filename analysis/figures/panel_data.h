@@ -114,6 +114,9 @@ struct OverlayPanel {
         std::int32_t expert = -1;  ///< -1: none (dropped, or no token)
         float mass = 0;
         bool masked = false, dropped = false;
+        bool changed = false;                                   ///< outlined: another expert than in what it is compared with, or re-routed by an intervention
+        std::int32_t before = -1;                               ///< first expert there; -1: none, or nothing is compared
+        bool unseen = false;                                    ///< the router saw the token and no expert took it (expert choice): hatched
         float value = std::numeric_limits<float>::quiet_NaN();  ///< when a value is shown instead of the expert
         /// All experts of a token with k > 1, best first, to draw the cell split by mass; empty: `expert` alone.
         std::vector<Choice> choices = {};
@@ -128,6 +131,9 @@ struct OverlayPanel {
     bool show_values = false;  ///< colour by value (value_title, value_min, value_max) instead of by expert
     std::string value_title;
     double value_min = 0, value_max = 1;
+    ColorMap map = ColorMap::kCividis;
+    bool show_mass = false;         ///< a cell says its expert's share too: soft routing, where every expert has one
+    std::string change_title = {};  ///< what the outlined cells are: "changed since step 100"; empty: none are outlined
 };
 
 struct TablePanel {
@@ -136,7 +142,28 @@ struct TablePanel {
     std::vector<std::uint8_t> right_aligned;  ///< one a column
 };
 
-using PanelContent = std::variant<LinePanel, HeatmapPanel, BarPanel, ForestPanel, OverlayPanel, TablePanel>;
+/// Amounts that pass from one column of nodes to the next (Sankey): experts of one router after another.
+struct SankeyPanel {
+    struct Node {
+        std::string label;
+        double amount = 0;  ///< height; at least what enters and what leaves
+        ColorRole color;
+    };
+    struct Column {
+        std::string title;
+        std::vector<Node> nodes;  ///< top down
+    };
+    struct Band {
+        std::int32_t column = 0;        ///< it leaves this column and enters the next
+        std::int32_t from = 0, to = 0;  ///< nodes
+        double amount = 0;
+    };
+    std::vector<Column> columns;
+    std::vector<Band> bands;
+    std::string amount_title;  ///< "tokens"
+};
+
+using PanelContent = std::variant<LinePanel, HeatmapPanel, BarPanel, ForestPanel, OverlayPanel, TablePanel, SankeyPanel>;
 
 /// One panel: its content and the words around it.
 struct Panel {

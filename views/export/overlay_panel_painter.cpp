@@ -226,6 +226,7 @@ QStringList paintPanel(PageCanvas& canvas, const PageStyle& style, const QRectF&
         QStringList operator()(const analysis::BarPanel& p) const { return paintBarPanel(canvas, style, target, p); }
         QStringList operator()(const analysis::ForestPanel& p) const { return paintForestPanel(canvas, style, target, p); }
         QStringList operator()(const analysis::OverlayPanel& p) const { return paintOverlayPanel(canvas, style, target, p); }
+        QStringList operator()(const analysis::SankeyPanel& p) const { return paintSankeyPanel(canvas, style, target, p); }
         QStringList operator()(const analysis::TablePanel& p) const { return paintTablePanel(canvas, style, target, p); }
     };
     return std::visit(Visitor{canvas, style, target}, content);

@@ -112,6 +112,16 @@ struct Writer {
         for (const auto& chip : panel.words) cell(chip.cell, "word", chip.position, "", "", chip.text);
     }
 
+    void operator()(const analysis::SankeyPanel& panel) {
+        row(out, {"from", "from expert", "to", "to expert", field(named(panel.amount_title, "amount")), "drawn"});
+        for (const auto& band : panel.bands) {
+            const auto at = static_cast<std::size_t>(band.column);
+            const auto &from = panel.columns[at], &to = panel.columns[at + 1];
+            row(out, {field(from.title), field(from.nodes[static_cast<std::size_t>(band.from)].label), field(to.title),
+                      field(to.nodes[static_cast<std::size_t>(band.to)].label), field(band.amount), "1"});
+        }
+    }
+
     void operator()(const analysis::TablePanel& panel) {
         const auto line = [&](const std::vector<std::string>& cells) {
             for (std::size_t i = 0; i < panel.columns.size(); ++i) {

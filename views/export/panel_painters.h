@@ -14,6 +14,7 @@ QStringList paintHeatmapPanel(PageCanvas& canvas, const PageStyle& style, const 
 QStringList paintBarPanel(PageCanvas& canvas, const PageStyle& style, const QRectF& target, const analysis::BarPanel& panel);
 QStringList paintForestPanel(PageCanvas& canvas, const PageStyle& style, const QRectF& target, const analysis::ForestPanel& panel);
 QStringList paintOverlayPanel(PageCanvas& canvas, const PageStyle& style, const QRectF& target, const analysis::OverlayPanel& panel);
+QStringList paintSankeyPanel(PageCanvas& canvas, const PageStyle& style, const QRectF& target, const analysis::SankeyPanel& panel);
 QStringList paintTablePanel(PageCanvas& canvas, const PageStyle& style, const QRectF& target, const analysis::TablePanel& panel);
 
 /// Chooses by content.

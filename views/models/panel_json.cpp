@@ -138,6 +138,25 @@ void fill(QJsonObject& o, const TablePanel& p) {
     o.insert(QStringLiteral("rows"), rows);
 }
 
+void fill(QJsonObject& o, const SankeyPanel& p) {
+    o.insert(QStringLiteral("kind"), QStringLiteral("sankey"));
+    o.insert(QStringLiteral("amount_title"), text(p.amount_title));
+    QJsonArray columns, bands;
+    for (const SankeyPanel::Column& c : p.columns) {
+        QJsonArray nodes;
+        for (const SankeyPanel::Node& n : c.nodes)
+            nodes.append(QJsonObject{{QStringLiteral("label"), text(n.label)}, {QStringLiteral("amount"), number(n.amount)}});
+        columns.append(QJsonObject{{QStringLiteral("title"), text(c.title)}, {QStringLiteral("nodes"), nodes}});
+    }
+    for (const SankeyPanel::Band& b : p.bands)
+        bands.append(QJsonObject{{QStringLiteral("column"), b.column},
+                                 {QStringLiteral("from"), b.from},
+                                 {QStringLiteral("to"), b.to},
+                                 {QStringLiteral("amount"), number(b.amount)}});
+    o.insert(QStringLiteral("columns"), columns);
+    o.insert(QStringLiteral("bands"), bands);
+}
+
 QStringList table(const LinePanel& p) {
     QStringList lines;
     for (const Curve& c : p.curves) {
@@ -185,6 +204,18 @@ QStringList table(const OverlayPanel& p) {
         lines << QStringLiteral("patch\t%1\t%2\t%3").arg(i).arg(p.patches[i].expert).arg(cell(static_cast<double>(p.patches[i].mass)));
     for (const auto& w : p.words)
         lines << QStringLiteral("%1\t%2\t%3\t%4").arg(text(w.text)).arg(w.position).arg(w.cell.expert).arg(cell(static_cast<double>(w.cell.mass)));
+    return lines;
+}
+
+QStringList table(const SankeyPanel& p) {
+    QStringList lines{QStringLiteral("from\texpert\tto\texpert\t") + text(p.amount_title)};
+    for (const SankeyPanel::Band& b : p.bands) {
+        const auto at = static_cast<std::size_t>(b.column);
+        const SankeyPanel::Column &from = p.columns[at], &to = p.columns[at + 1];
+        lines << QStringList{text(from.title), text(from.nodes[static_cast<std::size_t>(b.from)].label), text(to.title),
+                             text(to.nodes[static_cast<std::size_t>(b.to)].label), cell(b.amount)}
+                     .join(QLatin1Char('\t'));
+    }
     return lines;
 }
 

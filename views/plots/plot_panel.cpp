@@ -17,6 +17,7 @@ Plot* PlotPanel::take(Plot*& member) {
         bar_ = nullptr;
         forest_ = nullptr;
         table_ = nullptr;
+        sankey_ = nullptr;
         member = new Plot(theme_, this);
         const bool table = std::is_same_v<Plot, TableView>;
         setContent(member, table ? QMargins(0, 0, 0, 0) : QMargins(8, 4, 4, 6));
@@ -44,6 +45,7 @@ void PlotPanel::showPanel(std::shared_ptr<const analysis::Panel> panel) {
             else if constexpr (std::is_same_v<Content, analysis::BarPanel>) take(bar_)->setPanel(part(content));
             else if constexpr (std::is_same_v<Content, analysis::ForestPanel>) take(forest_)->setPanel(part(content));
             else if constexpr (std::is_same_v<Content, analysis::TablePanel>) take(table_)->setPanel(part(content));
+            else if constexpr (std::is_same_v<Content, analysis::SankeyPanel>) take(sankey_)->setPanel(part(content));
         },
         panel_->content);
     showReady();

@@ -7,6 +7,7 @@
 #include "views/plots/bar_plot.h"
 #include "views/plots/heatmap_plot.h"
 #include "views/plots/line_plot.h"
+#include "views/plots/sankey_plot.h"
 #include "views/plots/table_view.h"
 #include "views/widgets/panel_frame.h"
 
@@ -30,6 +31,7 @@ public:
     [[nodiscard]] BarPlot* barPlot() const { return bar_; }
     [[nodiscard]] ForestPlot* forestPlot() const { return forest_; }
     [[nodiscard]] TableView* tableView() const { return table_; }
+    [[nodiscard]] SankeyPlot* sankeyPlot() const { return sankey_; }
     /// False while what was shown waits to be drawn: a picture taken now would be of the past.
     [[nodiscard]] bool settled() const { return !line_ || line_->settled(); }
     /// {"name", "state", "data"}; data is null while nothing is shown, and "words" (failed: "error") says why.
@@ -50,6 +52,7 @@ private:
     BarPlot* bar_ = nullptr;
     ForestPlot* forest_ = nullptr;
     TableView* table_ = nullptr;
+    SankeyPlot* sankey_ = nullptr;
 };
 
 /// dump() of a frame that shows something else than a PlotPanel does.
