@@ -83,6 +83,17 @@ MainWindow::MainWindow(const WindowOptions& options)
         if (engine_) return engine_->runSample(request, job);
         return jobFailed("Cannot run the sample", "this window has no engine", "Restart it");
     };
+    context_.runVariants = options.run_variants ? options.run_variants
+                                                : [this](const session::VariantRequest& request, const session::VariantSink& sink, JobContext& job) -> Status {
+        if (engine_) return engine_->runVariants(request, sink, job);
+        return jobFailed("Cannot run the held-out samples", "this window has no engine", "Restart it");
+    };
+    context_.expertSimilarity = options.expert_similarity
+                                    ? options.expert_similarity
+                                    : [this](const session::SimilarityRequest& request, JobContext& job) -> Result<std::vector<store::ExpertSimilarity>> {
+        if (engine_) return engine_->expertSimilarity(request, job);
+        return jobFailed("Cannot compare experts", "this window has no engine", "Restart it");
+    };
     context_.say = [this](const QString& sentence) { status_->say(sentence); };
     context_.sayError = [this](const Error& error) { status_->sayError(messageOf(error)); };
     context_.sendToFigures = [this](const analysis::PanelQuery& query) {
@@ -137,6 +148,7 @@ Workspace* MainWindow::workspace(const QString& id) {
     workspaces_[id] = made;
     stack_->addWidget(made);
     if (options_.remember) made->restoreState(settings_.section(QStringLiteral("workspace.") + id));
+    if (!options_.page.isEmpty() && id == options_.workspace) made->showPage(options_.page);
     return made;
 }
 

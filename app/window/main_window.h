@@ -23,6 +23,7 @@ class TopBar;
 struct WindowOptions {
     QStringList folders;  ///< run directories or folders of runs
     QString workspace;    ///< "train" ...; empty: as remembered
+    QString page;         ///< of that workspace; empty: as remembered
     views::ThemeMode theme = views::ThemeMode::kSystem;
     bool theme_given = false;                                                                             ///< else as remembered
     QSize size;                                                                                           ///< invalid: as remembered
@@ -30,6 +31,8 @@ struct WindowOptions {
     bool remember = true;                                                                                 ///< restore and save layout and selection
     session::EngineSession* trainer = nullptr;                                                            ///< instead of a child process (tests); not owned
     std::function<Result<session::SampleResult>(const session::SampleRequest&, JobContext&)> run_sample;  ///< instead of the engine's library (tests)
+    std::function<Status(const session::VariantRequest&, const session::VariantSink&, JobContext&)> run_variants;  ///< likewise
+    std::function<Result<std::vector<store::ExpertSimilarity>>(const session::SimilarityRequest&, JobContext&)> expert_similarity;  ///< likewise
     QString program;                                                                                      ///< what a child process runs; empty: this program
 };
 

@@ -5,12 +5,15 @@
 #include <chrono>
 #include <exception>
 #include <map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "engine/base/hash.h"
 #include "engine/data/data_source.h"
 #include "engine/infer/checkpoint_model.h"
 #include "engine/infer/intervention_plan.h"
+#include "engine/train/build_info.h"
 #include "engine/train/device.h"
 #include "engine/train/evaluator.h"
 
@@ -47,10 +50,31 @@ Status checkData(const DataSource& source, const CheckpointModel& checkpoint) {
                     source.dataset().file().string());
 }
 
+double millisecondsSince(std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::string describe(const std::vector<session::Intervention>& interventions) {
+    std::string text;
+    for (const auto& one : interventions) text += (text.empty() ? "" : ", ") + std::string(toString(one.kind)) + " " + toText(one);
+    return text;
+}
+
+/// What the data say of the samples that an evaluation judged.
+std::vector<session::SampleName> namesOf(const DataSource& source, const store::Evaluation& evaluation) {
+    std::set<std::uint64_t> wanted;
+    for (const auto& row : evaluation.rows) wanted.insert(row.sample);
+    std::vector<session::SampleName> names;
+    for (const std::int64_t index : source.dataset().indices(Split::kValidation)) {
+        const auto& sample = source.dataset().sample(index);
+        if (wanted.erase(sample.hash) > 0) names.push_back({sample.hash, std::string(sample.category), std::string(sample.caption)});
+    }
+    return names;
+}
+
 }  // namespace
 
-Result<session::InterventionResult> evaluateInterventions(const session::InterventionRequest& request, const JobContext& context) try {
-    const auto begin = std::chrono::steady_clock::now();
+Status evaluateVariants(const session::VariantRequest& request, const session::VariantSink& sink, const JobContext& context) try {
     const auto step = findCheckpoint(request.run, request.checkpoint);
     if (!step) return tl::unexpected(step.error());
     auto checkpoint = openCheckpoint(request.run, *step);
@@ -58,8 +82,12 @@ Result<session::InterventionResult> evaluateInterventions(const session::Interve
     config::RunConfig& config = checkpoint->config;
     VlMoe& model = *checkpoint->model;
     const std::int64_t grid = checkpoint->state.image_size / config.model.patch;
-    auto plan = planInterventions(request.interventions, model, {grid * grid, checkpoint->state.max_words}, static_cast<std::uint64_t>(config.run.seed));
-    if (!plan) return tl::unexpected(plan.error());
+    std::vector<InterventionPlan> plans;
+    for (const auto& interventions : request.variants) {
+        auto plan = planInterventions(interventions, model, {grid * grid, checkpoint->state.max_words}, static_cast<std::uint64_t>(config.run.seed));
+        if (!plan) return tl::unexpected(plan.error());
+        plans.push_back(std::move(*plan));
+    }
     const auto place = choosePlace(config.run);
     if (!place) return tl::unexpected(place.error());
     auto source = DataSource::open(config, context, CheckpointStore(request.run).imageTokenizerFile(*step));
@@ -69,25 +97,50 @@ Result<session::InterventionResult> evaluateInterventions(const session::Interve
 
     if (request.samples > 0) config.train.evaluate_samples = request.samples;
     const Evaluator evaluator(*source, config);
-    ChoiceCollector before, after;
+    const auto passes = static_cast<std::int64_t>(plans.size()) + 1;
+    context.progress(0, passes, "Evaluating the model as it is");
+    auto begin = std::chrono::steady_clock::now();
+    ChoiceCollector before;
     auto baseline = evaluator.run(model, place->device, *step, context, {nullptr, &before, /*controls=*/false});
     if (!baseline) return tl::unexpected(baseline.error());
-    auto changed = evaluator.run(model, place->device, *step, context, {&*plan, &after, /*controls=*/false});
-    if (!changed) return tl::unexpected(changed.error());
-
-    session::InterventionResult out;
-    out.baseline = std::move(baseline->evaluation);
-    out.changed = std::move(changed->evaluation);
-    for (const store::RouterInfo& router : model.routers()) {
-        const auto &own = before.of(router.id), &other = after.of(router.id);
-        session::InterventionResult::RouterChange change{router, static_cast<std::int64_t>(own.size()), 0};
-        for (std::size_t t = 0; t < std::min(own.size(), other.size()); ++t) change.rerouted += own[t] != other[t] ? 1 : 0;
-        out.routers.push_back(std::move(change));
+    const double baseline_ms = millisecondsSince(begin);
+    const std::vector<session::SampleName> names = namesOf(**source, baseline->evaluation);
+    for (std::size_t variant = 0; variant < plans.size(); ++variant) {
+        context.progress(static_cast<std::int64_t>(variant) + 1, passes,
+                         plans.size() == 1 ? std::string("Evaluating with the interventions") : "Evaluating " + describe(request.variants[variant]));
+        begin = std::chrono::steady_clock::now();
+        ChoiceCollector after;
+        auto changed = evaluator.run(model, place->device, *step, context, {&plans[variant], &after, /*controls=*/false});
+        if (!changed) return tl::unexpected(changed.error());
+        session::InterventionResult out;
+        out.baseline = baseline->evaluation;
+        out.changed = std::move(changed->evaluation);
+        out.names = names;
+        out.program_version = programVersion();
+        for (const store::RouterInfo& router : model.routers()) {
+            const auto &own = before.of(router.id), &other = after.of(router.id);
+            session::InterventionResult::RouterChange change{router, static_cast<std::int64_t>(own.size()), 0};
+            for (std::size_t t = 0; t < std::min(own.size(), other.size()); ++t) change.rerouted += own[t] != other[t] ? 1 : 0;
+            out.routers.push_back(std::move(change));
+        }
+        out.elapsed_ms = millisecondsSince(begin) + baseline_ms;
+        if (Status taken = sink(variant, out); !taken) return taken;
     }
-    out.elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    return out;
+    context.progress(passes, passes, "Evaluated");
+    return {};
 } catch (const std::exception& problem) {
     return jobFailed("Cannot evaluate the interventions", problem.what(), "Report this with the run and the command", request.run.string());
+}
+
+Result<session::InterventionResult> evaluateInterventions(const session::InterventionRequest& request, const JobContext& context) {
+    session::InterventionResult out;
+    const session::VariantSink take = [&](std::size_t, const session::InterventionResult& result) -> Status {
+        out = result;
+        return {};
+    };
+    if (Status done = evaluateVariants({request.run, request.checkpoint, {request.interventions}, request.samples}, take, context); !done)
+        return tl::unexpected(done.error());
+    return out;
 }
 
 }  // namespace es::engine

@@ -13,6 +13,7 @@
 #include "engine/infer/intervention_plan.h"
 #include "engine/model/vl_moe.h"
 #include "engine/routing/routing_recorder.h"
+#include "engine/train/build_info.h"
 
 namespace es::engine {
 
@@ -183,6 +184,7 @@ Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& re
         for (std::size_t i = 0; i < out.routing.size(); ++i)
             out.rerouted.push_back({out.routing[i].router.id, reroutedTokens(out.baseline->routing.at(i), out.routing[i])});
     }
+    out.program_version = programVersion();
     out.elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     return out;
 } catch (const std::exception& problem) {

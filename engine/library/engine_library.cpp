@@ -6,6 +6,7 @@
 
 #include "datasets/dataset.h"
 #include "engine/base/logging_setup.h"
+#include "engine/infer/expert_similarity.h"
 #include "engine/infer/intervention_runner.h"
 #include "engine/infer/sample_runner.h"
 #include "engine/library/doctor.h"
@@ -63,6 +64,12 @@ public:
     }
     Result<session::InterventionResult> evaluateInterventions(const session::InterventionRequest& request, const JobContext& context) override {
         return engine::evaluateInterventions(request, context);
+    }
+    Status evaluateVariants(const session::VariantRequest& request, const session::VariantSink& sink, const JobContext& context) override {
+        return engine::evaluateVariants(request, sink, context);
+    }
+    Result<std::vector<store::ExpertSimilarity>> expertSimilarity(const session::SimilarityRequest& request, const JobContext& context) override {
+        return engine::expertSimilarity(request, context);
     }
     std::vector<session::DatasetInfo> listDatasets(const std::filesystem::path& cache) override {
         std::vector<session::DatasetInfo> out;

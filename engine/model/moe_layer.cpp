@@ -50,6 +50,7 @@ at::Tensor MoeLayer::forward(const BranchTokens& tokens, ForwardContext& context
     call.modality_T = tokens.names.modality_N;
     const auto replaced = options.router_weight_override.find(place_.id.value);
     if (replaced != options.router_weight_override.end()) call.weight_override_ED = replaced->second;
+    if (options.expert_inputs_TD) (*options.expert_inputs_TD)[place_.id.value] = tokens.x_TD.detach();
     const at::Tensor y_TD = soft_ ? forwardSoft(tokens, call, context) : forwardChosen(tokens, call, context);
     return shared_ ? y_TD + sharedOutput(tokens.x_TD) : y_TD;
 }
@@ -82,6 +83,14 @@ at::Tensor MoeLayer::forwardSoft(const BranchTokens& tokens, const RouterCall& c
     routing.probs_TE = routing.weights_TK = soft.combine_TS.detach().view(by_expert).sum(2);
     tell(context, routing, {}, tokens);
     return softMixture(tokens.x_TD, soft, groups, *experts_, routing_.experts);
+}
+
+at::Tensor MoeLayer::routerRows() const {
+    if (soft_) return soft_->named_parameters()["phi"].view({routing_.experts, -1});
+    const auto parameters = router_->named_parameters();
+    for (const char* name : {"weight", "centroid"})
+        if (const at::Tensor* found = parameters.find(name)) return *found;
+    return {};
 }
 
 void MoeLayer::balance(const at::Tensor& counts_E, const at::Tensor& logits_TE) {

@@ -61,6 +61,10 @@ public:
     void balance(const at::Tensor& counts_E, const at::Tensor& logits_TE);
     /// What the router was made with, a soft one too.
     [[nodiscard]] const RouterOptions& routerOptions() const { return routing_; }
+    /// Those that the router chooses among.
+    [[nodiscard]] const GroupedExperts& experts() const { return *experts_; }
+    /// VlMoe::routerRows().
+    [[nodiscard]] at::Tensor routerRows() const;
 
 private:
     [[nodiscard]] at::Tensor forwardChosen(const BranchTokens& tokens, const RouterCall& call, ForwardContext& context) const;

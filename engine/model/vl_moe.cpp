@@ -278,6 +278,16 @@ const RouterOptions& VlMoe::routerOptions(RouterId router) const {
     return impl_->sparse[static_cast<std::size_t>(router.value)]->moe().routerOptions();
 }
 
+const GroupedExperts& VlMoe::expertsOf(RouterId router) const {
+    TORCH_CHECK(router.valid() && static_cast<std::size_t>(router.value) < impl_->sparse.size(), "there is no router ", router.value);
+    return impl_->sparse[static_cast<std::size_t>(router.value)]->moe().experts();
+}
+
+at::Tensor VlMoe::routerRows(RouterId router) const {
+    TORCH_CHECK(router.valid() && static_cast<std::size_t>(router.value) < impl_->sparse.size(), "there is no router ", router.value);
+    return impl_->sparse[static_cast<std::size_t>(router.value)]->moe().routerRows();
+}
+
 ModelAccount VlMoe::account() const { return accountFor(impl_->settings, impl_->shape); }
 
 std::string VlMoe::gradientGroup(const std::string& name) {

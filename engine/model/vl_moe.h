@@ -48,6 +48,7 @@ struct RouterLosses {
     [[nodiscard]] at::Tensor value(std::string_view name) const;
 };
 
+class GroupedExperts;     // engine/model/grouped_experts.h
 struct InterventionPlan;  // engine/model/intervention.h
 struct RouterOptions;     // engine/model/router.h
 
@@ -63,6 +64,10 @@ struct ForwardOptions {
     /// Logits of the router (by id) are replaced by h · W of these E x D matrices: the random-router baseline.
     std::map<std::int32_t, at::Tensor> router_weight_override = {};
     const InterventionPlan* interventions = nullptr;  ///< not owned; null: none
+    /// Where each layer adds what its tokens receive of attention (fp32 N, Attention::received). Not owned; null: nothing is computed.
+    std::vector<at::Tensor>* attention_received_N = nullptr;
+    /// Where each layer of experts puts the tokens that it is given (T x D, detached), by router id. Not owned; null: nowhere.
+    std::map<std::int32_t, at::Tensor>* expert_inputs_TD = nullptr;
 };
 
 /// Result of one forward over a batch.
@@ -119,6 +124,11 @@ public:
     [[nodiscard]] at::Tensor drawRouterWeight(RouterId router, std::uint64_t seed, std::uint32_t draw) const;
     /// What the router was made with.
     [[nodiscard]] const RouterOptions& routerOptions(RouterId router) const;
+    /// The experts that the router chooses among, shared ones aside.
+    [[nodiscard]] const GroupedExperts& expertsOf(RouterId router) const;
+    /// What the router compares a token with for each expert (E x D; cosine: E x its own width; soft: an expert's slots one after the other).
+    /// Undefined where there is no such weight.
+    [[nodiscard]] at::Tensor routerRows(RouterId router) const;
     [[nodiscard]] ModelAccount account() const;
     /// The group a parameter's gradient norm is logged under: "attention", "router", "expert", "shared" (experts
     /// and their gate), "ffn", "embedding", "head", "norm". Layer scales go with their sublayer.

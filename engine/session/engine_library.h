@@ -13,6 +13,7 @@
 #include "engine/base/result.h"
 #include "engine/reference/operation.h"
 #include "engine/session/engine_session.h"
+#include "engine/store/annotations.h"
 
 namespace es::session {
 
@@ -140,6 +141,10 @@ public:
     [[nodiscard]] virtual Result<SampleResult> runSample(const SampleRequest& request, const JobContext& context) = 0;
     /// Needs the run's data, prepared, to be the ones that it was trained on.
     [[nodiscard]] virtual Result<InterventionResult> evaluateInterventions(const InterventionRequest& request, const JobContext& context) = 0;
+    /// The same for several sets of interventions. `sink` gets each as soon as it is done, so that what was done is kept when the rest is stopped.
+    [[nodiscard]] virtual Status evaluateVariants(const VariantRequest& request, const VariantSink& sink, const JobContext& context) = 0;
+    /// By weights, router rows and outputs (store::ExpertSimilarity names the measures), on the run's own probe samples: needs no data set.
+    [[nodiscard]] virtual Result<std::vector<store::ExpertSimilarity>> expertSimilarity(const SimilarityRequest& request, const JobContext& context) = 0;
     [[nodiscard]] virtual std::vector<DatasetInfo> listDatasets(const std::filesystem::path& cache) = 0;
     [[nodiscard]] virtual Result<DataReport> prepareData(const config::DataOptions& options, const JobContext& context) = 0;
     [[nodiscard]] virtual Result<DataReport> checkData(const config::DataOptions& options, const JobContext& context) = 0;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -33,6 +34,7 @@ struct SampleRequest {
     std::string caption;                                     ///< empty: picture only
     std::vector<std::int32_t> masked_words, masked_patches;  ///< positions to hide
     std::vector<Intervention> interventions;
+    bool attention = false;  ///< also tell how much attention each token receives
 };
 
 struct WordPrediction {
@@ -48,11 +50,19 @@ struct HiddenLoss {
     std::int64_t targets = 0;
 };
 
+/// How much attention each token of a sample receives in one layer: softmax weights on it, mean over heads and over all of the sample's
+/// tokens asking. Sums to 1 over the patches and words of the sample.
+struct AttentionReceived {
+    LayerIndex layer;
+    std::vector<float> patches, words;  ///< row by row, in order; empty where the sample has none
+};
+
 /// What the model made of a sample.
 struct SampleReading {
     std::vector<store::RoutingTable> routing;  ///< one a router, with probs_TE
     std::vector<WordPrediction> predictions;   ///< of the masked words
     std::vector<HiddenLoss> losses;            ///< of the objectives under which something was hidden
+    std::vector<AttentionReceived> attention;  ///< one a layer, where it was asked for
 };
 
 /// Tokens of one router whose chosen experts (as a set) differ from those without the interventions.
@@ -65,6 +75,7 @@ struct SampleResult : SampleReading {
     store::SampleRecord sample;             ///< as the model saw it
     std::optional<SampleReading> baseline;  ///< the same without the interventions; none when there were none
     std::vector<Rerouted> rerouted;         ///< one a router, where there is a baseline
+    std::string program_version;
     double elapsed_ms = 0;
 };
 
@@ -76,6 +87,20 @@ struct InterventionRequest {
     std::int64_t samples = 0;  ///< of each stream, evenly spaced; 0: those that the run evaluates
 };
 
+/// The same for several sets of interventions, one after the other: what needs no intervention is computed once.
+struct VariantRequest {
+    std::filesystem::path run;
+    std::int64_t checkpoint = -1;                     ///< step; -1: newest
+    std::vector<std::vector<Intervention>> variants;  ///< each a set of interventions that act together
+    std::int64_t samples = 0;                         ///< as InterventionRequest's
+};
+
+/// What is known of a held-out sample besides its losses.
+struct SampleName {
+    std::uint64_t hash = 0;
+    std::string category, caption;  ///< empty where the data have none
+};
+
 /// Losses of the same samples under the same masks as the run's evaluations.
 struct InterventionResult {
     store::Evaluation baseline, changed;  ///< row by row the same samples, objectives and masks
@@ -84,7 +109,20 @@ struct InterventionResult {
         std::int64_t tokens = 0, rerouted = 0;  ///< of all samples
     };
     std::vector<RouterChange> routers;
+    std::vector<SampleName> names;  ///< of the rows' samples, each once
+    std::string program_version;
     double elapsed_ms = 0;
+};
+
+/// Takes the result of one variant, in order; an error ends the work and is its result.
+using VariantSink = std::function<Status(std::size_t variant, const InterventionResult& result)>;
+
+/// How alike the experts of a checkpoint's routers are.
+struct SimilarityRequest {
+    std::filesystem::path run;
+    std::int64_t checkpoint = -1;    ///< step; -1: newest
+    std::vector<RouterId> routers;   ///< empty: all
+    std::int64_t max_tokens = 4096;  ///< of a router's tokens on the probe's samples, evenly spaced, at which outputs are compared
 };
 
 enum class SessionState : std::uint8_t { kIdle, kStarting, kTraining, kPaused, kStopping, kFinished, kFailed };

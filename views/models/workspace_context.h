@@ -28,6 +28,10 @@ struct WorkspaceContext {
     session::EngineSession* trainer = nullptr;
     /// Runs pictures and captions in this process; loads the engine's library on first use. Call from a job, not from the GUI thread.
     std::function<Result<session::SampleResult>(const session::SampleRequest&, JobContext&)> runSample;
+    /// The held-out samples of a run with and without interventions, in this process; as runSample, from a job only.
+    std::function<Status(const session::VariantRequest&, const session::VariantSink&, JobContext&)> runVariants;
+    /// How alike experts are; from a job only.
+    std::function<Result<std::vector<store::ExpertSimilarity>>(const session::SimilarityRequest&, JobContext&)> expertSimilarity;
     /// A sentence in the status bar; errors stay until clicked away.
     std::function<void(const QString&)> say;
     std::function<void(const Error&)> sayError;
@@ -54,6 +58,8 @@ public:
     /// Layout, zoom, filters: whatever should be found again on the next start.
     [[nodiscard]] virtual QJsonObject saveState() const { return {}; }
     virtual void restoreState(const QJsonObject&) {}
+    /// Brings up one of the workspace's pages. False when it has no such page.
+    virtual bool showPage(const QString& key) { return false; }
     /// Files dropped on the window while this workspace shows. True when taken.
     virtual bool takeDrop(const QStringList& files) { return false; }
 };
