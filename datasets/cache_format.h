@@ -11,7 +11,7 @@
 namespace es::datasets {
 
 inline constexpr char kMagic[8] = {'E', 'S', 'D', 'A', 'T', 'A', '\r', '\n'};
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint64_t kPicturesAt = 4096;  ///< the header's page
 inline constexpr const char* kCacheExtension = ".esdata";
 
@@ -21,7 +21,8 @@ struct FileHeader {
     std::uint32_t image_size = 0;
     std::uint64_t samples = 0, pictures = 0;
     std::uint64_t records_at = 0, strings_at = 0, strings_bytes = 0, about_at = 0, about_bytes = 0, file_bytes = 0;
-    std::uint64_t content_hash = 0;  ///< of pictures, records and texts
+    std::uint64_t truths_at = 0, truths_bytes = 0;  ///< samples + 1 places (u64, from the end of the places), then texts: sceneTruthToJson; 0 bytes: none
+    std::uint64_t content_hash = 0;                 ///< of pictures, records and texts, and of the truths where there are any
     std::uint64_t tail_hash = 0;     ///< of everything after the pictures
     std::uint64_t header_hash = 0;   ///< of the fields above
 };
@@ -39,6 +40,6 @@ struct FileRecord {
 
 static_assert(std::endian::native == std::endian::little, "the cache is mapped as it lies");
 static_assert(std::is_trivially_copyable_v<FileHeader> && std::is_trivially_copyable_v<FileRecord> && sizeof(FileRecord) == 72);
-static_assert(sizeof(FileHeader) == 104 && offsetof(FileHeader, header_hash) == 96);
+static_assert(sizeof(FileHeader) == 120 && offsetof(FileHeader, header_hash) == 112);
 
 }  // namespace es::datasets

@@ -67,13 +67,23 @@ std::span<const std::uint8_t> CacheFile::picture(std::int64_t index) const {
     return {reinterpret_cast<const std::uint8_t*>(data_) + kPicturesAt + static_cast<std::size_t>(index) * bytes, bytes};
 }
 
+std::string_view CacheFile::truth(std::size_t sample) const {
+    if (header().truths_bytes == 0) return {};
+    const char* block = data_ + header().truths_at;
+    const auto* places = reinterpret_cast<const std::uint64_t*>(block);
+    const char* texts = block + (header().samples + 1) * sizeof(std::uint64_t);
+    return {texts + places[sample], static_cast<std::size_t>(places[sample + 1] - places[sample])};
+}
+
 std::string_view CacheFile::about() const { return {data_ + header().about_at, static_cast<std::size_t>(header().about_bytes)}; }
 
 bool CacheFile::verifyPictures() const {
     std::uint64_t hash = 0;
     for (std::uint64_t i = 0; i < header().pictures; ++i) hash = hash64(std::as_bytes(picture(static_cast<std::int64_t>(i))), hash);
-    const std::string_view texts(data_ + header().records_at, static_cast<std::size_t>(header().about_at - header().records_at));
-    return hash64(texts, hash) == header().content_hash;
+    const std::string_view texts(data_ + header().records_at, static_cast<std::size_t>(header().strings_at + header().strings_bytes - header().records_at));
+    hash = hash64(texts, hash);
+    if (header().truths_bytes > 0) hash = hash64(std::string_view(data_ + header().truths_at, static_cast<std::size_t>(header().truths_bytes)), hash);
+    return hash == header().content_hash;
 }
 
 }  // namespace es::datasets

@@ -27,6 +27,8 @@ public:
     [[nodiscard]] std::span<const FileRecord> records() const;
     [[nodiscard]] std::string_view text(StringRef ref) const;
     [[nodiscard]] std::span<const std::uint8_t> picture(std::int64_t index) const;
+    /// What is true of a sample (sceneTruthToJson); empty when nothing is known.
+    [[nodiscard]] std::string_view truth(std::size_t sample) const;
     [[nodiscard]] std::string_view about() const;
     /// Reads everything: true when the content is as it was written.
     [[nodiscard]] bool verifyPictures() const;

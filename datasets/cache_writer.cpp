@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -52,6 +53,17 @@ private:
     std::string bytes_;
     std::unordered_map<std::string, StringRef> known_;
 };
+
+/// Places and texts of the truths, one after the other; empty when no sample has one.
+std::string truthBlock(const std::vector<PlacedSample>& samples) {
+    if (std::none_of(samples.begin(), samples.end(), [](const PlacedSample& s) { return !s.truth.empty(); })) return {};
+    std::vector<std::uint64_t> places{0};
+    for (const auto& sample : samples) places.push_back(places.back() + sample.truth.size());
+    std::string block(reinterpret_cast<const char*>(places.data()), places.size() * sizeof(std::uint64_t));
+    block.reserve(block.size() + places.back());
+    for (const auto& sample : samples) block += sample.truth;
+    return block;
+}
 
 }  // namespace
 
@@ -121,13 +133,20 @@ Status CacheWriter::finish(const std::vector<PlacedSample>& samples, const std::
     header_.records_at = (written_ + 7) / 8 * 8;
     header_.strings_at = header_.records_at + records.size() * sizeof(FileRecord);
     header_.strings_bytes = strings.bytes().size();
-    header_.about_at = header_.strings_at + header_.strings_bytes;
+    const std::string truths = truthBlock(samples);
+    header_.truths_at = (header_.strings_at + header_.strings_bytes + 7) / 8 * 8;
+    header_.truths_bytes = truths.size();
+    header_.about_at = header_.truths_at + header_.truths_bytes;
     header_.about_bytes = about.size();
     header_.file_bytes = header_.about_at + header_.about_bytes;
     written_ = header_.records_at;
     std::string tail(reinterpret_cast<const char*>(records.data()), records.size() * sizeof(FileRecord));
     tail += strings.bytes();
     header_.content_hash = hash64(std::string_view(tail), header_.content_hash);
+    tail.resize(static_cast<std::size_t>(header_.truths_at - header_.records_at), '\0');
+    // A set without truths keeps the content hash that it had before there were any: runs trained on it go on.
+    if (!truths.empty()) header_.content_hash = hash64(std::string_view(truths), header_.content_hash);
+    tail += truths;
     tail += about;
     header_.tail_hash = hash64(std::string_view(tail));
     header_.header_hash = hash64(std::string_view(reinterpret_cast<const char*>(&header_), offsetof(FileHeader, header_hash)));

@@ -19,6 +19,7 @@ struct PlacedSample {
     std::int64_t picture = -1;  ///< in order of addPicture
     Split split = Split::kNone;
     const Item* item = nullptr;  ///< its texts; must outlive the writer's finish()
+    std::string truth = {};      ///< sceneTruthToJson; empty: nothing is known
 };
 
 /// One thread. Removes its unfinished file when it goes.

@@ -35,7 +35,8 @@ public:
                 .subcategory = cache_->text(record.subcategory),
                 .domain = cache_->text(record.domain),
                 .license = cache_->text(record.license),
-                .source = cache_->text(record.source)};
+                .source = cache_->text(record.source),
+                .truth = cache_->truth(static_cast<std::size_t>(index))};
     }
     std::span<const std::int64_t> indices(Split split) const override {
         const auto which = static_cast<std::size_t>(split);

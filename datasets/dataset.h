@@ -25,6 +25,7 @@ struct SampleView {
     std::span<const std::uint8_t> rgba;  ///< image_size x image_size x 4, alpha not multiplied in; empty when there is no picture
     std::string_view caption;            ///< name, then keywords when the options ask for them; empty when there is none
     std::string_view category, subcategory, domain, license, source;
+    std::string_view truth;  ///< of composed scenes: sceneTruthToJson, read by sceneTruthFromJson; empty for all other data
 };
 
 /// An opened cache. Thread-safe for reading.

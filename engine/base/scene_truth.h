@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,9 @@ struct SceneTruth {
     std::int32_t side = 0;             ///< the owner map's rows and columns: the picture's
     std::vector<std::uint8_t> owner;   ///< side x side, rows top down: 0 background, i + 1 what objects[i] covers (at least half of the pixel)
     std::vector<SceneWord> words;      ///< in order of the caption
-    std::string holdout;               ///< the hold-out that keeps it out of training ("colour_shape", "count", "position", "paraphrase"); empty: none
-    std::uint64_t pair_of = 0;         ///< hash of the scene that it is a minimal pair of; 0: none
-    std::string changed;               ///< what differs from that scene: "attribute" "binding" "relation" "count"
+    std::string holdout;               ///< what keeps it out of training: "colour_shape" "count" "position" "paraphrase", or "probe" (below); empty: nothing
+    std::uint64_t pair_of = 0;         ///< hash of the scene that it differs from in one thing: its minimal pair, or the first of its probe series; 0: none
+    std::string changed;  ///< what differs: "attribute" "binding" "relation" "count"; in a probe series "colour" "shape" "size" "texture" "position"
     bool operator==(const SceneTruth&) const = default;
 };
 
@@ -52,5 +53,22 @@ struct PatchTruth {
 };
 /// Patches row by row. Pixels are counted where their centre lies. Empty without an owner map or with a grid of no cells.
 [[nodiscard]] std::vector<PatchTruth> patchTruth(const SceneTruth& truth, std::int32_t grid_width, std::int32_t grid_height);
+
+/// As it lies in files (engine/store/FORMAT.md): one JSON object; the owner map as run lengths.
+[[nodiscard]] std::string sceneTruthToJson(const SceneTruth& truth);
+/// Empty when the text is no such object, or contradicts itself.
+[[nodiscard]] std::optional<SceneTruth> sceneTruthFromJson(std::string_view json);
+
+/// Bytes [begin, end) of a caption; begin == end: no place in it.
+struct TextRange {
+    std::uint32_t begin = 0, end = 0;
+    bool operator==(const TextRange&) const = default;
+};
+/// Where each token of a caption stands in it, from the readable texts alone (SampleRecord::token_texts): pieces in order, without the marker of
+/// a word's start. A marker that stands alone ("_") has no place; "<unk>" takes what lies between its neighbours. A piece that the tokenizer
+/// changed (Unicode compatibility forms) has no place.
+[[nodiscard]] std::vector<TextRange> tokenRanges(std::string_view caption, std::span<const std::string> token_texts);
+/// For each token, which of the words it begins in; -1: none (punctuation, captions without words).
+[[nodiscard]] std::vector<std::int32_t> tokenWords(std::string_view caption, std::span<const std::string> token_texts, std::span<const SceneWord> words);
 
 }  // namespace es

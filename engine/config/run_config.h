@@ -44,11 +44,15 @@ struct DataOptions {
     std::int64_t max_words = 16;
     std::int64_t vocabulary = 1024;
     bool keywords = true;
+    std::int64_t scenes = 4000;
+    std::int64_t scene_seed = 1;
     std::int64_t threads = 1;
 
     template <class Visitor>
     void describe(Visitor&& visit) {
-        visit("set", set, OptionInfo{.help = "Data set by name (see 'expertscope data list') or a folder of pictures with captions"});
+        visit("set", set,
+              OptionInfo{.help = "Data set by name (see 'expertscope data list'), a folder of pictures with captions, or several joined by '+' "
+                                 "(\"objects+scenes\"), which training then draws from in equal shares of their domains"});
         visit("cache", cache, OptionInfo{.help = "Folder for converted data; relative to the working folder"});
         visit("image_tokenizer", image_tokenizer,
               OptionInfo{.help = "For model.image_target = \"codes\": file of a picture tokenizer made by 'expertscope data tokenizer'; auto is the one that "
@@ -58,6 +62,13 @@ struct DataOptions {
         visit("vocabulary", vocabulary,
               OptionInfo{.help = "Size of the SentencePiece vocabulary trained on the training captions", .unit = "tokens", .min = 64, .max = 65536});
         visit("keywords", keywords, OptionInfo{.help = "Whether a sample's keywords follow its name in the caption"});
+        visit("scenes", scenes,
+              OptionInfo{.help = "How many scenes the sets \"scenes\" and \"sprites\" hold; more of them begin with the same ones",
+                         .unit = "scenes",
+                         .min = 16,
+                         .max = 1e6});
+        visit("scene_seed", scene_seed,
+              OptionInfo{.help = "Seed of the sets \"scenes\" and \"sprites\"; each scene depends on it and its index alone", .min = 0});
         visit("threads", threads,
               OptionInfo{.help = "Threads that prepare batches; the result does not depend on it", .unit = "threads", .min = 1, .max = 256});
     }

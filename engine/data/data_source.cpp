@@ -123,6 +123,7 @@ store::SampleRecord DataSource::record(std::int64_t sample) const {
     out.domain = view.domain;
     out.license = view.license;
     out.source = view.source;
+    if (!view.truth.empty()) out.truth = sceneTruthFromJson(view.truth);
     if (!view.rgba.empty()) {
         out.picture.width = out.picture.height = static_cast<std::int32_t>(dataset_->imageSize());
         out.picture.rgba.assign(view.rgba.begin(), view.rgba.end());

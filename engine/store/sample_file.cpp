@@ -30,11 +30,12 @@ H5Type rowType() {
 }
 
 std::string toJson(const SampleRecord& s) {
-    const nlohmann::ordered_json json = {
+    nlohmann::ordered_json json = {
         {"dataset", s.dataset},         {"index", s.index},           {"split", toString(s.split)},   {"caption", s.caption}, {"token_ids", s.token_ids},
         {"token_texts", s.token_texts}, {"category", s.category},     {"subcategory", s.subcategory}, {"domain", s.domain},   {"license", s.license},
         {"source", s.source},           {"grid_width", s.grid_width}, {"grid_height", s.grid_height},
     };
+    if (s.truth) json["truth"] = nlohmann::ordered_json::parse(sceneTruthToJson(*s.truth));
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -55,6 +56,10 @@ bool fromJson(const std::string& text, SampleRecord& s) {
         s.source = json.value("source", "");
         s.grid_width = json.value("grid_width", 0);
         s.grid_height = json.value("grid_height", 0);
+        if (const auto truth = json.find("truth"); truth != json.end()) {
+            s.truth = sceneTruthFromJson(truth->dump());
+            if (!s.truth) return false;
+        }
     } catch (const nlohmann::json::exception&) {
         return false;
     }
