@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,12 @@
 
 namespace es::analysis {
 
+/// Attention that each token of a sample receives in one layer (session::AttentionReceived): the shares sum to 1 over patches and words.
+struct AttentionMass {
+    LayerIndex layer;
+    std::vector<float> patches, words;
+};
+
 /// One sample and its routing through every router: from a probe, from a trace, or from a SampleResult of the engine (fill it directly).
 struct SampleRouting {
     store::SampleRecord sample;
@@ -23,6 +30,7 @@ struct SampleRouting {
     std::int64_t step = -1;                    ///< of the weights
     std::string source;                        ///< "probe", "trace" or "run"
     std::vector<std::string> notes;
+    std::vector<AttentionMass> attention = {};  ///< one a layer; empty unless the engine was asked for it
 };
 
 /// Reads a sample's routing: from the probe of `step` and `variant` (-1: the newest trained probe) when it holds the sample, else from the
@@ -30,16 +38,43 @@ struct SampleRouting {
 [[nodiscard]] Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t sample, std::int64_t step = -1,
                                                   const std::string& variant = "trained");
 
-enum class OverlayMode : std::uint8_t { kExpert, kWeight, kEntropy, kMargin, kDropped };
-[[nodiscard]] std::string_view toString(OverlayMode mode);  ///< "expert" "weight" "entropy" "margin" "dropped"
+enum class OverlayMode : std::uint8_t {
+    kExpert,
+    kWeight,
+    kEntropy,
+    kMargin,
+    kDropped,      ///< share of the token's assignments that found no slot
+    kAttention,    ///< attention received, divided by an even share
+    kProbability,  ///< one expert's router probability at every token
+    kChanged,      ///< experts, with the tokens outlined that chose another one in what the sample is compared with
+    kDifference,   ///< one expert's probability, minus that in what the sample is compared with
+};
+inline constexpr int kOverlayModes = 9;
+/// "expert" "weight" "entropy" "margin" "dropped" "attention" "probability" "changed" "difference"
+[[nodiscard]] std::string_view toString(OverlayMode mode);
 [[nodiscard]] std::optional<OverlayMode> overlayModeFromString(std::string_view text);
+
+/// What a sample's routing is compared with: its routing at another checkpoint, in another run, or without an intervention.
+struct OverlayOther {
+    const SampleRouting* routing = nullptr;  ///< not owned
+    std::string name;                        ///< "step 100"
+    /// By router here: this run's expert for each of the other's, as matched over a probe; routers without an entry: the same numbers. Experts
+    /// of two runs have nothing to do with each other but for such a matching.
+    std::map<RouterId, std::vector<std::int32_t>> expert_of = {};
+    bool by_set = false;  ///< a token changed when its experts differ as a set, else when the first does
+};
 
 struct OverlayOptions {
     LayerIndex layer = {};  ///< invalid: the first layer with a router
     OverlayMode mode = OverlayMode::kExpert;
     std::int32_t rank = 0;                              ///< 0 first choice, 1 second ...
     std::optional<Objective> patches = {}, words = {};  ///< which stream; empty: the pair when the sample ran as one, else image or text
+    RouterId expert_router = {};                        ///< of `expert`: tokens of other routers have no value
+    ExpertIndex expert = {};                            ///< kProbability, kDifference; invalid: the layer's first choice most often
+    std::optional<OverlayOther> other = {};             ///< kChanged, kDifference; with any other mode changed tokens are outlined
 };
+/// Why the records cannot show a mode, as a sentence; empty when they can.
+[[nodiscard]] std::string overlayMissing(const SampleRouting& routing, const OverlayOptions& options);
 /// Experts on the sample's patches and words in one layer. Patches follow that layer's V (or pooled) router, words its T (or pooled) router;
 /// a layer without one leaves cells at expert -1 and says so in the notes.
 [[nodiscard]] Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& options = {});

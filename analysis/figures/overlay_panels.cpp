@@ -2,40 +2,134 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 
 #include "analysis/figures/inspect_panels.h"
 #include "analysis/figures/wording.h"
-#include "analysis/metrics/load.h"
 
 namespace es::analysis {
 namespace {
 
+constexpr std::array<std::string_view, kOverlayModes> kModeNames{"expert",    "weight",      "entropy", "margin",    "dropped",
+                                                                 "attention", "probability", "changed", "difference"};
+constexpr float kNoValue = std::numeric_limits<float>::quiet_NaN();
+
 bool takesPatches(Branch branch) { return branch != Branch::kText; }
 bool takesWords(Branch branch) { return branch != Branch::kVision; }
+
+Objective streamOf(const store::RoutingTable& table, std::size_t token) { return table.objective_T.empty() ? Objective::kImage : table.objective_T[token]; }
 
 /// The streams that a router saw this sample's tokens of a modality in, the pair first.
 std::vector<Objective> streamsOf(const store::RoutingTable& table, Modality modality) {
     std::vector<Objective> streams;
     for (std::size_t t = 0; t < static_cast<std::size_t>(table.tokens); ++t) {
         if (!table.modality_T.empty() && table.modality_T[t] != modality) continue;
-        const Objective objective = table.objective_T.empty() ? Objective::kImage : table.objective_T[t];
-        if (std::find(streams.begin(), streams.end(), objective) == streams.end()) streams.push_back(objective);
+        if (std::find(streams.begin(), streams.end(), streamOf(table, t)) == streams.end()) streams.push_back(streamOf(table, t));
     }
     std::sort(streams.begin(), streams.end(), [](Objective a, Objective b) { return a > b; });
     return streams;
 }
 
-float valueOf(const TokenReading& reading, OverlayMode mode, std::int32_t rank) {
-    const auto at = static_cast<std::size_t>(rank);
+/// Rows of one modality and stream: (position, row).
+std::vector<std::pair<std::int32_t, std::int64_t>> rowsOf(const store::RoutingTable& table, Modality modality, Objective stream) {
+    std::vector<std::pair<std::int32_t, std::int64_t>> rows;
+    for (std::int64_t t = 0; t < table.tokens; ++t) {
+        const auto at = static_cast<std::size_t>(t);
+        if (!table.modality_T.empty() && table.modality_T[at] != modality) continue;
+        if (!table.objective_T.empty() && table.objective_T[at] != stream) continue;
+        rows.emplace_back(table.position_T.empty() ? static_cast<std::int32_t>(t) : table.position_T[at], t);
+    }
+    return rows;
+}
+
+/// What a router made of the same token elsewhere.
+struct Elsewhere {
+    std::int32_t first = -1;
+    std::vector<std::int32_t> experts;  ///< ascending
+    float probability = kNoValue;       ///< of the expert asked for
+};
+
+std::vector<std::int32_t> expertSet(const TokenReading& reading) {
+    std::vector<std::int32_t> experts;
+    for (const TokenReading::Choice& choice : reading.choices) experts.push_back(choice.expert);
+    std::sort(experts.begin(), experts.end());
+    return experts;
+}
+
+/// Dense mass is its own distribution where none was recorded.
+float probabilityOf(const TokenReading& reading, std::int32_t expert) {
+    if (expert < 0 || expert >= reading.router.experts) return kNoValue;
+    if (!reading.probabilities_E.empty()) return reading.probabilities_E[static_cast<std::size_t>(expert)];
+    if (reading.router.layout != store::RoutingLayout::kDenseMass) return kNoValue;
+    for (const TokenReading::Choice& choice : reading.choices)
+        if (choice.expert == expert) return choice.weight;
+    return 0;
+}
+
+/// A router and its counterpart in the routing that is compared with, row by row.
+class Counterpart {
+public:
+    Counterpart(const store::RoutingTable& table, const OverlayOptions& options, std::int32_t expert) {
+        if (!options.other || !options.other->routing) return;
+        for (const store::RoutingTable& other : options.other->routing->routing)
+            if (other.router.layer == table.router.layer && other.router.branch == table.router.branch) other_ = &other;
+        const auto found = options.other->expert_of.find(table.router.id);
+        if (found != options.other->expert_of.end()) expert_of_ = &found->second;
+        by_set_ = options.other->by_set;
+        theirs_ = expert;
+        if (!expert_of_) return;
+        const auto at = std::find(expert_of_->begin(), expert_of_->end(), expert);
+        theirs_ = at == expert_of_->end() ? -1 : static_cast<std::int32_t>(at - expert_of_->begin());
+    }
+    /// Looks among the rows of one modality and stream.
+    void begin(Modality modality, Objective stream) {
+        rows_.clear();
+        if (other_)
+            for (const auto& [position, row] : rowsOf(*other_, modality, stream)) rows_.emplace(position, row);
+    }
+    [[nodiscard]] bool there() const { return other_ != nullptr; }
+    [[nodiscard]] std::optional<Elsewhere> at(std::int32_t position) const {
+        const auto found = rows_.find(position);
+        if (found == rows_.end()) return std::nullopt;
+        const TokenReading reading = readToken(*other_, found->second);
+        Elsewhere token;
+        if (!reading.choices.empty()) token.first = hereOf(reading.choices.front().expert);
+        for (const std::int32_t expert : expertSet(reading)) token.experts.push_back(hereOf(expert));
+        std::sort(token.experts.begin(), token.experts.end());
+        token.probability = probabilityOf(reading, theirs_);
+        return token;
+    }
+    [[nodiscard]] bool changed(const TokenReading& reading, const Elsewhere& other) const {
+        if (by_set_) return expertSet(reading) != other.experts;
+        return (reading.choices.empty() ? -1 : reading.choices.front().expert) != other.first;
+    }
+
+private:
+    [[nodiscard]] std::int32_t hereOf(std::int32_t expert) const {
+        if (!expert_of_) return expert;
+        return expert >= 0 && expert < static_cast<std::int32_t>(expert_of_->size()) ? (*expert_of_)[static_cast<std::size_t>(expert)] : -1;
+    }
+    const store::RoutingTable* other_ = nullptr;
+    const std::vector<std::int32_t>* expert_of_ = nullptr;
+    std::map<std::int32_t, std::int64_t> rows_;
+    std::int32_t theirs_ = -1;  ///< their number of the expert asked for
+    bool by_set_ = false;
+};
+
+float valueOf(const TokenReading& reading, OverlayMode mode, std::size_t rank) {
     switch (mode) {
-        case OverlayMode::kExpert: return std::numeric_limits<float>::quiet_NaN();
-        case OverlayMode::kWeight: return at < reading.choices.size() ? reading.choices[at].weight : std::numeric_limits<float>::quiet_NaN();
+        case OverlayMode::kWeight: return rank < reading.choices.size() ? reading.choices[rank].weight : kNoValue;
         case OverlayMode::kEntropy: return static_cast<float>(reading.entropy_nats);
         case OverlayMode::kMargin: return static_cast<float>(reading.boundary_margin);
-        case OverlayMode::kDropped: return reading.dropped ? 1.0f : 0.0f;
+        case OverlayMode::kDropped: {
+            if (reading.choices.empty()) return 1;  // nobody took it
+            const auto lost = std::count_if(reading.choices.begin(), reading.choices.end(), [](const TokenReading::Choice& choice) { return !choice.kept; });
+            return static_cast<float>(lost) / static_cast<float>(reading.choices.size());
+        }
+        default: return kNoValue;
     }
-    return std::numeric_limits<float>::quiet_NaN();
 }
 
 OverlayPanel::Cell cellOf(const TokenReading& reading, const OverlayOptions& options) {
@@ -46,61 +140,157 @@ OverlayPanel::Cell cellOf(const TokenReading& reading, const OverlayOptions& opt
         cell.mass = reading.choices[rank].weight;
         cell.dropped = !reading.choices[rank].kept;
     }
+    cell.unseen = reading.choices.empty();
     cell.masked = reading.masked;
-    cell.value = valueOf(reading, options.mode, static_cast<std::int32_t>(rank));
+    cell.value = valueOf(reading, options.mode, rank);
     if (reading.choices.size() > 1)
         for (const TokenReading::Choice& choice : reading.choices) cell.choices.push_back({choice.expert, choice.weight});
     return cell;
 }
 
-/// All tokens of one modality and stream of one router, by position.
-std::vector<std::pair<std::int32_t, OverlayPanel::Cell>> cellsOf(const store::RoutingTable& table, Modality modality, Objective stream,
-                                                                 const OverlayOptions& options) {
-    std::vector<std::pair<std::int32_t, OverlayPanel::Cell>> cells;
-    for (std::int64_t t = 0; t < table.tokens; ++t) {
-        const auto at = static_cast<std::size_t>(t);
-        if (!table.modality_T.empty() && table.modality_T[at] != modality) continue;
-        if (!table.objective_T.empty() && table.objective_T[at] != stream) continue;
-        const std::int32_t position = table.position_T.empty() ? static_cast<std::int32_t>(t) : table.position_T[at];
-        cells.emplace_back(position, cellOf(readToken(table, t), options));
-    }
-    return cells;
-}
-
-std::string_view valueTitle(OverlayMode mode) {
+std::string valueTitle(OverlayMode mode, std::int32_t expert, bool dense) {
+    const std::string whose = fmt::format("{} of expert {}", dense ? "combine weight" : "router probability", expert);
     switch (mode) {
-        case OverlayMode::kExpert: return "expert";
         case OverlayMode::kWeight: return "combine weight";
         case OverlayMode::kEntropy: return "router entropy (nats)";
         case OverlayMode::kMargin: return "margin to the next expert";
-        case OverlayMode::kDropped: return "dropped";
-    }
-    return "";
-}
-
-}  // namespace
-
-std::string_view toString(OverlayMode mode) {
-    switch (mode) {
-        case OverlayMode::kExpert: return "expert";
-        case OverlayMode::kWeight: return "weight";
-        case OverlayMode::kEntropy: return "entropy";
-        case OverlayMode::kMargin: return "margin";
-        case OverlayMode::kDropped: return "dropped";
+        case OverlayMode::kDropped: return "share of its assignments dropped";
+        case OverlayMode::kAttention: return "attention received ÷ even share";
+        case OverlayMode::kProbability: return whose;
+        case OverlayMode::kDifference: return whose + ", difference";
+        case OverlayMode::kExpert:
+        case OverlayMode::kChanged: break;
     }
     return "expert";
 }
 
+LayerIndex layerOf(const SampleRouting& routing, LayerIndex wanted) {
+    LayerIndex layer = wanted;
+    for (const store::RoutingTable& table : routing.routing)
+        if (!wanted.valid() && (!layer.valid() || table.router.layer < layer)) layer = table.router.layer;
+    return layer;
+}
+
+const AttentionMass* attentionOf(const SampleRouting& routing, LayerIndex layer) {
+    for (const AttentionMass& mass : routing.attention)
+        if (mass.layer == layer) return &mass;
+    return nullptr;
+}
+
+/// The router and expert that a heat map is of: those asked for, else the layer's first router with tokens and its most frequent first choice.
+std::pair<const store::RoutingTable*, std::int32_t> expertOf(const SampleRouting& routing, const OverlayOptions& options, LayerIndex layer) {
+    const store::RoutingTable* chosen = nullptr;
+    for (const store::RoutingTable& table : routing.routing) {
+        if (table.router.layer != layer || table.tokens == 0) continue;
+        if (!chosen || table.router.id == options.expert_router) chosen = &table;
+    }
+    if (!chosen) return {nullptr, -1};
+    if (options.expert.valid() && (!options.expert_router.valid() || chosen->router.id == options.expert_router)) return {chosen, options.expert.value};
+    std::vector<std::int64_t> count_E(static_cast<std::size_t>(std::max(1, chosen->router.experts)), 0);
+    for (std::int64_t t = 0; t < chosen->tokens; ++t)
+        if (const TokenReading reading = readToken(*chosen, t); !reading.choices.empty()) ++count_E[static_cast<std::size_t>(reading.choices.front().expert)];
+    return {chosen, static_cast<std::int32_t>(std::max_element(count_E.begin(), count_E.end()) - count_E.begin())};
+}
+
+/// Whose value each token of a panel shows, from smallest to largest.
+std::pair<double, double> rangeOf(const OverlayPanel& panel) {
+    double low = 0, high = 0;
+    const auto take = [&](const OverlayPanel::Cell& cell) {
+        if (!std::isfinite(cell.value)) return;
+        low = std::min<double>(low, cell.value);
+        high = std::max<double>(high, cell.value);
+    };
+    for (const auto& cell : panel.patches) take(cell);
+    for (const auto& word : panel.words) take(word.cell);
+    return {low, high};
+}
+
+void scale(OverlayPanel& panel, OverlayMode mode) {
+    panel.value_max = 1;
+    if (mode == OverlayMode::kEntropy) panel.value_max = std::log(static_cast<double>(std::max(panel.experts, 2)));
+    const auto [low, high] = rangeOf(panel);
+    if (mode == OverlayMode::kAttention) panel.value_max = std::max(high, 1.0);
+    if (mode == OverlayMode::kProbability) panel.value_max = high > 0 ? high : 1;
+    if (mode == OverlayMode::kDifference) {
+        const double largest = std::max(std::abs(low), std::abs(high));
+        panel.value_max = largest > 0 ? largest : 1;
+        panel.value_min = -panel.value_max;
+        panel.map = ColorMap::kDiverging;
+    }
+}
+
+struct Counts {
+    std::int64_t routed = 0, unseen = 0, changed = 0, compared = 0, valueless = 0;
+    void add(const OverlayPanel::Cell& cell, bool was_compared, bool values) {
+        ++routed;
+        unseen += cell.unseen;
+        changed += cell.changed;
+        compared += was_compared;
+        valueless += values && std::isnan(cell.value);
+    }
+};
+
+void noteCounts(const Counts& counts, const char* what, const OverlayOptions& options, const OverlayPanel& content, std::vector<std::string>& notes) {
+    if (counts.unseen > 0) notes.push_back(fmt::format("{} of {} {} are taken by no expert (hatched)", counts.unseen, counts.routed, what));
+    if (counts.compared > 0)
+        notes.push_back(fmt::format("{} of {} {} ({}) {}", counts.changed, counts.compared, what,
+                                    percent(static_cast<double>(counts.changed) / static_cast<double>(counts.compared), 0), content.change_title));
+    else if (options.other && counts.routed > 0) notes.push_back(fmt::format("{}: no routing of these {}", options.other->name, what));
+    if (counts.valueless > 0) notes.push_back(fmt::format("{}: not known for {} of {} {}", content.value_title, counts.valueless, counts.routed, what));
+}
+
+}  // namespace
+
+std::string_view toString(OverlayMode mode) { return kModeNames.at(static_cast<std::size_t>(mode)); }
+
 std::optional<OverlayMode> overlayModeFromString(std::string_view text) {
-    for (const OverlayMode mode : {OverlayMode::kExpert, OverlayMode::kWeight, OverlayMode::kEntropy, OverlayMode::kMargin, OverlayMode::kDropped})
-        if (text == toString(mode)) return mode;
-    return std::nullopt;
+    const auto found = std::find(kModeNames.begin(), kModeNames.end(), text);
+    if (found == kModeNames.end()) return std::nullopt;
+    return static_cast<OverlayMode>(found - kModeNames.begin());
+}
+
+std::string overlayMissing(const SampleRouting& routing, const OverlayOptions& options) {
+    const LayerIndex layer = layerOf(routing, options.layer);
+    std::vector<const store::RoutingTable*> tables;
+    for (const store::RoutingTable& table : routing.routing)
+        if (table.router.layer == layer && table.tokens > 0) tables.push_back(&table);
+    if (tables.empty()) return "No router of this layer took the sample's tokens";
+    const auto any = [&](const auto& has) { return std::any_of(tables.begin(), tables.end(), [&](const store::RoutingTable* table) { return has(*table); }); };
+    const auto dense = [](const store::RoutingTable& table) { return table.router.layout == store::RoutingLayout::kDenseMass; };
+    const auto distributions = [&](const store::RoutingTable& table) { return !table.probs_TE.empty() || dense(table); };
+    switch (options.mode) {
+        case OverlayMode::kExpert:
+        case OverlayMode::kWeight: return {};
+        case OverlayMode::kEntropy:
+            if (any([](const auto& table) { return !table.probs_TE.empty() || !table.entropy_nats_T.empty(); })) return {};
+            return "Neither the entropy nor the distribution of this layer's routers was recorded";
+        case OverlayMode::kMargin:
+            if (any([](const auto& table) { return !table.probs_TE.empty() || !table.boundary_margin_T.empty(); })) return {};
+            return "Neither the margin nor the distribution of this layer's routers was recorded";
+        case OverlayMode::kDropped:
+            if (any([](const auto& table) { return !table.kept.empty() || table.router.layout == store::RoutingLayout::kRagged; })) return {};
+            return any(dense) ? "Soft routing drops nothing: every expert takes a share of every token"
+                              : "This routing drops nothing: every choice found a place";
+        case OverlayMode::kAttention:
+            if (attentionOf(routing, layer)) return {};
+            return "Attention is not recorded: it needs a run of the sample through a checkpoint that is still there";
+        case OverlayMode::kProbability:
+        case OverlayMode::kDifference: {
+            const auto [table, expert] = expertOf(routing, options, layer);
+            if (!table || !distributions(*table)) return "The whole distribution of this router was not recorded";
+            if (options.mode == OverlayMode::kProbability) return {};
+            break;
+        }
+        case OverlayMode::kChanged: break;
+    }
+    if (options.other && options.other->routing && !options.other->routing->routing.empty()) return {};
+    return "There is nothing to compare with: it needs another checkpoint that recorded this sample";
 }
 
 Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& options) {
-    LayerIndex layer = options.layer;
-    for (const store::RoutingTable& table : routing.routing)
-        if (!options.layer.valid() && (!layer.valid() || table.router.layer < layer)) layer = table.router.layer;
+    const LayerIndex layer = layerOf(routing, options.layer);
+    const auto [expert_table, expert] = expertOf(routing, options, layer);
+    const bool of_expert = options.mode == OverlayMode::kProbability || options.mode == OverlayMode::kDifference;
     Panel panel;
     OverlayPanel content;
     content.picture = routing.sample.picture;
@@ -113,11 +303,14 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
         chip.position = static_cast<std::int32_t>(i);
         content.words.push_back(std::move(chip));
     }
-    content.show_values = options.mode != OverlayMode::kExpert;
-    content.value_title = valueTitle(options.mode);
-    bool any_patch = false, any_word = false;
+    content.show_values = options.mode != OverlayMode::kExpert && options.mode != OverlayMode::kChanged;
+    content.value_title = valueTitle(options.mode, expert, expert_table && expert_table->router.layout == store::RoutingLayout::kDenseMass);
+    if (options.other && options.other->routing)
+        content.change_title = options.other->by_set ? "re-routed: " + options.other->name : "changed since " + options.other->name;
+    const AttentionMass* attention = options.mode == OverlayMode::kAttention ? attentionOf(routing, layer) : nullptr;
+    const double even = attention ? 1.0 / std::max<double>(1, static_cast<double>(attention->patches.size() + attention->words.size())) : 1;
     std::string streams;
-    const auto streamOf = [&](const store::RoutingTable& table, Modality modality, std::optional<Objective> wanted) -> std::optional<Objective> {
+    const auto chosenStream = [&](const store::RoutingTable& table, Modality modality, std::optional<Objective> wanted) -> std::optional<Objective> {
         const std::vector<Objective> present = streamsOf(table, modality);
         if (present.empty()) return std::nullopt;
         if (!wanted || std::find(present.begin(), present.end(), *wanted) != present.end()) {
@@ -129,34 +322,56 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
             fmt::format("{}: the sample did not pass here as {}; shown as {}", routerWords(table.router), toString(*wanted), toString(present.front())));
         return present.front();
     };
+    Counts patches, words;
+    const auto fill = [&](const store::RoutingTable& table, Modality modality, std::optional<Objective> wanted, std::size_t size,
+                          const std::function<OverlayPanel::Cell&(std::size_t)>& cellAt, Counts& counts) {
+        const auto stream = size > 0 ? chosenStream(table, modality, wanted) : std::nullopt;
+        if (!stream) return;
+        Counterpart counterpart(table, options, expert);
+        counterpart.begin(modality, *stream);
+        const std::vector<float>* received = !attention ? nullptr : modality == Modality::kVision ? &attention->patches : &attention->words;
+        for (const auto& [position, row] : rowsOf(table, modality, *stream)) {
+            const auto at = static_cast<std::size_t>(position);
+            if (position < 0 || at >= size) continue;
+            const TokenReading reading = readToken(table, row);
+            OverlayPanel::Cell& cell = cellAt(at);
+            cell = cellOf(reading, options);
+            const auto elsewhere = counterpart.at(position);
+            if (elsewhere) {
+                cell.before = elsewhere->first;
+                cell.changed = counterpart.changed(reading, *elsewhere);
+            }
+            if (received && at < received->size()) cell.value = static_cast<float>((*received)[at] / even);
+            if (of_expert && &table == expert_table) {
+                cell.value = probabilityOf(reading, expert);
+                if (options.mode == OverlayMode::kDifference) cell.value = elsewhere ? cell.value - elsewhere->probability : kNoValue;
+            }
+            counts.add(cell, elsewhere.has_value(), content.show_values && (!of_expert || &table == expert_table));
+        }
+    };
     for (const store::RoutingTable& table : routing.routing) {
         if (table.router.layer != layer) continue;
         content.experts = std::max(content.experts, table.router.experts);
-        if (takesPatches(table.router.branch) && !content.patches.empty())
-            if (const auto stream = streamOf(table, Modality::kVision, options.patches))
-                for (auto& [position, cell] : cellsOf(table, Modality::kVision, *stream, options))
-                    if (position >= 0 && position < static_cast<std::int32_t>(content.patches.size())) {
-                        content.patches[static_cast<std::size_t>(position)] = std::move(cell);
-                        any_patch = true;
-                    }
-        if (takesWords(table.router.branch) && !content.words.empty())
-            if (const auto stream = streamOf(table, Modality::kText, options.words))
-                for (auto& [position, cell] : cellsOf(table, Modality::kText, *stream, options))
-                    if (position >= 0 && position < static_cast<std::int32_t>(content.words.size())) {
-                        content.words[static_cast<std::size_t>(position)].cell = std::move(cell);
-                        any_word = true;
-                    }
+        content.show_mass = content.show_mass || (table.router.layout == store::RoutingLayout::kDenseMass && table.tokens > 0);
+        if (takesPatches(table.router.branch))
+            fill(
+                table, Modality::kVision, options.patches, content.patches.size(), [&](std::size_t i) -> OverlayPanel::Cell& { return content.patches[i]; },
+                patches);
+        if (takesWords(table.router.branch))
+            fill(
+                table, Modality::kText, options.words, content.words.size(), [&](std::size_t i) -> OverlayPanel::Cell& { return content.words[i].cell; },
+                words);
     }
-    content.value_max = options.mode == OverlayMode::kEntropy ? std::log(static_cast<double>(std::max(content.experts, 2))) : 1;
-    if (!content.patches.empty() && !any_patch)
+    scale(content, options.mode);
+    if (!content.patches.empty() && patches.routed == 0)
         panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for patches", layer.value) : "no router took its patches");
-    if (!content.words.empty() && !any_word)
+    if (!content.words.empty() && words.routed == 0)
         panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for words", layer.value) : "no router took its words");
-    const auto valueMissing = [](const OverlayPanel::Cell& cell) { return cell.expert >= 0 && std::isnan(cell.value); };
-    if (content.show_values &&
-        (std::any_of(content.patches.begin(), content.patches.end(), valueMissing) ||
-         std::any_of(content.words.begin(), content.words.end(), [&](const OverlayPanel::Chip& chip) { return valueMissing(chip.cell); })))
-        panel.notes.push_back(fmt::format("{} was not recorded for some tokens", content.value_title));
+    noteCounts(patches, "patches", options, content, panel.notes);
+    noteCounts(words, "words", options, content, panel.notes);
+    if (of_expert && expert_table && patches.routed + words.routed > expert_table->tokens)
+        panel.notes.push_back(fmt::format("expert {} is of the {}: tokens of other routers have no value", expert, routerWords(expert_table->router)));
+    if (content.show_mass && !content.show_values) panel.notes.push_back("soft routing: every expert takes a share of every token; the largest is shown");
     if (content.picture.empty()) panel.notes.push_back("this sample has no picture");
     panel.notes.insert(panel.notes.end(), routing.notes.begin(), routing.notes.end());
     panel.title = routing.sample.caption.empty() ? "Routing overlay" : "Routing overlay · " + routing.sample.caption;
@@ -165,81 +380,6 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
     if (options.rank > 0) panel.context += fmt::format(" · choice {}", options.rank + 1);
     if (!streams.empty()) panel.context += " · as " + streams;
     panel.content = std::move(content);
-    return panel;
-}
-
-Result<Panel> layerExpertMap(const SampleRouting& routing) {
-    std::vector<const store::RoutingTable*> tables;
-    for (const store::RoutingTable& table : routing.routing)
-        if (table.tokens > 0) tables.push_back(&table);
-    if (tables.empty())
-        return jobFailed("No layer x expert map", "none of the recorded routers took a token of this sample", "Choose a probed sample of a sparse run", {});
-    std::stable_sort(tables.begin(), tables.end(), [](const auto* a, const auto* b) {
-        return a->router.layer != b->router.layer ? a->router.layer < b->router.layer : a->router.branch < b->router.branch;
-    });
-    HeatmapPanel map;
-    map.x.title = "expert";
-    map.y.title = "router";
-    map.value_title = "share of the sample's tokens";
-    map.column_is_expert = true;
-    for (const auto* table : tables) map.columns = std::max(map.columns, table->router.experts);
-    for (std::int32_t e = 0; e < map.columns; ++e) map.x.categories.push_back(std::to_string(e));
-    map.rows = static_cast<std::int32_t>(tables.size());
-    double largest = 0;
-    for (std::size_t row = 0; row < tables.size(); ++row) {
-        const store::RoutingTable& table = *tables[row];
-        map.y.categories.push_back(fmt::format("{} {}", branchLetter(table.router.branch), table.router.layer.value));
-        map.row_group_start.push_back(row > 0 && tables[row - 1]->router.layer != table.router.layer);
-        const LoadStats load = loadOf(expertLoads(store::RoutingView(table)));
-        for (std::int32_t e = 0; e < map.columns; ++e) {
-            const double share = e < table.router.experts ? load.share_E[static_cast<std::size_t>(e)] : kMissing;
-            if (share > largest) largest = share;
-            map.values.push_back(share);
-        }
-    }
-    map.value_max = largest > 0 ? largest : 1;
-    Panel panel;
-    panel.title = "Expert x layer for this sample";
-    panel.context = "share of tokens";
-    panel.notes = routing.notes;
-    panel.content = std::move(map);
-    return panel;
-}
-
-Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, Modality modality, TokenIndex token, std::optional<Objective> objective) {
-    std::vector<TokenReading> path = tokenPath(routing, modality, token, objective);
-    std::stable_sort(path.begin(), path.end(), [](const TokenReading& a, const TokenReading& b) { return a.objective > b.objective; });
-    const auto found = std::find_if(path.begin(), path.end(), [&](const TokenReading& reading) { return !router.valid() || reading.router.id == router; });
-    if (found == path.end())
-        return jobFailed("No router distribution", "this router did not take the token", "Choose a layer and branch that the token passes", {});
-    const TokenReading& reading = *found;
-    Panel panel;
-    BarPanel bars;
-    bars.x.title = "expert";
-    bars.y.title = "router probability";
-    bars.y.min = 0;
-    const bool whole = !reading.probabilities_E.empty();
-    if (!whole) {
-        bars.y.title = "combine weight";
-        panel.notes.push_back("the whole distribution was not recorded: combine weights of the chosen experts");
-    }
-    for (std::int32_t e = 0; e < reading.router.experts; ++e) {
-        BarPanel::Bar bar;
-        bar.label = std::to_string(e);
-        bar.color = {ColorRole::Kind::kExpert, e};
-        const auto chosen = std::find_if(reading.choices.begin(), reading.choices.end(), [e](const TokenReading::Choice& c) { return c.expert == e; });
-        bar.emphasised = chosen != reading.choices.end();
-        bar.value = whole ? reading.probabilities_E[static_cast<std::size_t>(e)] : (bar.emphasised ? chosen->weight : kMissing);
-        bars.bars.push_back(std::move(bar));
-    }
-    panel.title = fmt::format("{} {}", modality == Modality::kText ? "Word" : "Patch", token.value);
-    if (modality == Modality::kVision && routing.sample.grid_width > 0)
-        panel.title = fmt::format("Patch ({}, {})", token.value / routing.sample.grid_width, token.value % routing.sample.grid_width);
-    else if (modality == Modality::kText && token.value >= 0 && token.value < static_cast<std::int32_t>(routing.sample.token_texts.size()))
-        panel.title = fmt::format("Word “{}”", routing.sample.token_texts[static_cast<std::size_t>(token.value)]);
-    panel.context = routerWords(reading.router);
-    panel.notes.insert(panel.notes.end(), routing.notes.begin(), routing.notes.end());
-    panel.content = std::move(bars);
     return panel;
 }
 

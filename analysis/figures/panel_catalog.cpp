@@ -11,6 +11,7 @@
 #include "analysis/figures/query_arguments.h"
 #include "analysis/figures/series.h"
 #include "analysis/figures/train_panels.h"
+#include "analysis/figures/wording.h"
 #include "engine/config/config_io.h"
 
 namespace es::analysis {
@@ -150,14 +151,32 @@ const std::vector<Entry>& entries() {
          [](Runs runs, QueryArguments&, const JobContext&) -> Result<Panel> { return runFacts(*runs.front().run); }},
         {{"alarms", "Alarms", "Dead experts, overload, spikes, large logits, drops", {}, 1},
          [](Runs runs, QueryArguments&, const JobContext&) { return alarmTable(*runs.front().run); }},
-        {{"overlay", "Routing overlay", "Experts on the patches and words of a sample in one layer", {"sample", "layer", "mode", "rank", "step", "variant"}, 1},
+        {{"overlay",
+          "Routing overlay",
+          "Experts on the patches and words of a sample in one layer; with since, compared with that step",
+          {"sample", "layer", "mode", "rank", "router", "expert", "since", "step", "variant"},
+          1},
          [](Runs runs, QueryArguments& a, const JobContext&) -> Result<Panel> {
              OverlayOptions options;
              options.layer = LayerIndex(static_cast<std::int32_t>(a.integer("layer", -1, -1, 100'000)));
-             options.mode = static_cast<OverlayMode>(a.choice("mode", {"expert", "weight", "entropy", "margin", "dropped"}));
+             options.mode = static_cast<OverlayMode>(
+                 a.choice("mode", {"expert", "weight", "entropy", "margin", "dropped", "attention", "probability", "changed", "difference"}));
              options.rank = static_cast<std::int32_t>(a.integer("rank", 0, 0, 65'535));
+             options.expert_router = a.router("router", *runs.front().run, RouterId());
+             options.expert = ExpertIndex(static_cast<std::int32_t>(a.integer("expert", -1, -1, 65'535)));
+             const std::int64_t since = a.integer("since", -1, -1, kNoLimit);
              auto routing = routingOf(runs, a);
              if (!routing) return tl::unexpected(routing.error());
+             SampleRouting before;
+             if (since >= 0) {
+                 auto read = sampleRouting(*runs.front().run, routing->sample.hash, since, a.text("variant", "trained"));
+                 if (!read) return tl::unexpected(read.error());
+                 before = std::move(*read);
+                 options.other = OverlayOther{&before, "step " + grouped(before.step)};
+             }
+             const bool plain = options.mode <= OverlayMode::kDropped;  // a mode whose gaps are notes on the panel
+             if (const std::string why = overlayMissing(*routing, options); !plain && !why.empty())
+                 return jobFailed("Cannot draw the overlay", why, "Choose another mode, or another step to compare with", runs.front().run->folder().string());
              return overlay(*routing, options);
          }},
         {{"layer_expert_map",

@@ -114,7 +114,7 @@ struct OverlayPanel {
         std::int32_t expert = -1;  ///< -1: none (dropped, or no token)
         float mass = 0;
         bool masked = false, dropped = false;
-        bool changed = false;                                   ///< outlined: another expert than in what it is compared with, or re-routed by an intervention
+        bool changed = false;                                   ///< outlined: other experts than in what it is compared with
         std::int32_t before = -1;                               ///< first expert there; -1: none, or nothing is compared
         bool unseen = false;                                    ///< the router saw the token and no expert took it (expert choice): hatched
         float value = std::numeric_limits<float>::quiet_NaN();  ///< when a value is shown instead of the expert

@@ -67,7 +67,7 @@ std::vector<TokenChoice> choicesOf(const store::RoutingView& view, std::int64_t 
     view.forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex expert, float gate, bool kept) {
         if (expert.valid() && expert.value < view.experts()) result.push_back({expert.value, gate, kept});
     });
-    if (view.router().layout == store::RoutingLayout::kDenseMass)
+    if (view.router().layout != store::RoutingLayout::kFixedK)
         std::stable_sort(result.begin(), result.end(), [](const TokenChoice& a, const TokenChoice& b) { return a.weight > b.weight; });
     return result;
 }

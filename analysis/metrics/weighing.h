@@ -30,7 +30,7 @@ void forEachWeighted(const store::RoutingView& view, Weighing weighing, Visitor&
 /// First choice of every token, -1 where it has none. Ragged and dense mass: the expert of largest mass, ties to the lower.
 [[nodiscard]] std::vector<std::int32_t> firstChoices(const store::RoutingView& view);
 
-/// The experts of one token, best first; dense mass: all with mass > 0 in order of index.
+/// The experts of one token, best first: fixed k as recorded, else by mass, equal ones in the order recorded.
 struct TokenChoice {
     std::int32_t expert = -1;
     float weight = 0;

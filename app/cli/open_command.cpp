@@ -21,7 +21,7 @@ namespace {
 
 struct OpenArguments {
     std::vector<std::string> runs;
-    std::string workspace, theme, size, screenshot, dump, settings;
+    std::string workspace, page, theme, size, screenshot, dump, settings;
     bool watchdog = false, closeWhenFinished = false;
 };
 
@@ -44,7 +44,8 @@ Result<WindowOptions> windowOptions(const OpenArguments& arguments) {
         options.folders << info.absoluteFilePath();
     }
     if (options.folders.isEmpty() && QFileInfo(QStringLiteral("runs")).isDir()) options.folders << QFileInfo(QStringLiteral("runs")).absoluteFilePath();
-    options.workspace = QString::fromStdString(arguments.workspace);
+    options.page = QString::fromStdString(arguments.page);
+    options.workspace = arguments.page.empty() ? QString::fromStdString(arguments.workspace) : QStringLiteral("inspect");
     options.theme_given = !arguments.theme.empty();
     options.theme = arguments.theme == "dark" ? views::ThemeMode::kDark : arguments.theme == "light" ? views::ThemeMode::kLight : views::ThemeMode::kSystem;
     if (!arguments.size.empty()) {
@@ -105,6 +106,7 @@ void addOpenCommand(CLI::App& program, Action& action, int& argc, char** argv) {
     CLI::App* command = program.add_subcommand("open", "The window, on these runs (the default command)");
     command->add_option("runs", arguments->runs, "Run directories, or folders of runs; ./runs unless given");
     command->add_option("--workspace", arguments->workspace, "Workspace to show")->check(CLI::IsMember({"train", "inspect", "compare", "figures"}));
+    command->add_option("--page", arguments->page, "Page of the workspace inspect to show")->check(CLI::IsMember({"sample", "expert", "structure", "sheet"}));
     command->add_option("--theme", arguments->theme, "light or dark")->check(CLI::IsMember({"light", "dark", "system"}));
     command->add_option("--size", arguments->size, "Size of the window: 1280x800");
     command->add_option("--screenshot", arguments->screenshot, "Wait until the window is idle, save its picture (PNG) and leave; needs no display");

@@ -6,6 +6,8 @@
 namespace es::app {
 
 QJsonObject toJson(const views::Selection& s) {
+    QJsonArray more;
+    for (const TokenIndex token : s.more_tokens) more.append(token.value);
     return {{QStringLiteral("run"), s.run},
             {QStringLiteral("baseline"), QJsonArray::fromStringList(s.baseline)},
             {QStringLiteral("candidate"), QJsonArray::fromStringList(s.candidate)},
@@ -14,6 +16,7 @@ QJsonObject toJson(const views::Selection& s) {
             {QStringLiteral("sample"), s.sample ? QString::number(*s.sample, 16) : QString()},
             {QStringLiteral("token_modality"), static_cast<int>(s.token_modality)},
             {QStringLiteral("token"), s.token.value},
+            {QStringLiteral("more_tokens"), more},
             {QStringLiteral("step"), static_cast<double>(s.step)},
             {QStringLiteral("workspace"), s.workspace}};
 }
@@ -35,6 +38,8 @@ views::Selection selectionFromJson(const QJsonObject& json) {
     if (ok) s.sample = sample;
     s.token_modality = static_cast<Modality>(json.value(QStringLiteral("token_modality")).toInt(static_cast<int>(Modality::kUnknown)));
     s.token = TokenIndex(json.value(QStringLiteral("token")).toInt(-1));
+    for (const QJsonValue& value : json.value(QStringLiteral("more_tokens")).toArray())
+        if (value.toInt(-1) >= 0) s.more_tokens.emplace_back(value.toInt());
     s.step = static_cast<std::int64_t>(json.value(QStringLiteral("step")).toDouble(-1));
     s.workspace = json.value(QStringLiteral("workspace")).toString(s.workspace);
     return s;

@@ -5,11 +5,13 @@
 #include <QClipboard>
 #include <QDragEnterEvent>
 #include <QFileInfo>
+#include <QHBoxLayout>
 #include <QImageReader>
 #include <QJsonArray>
 #include <QMimeData>
 #include <QShortcut>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "views/inspect/token_words.h"
 #include "views/plots/plot_panel.h"
@@ -65,7 +67,26 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     rows_->addWidget(scrubber_);
     rows_->setStretchFactor(0, 1);
     columns_->addWidget(samples_);
-    columns_->addWidget(rows_);
+    auto* centre = new QWidget(columns_);
+    auto* centre_column = new QVBoxLayout(centre);
+    centre_column->setContentsMargins(0, 0, 0, 0);
+    centre_column->setSpacing(gutter);
+    auto* bar = new QHBoxLayout;
+    bar->setSpacing(12);
+    tabs_ = new SegmentedControl(context->theme, centre);
+    tabs_->setObjectName(QStringLiteral("inspectPages"));
+    tabs_->setAccessibleName(tr("Page"));
+    tabs_->setToolTip(tr("Alt+1, Alt+2 … change the page"));
+    tabs_->setCompact(true);
+    chosen_ = new ElidedLabel({}, centre);
+    chosen_->setProperty("role", QStringLiteral("muted"));
+    chosen_->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    bar->addWidget(tabs_);
+    bar->addWidget(chosen_, 1);
+    pages_ = new QStackedWidget(centre);
+    centre_column->addLayout(bar);
+    centre_column->addWidget(pages_, 1);
+    columns_->addWidget(centre);
     columns_->setStretchFactor(1, 1);
     columns_->setSizes({250, 1000});
     upper_->setSizes({1000, 300});
@@ -74,13 +95,63 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     column->setContentsMargins(gutter, gutter, gutter, gutter);
     column->addWidget(columns_);
     setFocusProxy(samples_);
-    for (PanelFrame* panel : {static_cast<PanelFrame*>(routing_), static_cast<PanelFrame*>(token_), static_cast<PanelFrame*>(scrubber_)})
-        connect(panel, &PanelFrame::sendToFiguresRequested, this, [context](const analysis::PanelQuery& query) {
-            if (context->sendToFigures) context->sendToFigures(query);
-        });
+    addPage(QStringLiteral("sample"), tr("Sample"), rows_);
+    connect(tabs_, &SegmentedControl::chosen, this, &InspectWorkspace::showPage);
+    connect(model_, &InspectModel::runChanged, this, &InspectWorkspace::showSelection);
+    connect(model_, &InspectModel::choiceChanged, this, &InspectWorkspace::showSelection);
+    connect(model_, &InspectModel::sampleChanged, this, &InspectWorkspace::showSelection);
+    showSelection();
     auto* paste_key = new QShortcut(QKeySequence::Paste, this);
     paste_key->setContext(Qt::WidgetWithChildrenShortcut);
     connect(paste_key, &QShortcut::activated, this, &InspectWorkspace::paste);
+}
+
+void InspectWorkspace::addPage(const QString& key, const QString& title, QWidget* page) {
+    page_keys_ << key;
+    page_titles_ << title;
+    pages_->addWidget(page);
+    tabs_->setChoices(page_titles_, page_keys_);
+    const int number = static_cast<int>(page_keys_.size());
+    if (number <= 9) {
+        auto* keys = new QShortcut(QKeySequence(Qt::ALT | static_cast<Qt::Key>(Qt::Key_0 + number)), this);
+        keys->setContext(Qt::WidgetWithChildrenShortcut);
+        connect(keys, &QShortcut::activated, this, [this, key] { showPage(key); });
+    }
+    join(key, page);
+}
+
+void InspectWorkspace::addSection(Section place, const QString& key, QWidget* section) {
+    if (place == Section::kBelowToken) token_->addSection(section);
+    else routing_->addSection(section);
+    join(key, section);
+}
+
+void InspectWorkspace::join(const QString& key, QWidget* part) {
+    QList<PanelFrame*> panels = part->findChildren<PanelFrame*>();
+    if (auto* panel = qobject_cast<PanelFrame*>(part)) panels << panel;
+    for (PanelFrame* panel : panels)
+        connect(panel, &PanelFrame::sendToFiguresRequested, this, [this](const analysis::PanelQuery& query) {
+            if (model_->context().sendToFigures) model_->context().sendToFigures(query);
+        });
+    if (auto* asked = qobject_cast<InspectPart*>(part)) parts_.emplace_back(key, asked);
+}
+
+bool InspectWorkspace::showPage(const QString& key) {
+    const auto index = page_keys_.indexOf(key);
+    if (index < 0) return false;
+    tabs_->setValue(key);
+    pages_->setCurrentIndex(static_cast<int>(index));
+    return true;
+}
+
+void InspectWorkspace::showSelection() {
+    QStringList words;
+    if (const auto* router = model_->currentRouter()) {
+        words << QString::fromStdString(longName(*router));
+        words << (model_->shown().expert.valid() ? tr("expert %1").arg(model_->shown().expert.value) : tr("no expert selected"));
+    }
+    if (model_->step() >= 0) words << tr("step %1").arg(stepText(model_->step()));
+    chosen_->setText(words.join(QStringLiteral(" · ")));
 }
 
 void InspectWorkspace::paste() {
@@ -126,15 +197,23 @@ QJsonObject InspectWorkspace::dump() const {
                       dumpPanel(QStringLiteral("expert_map"), *routing_, state(*routing_) ? routing_->dumpMap() : QJsonValue()),
                       dumpPanel(QStringLiteral("token"), *token_, token_->dumpData()),
                       dumpPanel(QStringLiteral("scrubber"), *scrubber_, state(*scrubber_) ? QJsonValue(scrubber_->dumpData()) : QJsonValue())};
-    return {{QStringLiteral("panels"), panels}};
+    for (const auto& [key, part] : parts_)
+        for (const auto& panel : part->dump()) panels.append(panel);
+    return {{QStringLiteral("page"), page()}, {QStringLiteral("panels"), panels}};
 }
 
-bool InspectWorkspace::settled() const { return model_->settled() && samples_->settled(); }
+bool InspectWorkspace::settled() const {
+    return model_->settled() && samples_->settled() && std::all_of(parts_.begin(), parts_.end(), [](const auto& part) { return part.second->settled(); });
+}
 
 std::vector<PaletteEntry> InspectWorkspace::paletteEntries() {
     std::vector<PaletteEntry> entries;
     entries.push_back({tr("Open a picture of your own"), tr("Inspect"), [this] { samples_->openPicture(); }});
     entries.push_back({tr("Run a caption of your own"), tr("Inspect"), [this] { samples_->offerImage({}); }});
+    for (qsizetype i = 0; i < page_keys_.size(); ++i)
+        entries.push_back({tr("%1 page").arg(page_titles_[i]), tr("Inspect"), [this, key = page_keys_[i]] { showPage(key); }});
+    for (const auto& [key, part] : parts_)
+        for (auto& entry : part->paletteEntries()) entries.push_back(std::move(entry));
     const RunContents& contents = model_->contents();
     for (const auto layer : contents.layers())
         entries.push_back({tr("Layer %1").arg(layer.value), tr("Go to this layer"), [this, layer] { model_->chooseLayer(layer); }});
@@ -156,7 +235,12 @@ std::vector<PaletteEntry> InspectWorkspace::paletteEntries() {
 QJsonObject InspectWorkspace::saveState() const {
     const OverlayChoices& choices = model_->overlayChoices();
     const OverlayWidget* overlay = routing_->column()->overlay();
-    return {{QStringLiteral("columns"), sizesOf(columns_)},
+    QJsonObject parts;
+    for (const auto& [key, part] : parts_)
+        if (const QJsonObject state = part->saveState(); !state.isEmpty()) parts[key] = state;
+    return {{QStringLiteral("page"), page()},
+            {QStringLiteral("parts"), parts},
+            {QStringLiteral("columns"), sizesOf(columns_)},
             {QStringLiteral("rows"), sizesOf(rows_)},
             {QStringLiteral("upper"), sizesOf(upper_)},
             {QStringLiteral("mode"), QString::fromLatin1(analysis::toString(choices.mode).data())},
@@ -180,6 +264,9 @@ void InspectWorkspace::restoreState(const QJsonObject& state) {
     routing_->column()->overlay()->keepView(state.value(QStringLiteral("zoom")).toDouble(1),
                                             {state.value(QStringLiteral("center_x")).toDouble(0.5), state.value(QStringLiteral("center_y")).toDouble(0.5)});
     samples_->restoreState(state.value(QStringLiteral("samples")).toObject());
+    const QJsonObject parts = state.value(QStringLiteral("parts")).toObject();
+    for (const auto& [key, part] : parts_) part->restoreState(parts.value(key).toObject());
+    showPage(state.value(QStringLiteral("page")).toString());
 }
 
 }  // namespace es::views

@@ -6,7 +6,6 @@
 #include <QMenu>
 #include <QScrollArea>
 #include <QSignalBlocker>
-#include <QVBoxLayout>
 #include <algorithm>
 
 #include "views/inspect/inspect_dump.h"
@@ -127,6 +126,7 @@ QWidget* RoutingPanel::makeRight() {
     map_ = new ExpertMap(theme, right);
     column->addWidget(map_);
     column->addStretch(1);
+    right_ = column;
 
     connect(layers_, &SegmentedControl::chosen, this, [this](const QString& value) { model_->chooseLayer(LayerIndex(value.toInt())); });
     connect(many_layers_, &QComboBox::activated, this, [this] { model_->chooseLayer(LayerIndex(many_layers_->currentData().toInt())); });
@@ -148,6 +148,8 @@ QWidget* RoutingPanel::makeRight() {
     });
     return right;
 }
+
+void RoutingPanel::addSection(QWidget* section) { right_->insertWidget(right_->count() - 1, section); }
 
 void RoutingPanel::fillLayers() {
     const auto layers = model_->contents().layers();

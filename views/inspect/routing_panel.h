@@ -5,6 +5,7 @@
 #include <QComboBox>
 #include <QJsonObject>
 #include <QLabel>
+#include <QVBoxLayout>
 
 #include "views/inspect/expert_map.h"
 #include "views/inspect/inspect_model.h"
@@ -24,6 +25,7 @@ public:
     [[nodiscard]] ExpertMap* map() const { return map_; }
     [[nodiscard]] QJsonObject dumpData() const;
     [[nodiscard]] QJsonValue dumpMap() const;
+    void addSection(QWidget* section);  ///< below the map
 
 private:
     QWidget* makeRight();
@@ -41,6 +43,7 @@ private:
     QWidget* map_heading_;
     TokenChips* chips_;
     ExpertMap* map_;
+    QVBoxLayout* right_;
     analysis::Panel panel_, map_panel_;
     LayerIndex drawn_layer_;
     bool routed_ = false;

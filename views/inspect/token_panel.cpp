@@ -5,7 +5,6 @@
 #include <QJsonArray>
 #include <QPainter>
 #include <QScrollArea>
-#include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
@@ -70,6 +69,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     path_ = new TokenPathView(theme, body);
     column->addWidget(path_);
     column->addStretch(1);
+    column_ = column;
     scroll->setWidget(body);
     setContent(scroll);
     setDataText([this] { return toTabSeparated(distribution_); });
@@ -83,6 +83,8 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     connect(model_, &InspectModel::choiceChanged, this, &TokenPanel::refresh);
     refresh();
 }
+
+void TokenPanel::addSection(QWidget* section) { column_->insertWidget(column_->count() - 1, section); }
 
 void TokenPanel::refresh() {
     const Selection& shown = model_->shown();

@@ -4,6 +4,7 @@
 
 #include <QJsonObject>
 #include <QLabel>
+#include <QVBoxLayout>
 
 #include "views/inspect/inspect_model.h"
 #include "views/inspect/token_path_view.h"
@@ -23,6 +24,7 @@ public:
     [[nodiscard]] TokenPathView* pathView() const { return path_; }
     [[nodiscard]] KeyValueTable* facts() const { return facts_; }
     [[nodiscard]] QJsonValue dumpData() const;
+    void addSection(QWidget* section);  ///< below everything else
 
 private:
     void refresh();
@@ -36,6 +38,7 @@ private:
     KeyValueTable* facts_;
     BarPlot* bars_;
     TokenPathView* path_;
+    QVBoxLayout* column_;
     analysis::Panel distribution_;
 };
 

@@ -7,6 +7,7 @@
 #include <QUndoStack>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "engine/base/strong_ids.h"
 
@@ -20,8 +21,9 @@ struct Selection {
     ExpertIndex expert;
     std::optional<std::uint64_t> sample;
     Modality token_modality = Modality::kUnknown;
-    TokenIndex token;        ///< patch or word of `sample`
-    std::int64_t step = -1;  ///< checkpoint step; -1: newest
+    TokenIndex token;                     ///< patch or word of `sample`
+    std::vector<TokenIndex> more_tokens;  ///< chosen besides it (Shift-click): of the same modality, ascending, without `token`
+    std::int64_t step = -1;               ///< checkpoint step; -1: newest
     QString workspace = QStringLiteral("train");
     bool operator==(const Selection&) const = default;
 };
