@@ -122,8 +122,21 @@ store::SampleRecord recordOf(const session::SampleRequest& request, const Prepar
     return sample;
 }
 
+/// Rows of one sample: its patches, then its words.
+session::AttentionReceived attentionOf(std::size_t layer, const at::Tensor& received_N, const Prepared& prepared) {
+    const at::Tensor shares_N = received_N.to(at::kCPU, at::kFloat).contiguous();
+    const std::span<const float> shares(shares_N.const_data_ptr<float>(), static_cast<std::size_t>(shares_N.numel()));
+    const std::size_t patches = prepared.masked_patches.size();
+    TORCH_CHECK(shares.size() == patches + prepared.ids.size(), "attention of ", shares.size(), " rows for ", patches, " patches and words");
+    session::AttentionReceived out{LayerIndex(static_cast<std::int32_t>(layer)), {}, {}};
+    out.patches.assign(shares.begin(), shares.begin() + static_cast<std::ptrdiff_t>(patches));
+    out.words.assign(shares.begin() + static_cast<std::ptrdiff_t>(patches), shares.end());
+    return out;
+}
+
 /// One forward of one sample. `plan`: null for the model as it is.
-session::SampleReading read(const CheckpointModel& checkpoint, const Batch& batch, const Prepared& prepared, std::uint64_t hash, const InterventionPlan* plan) {
+session::SampleReading read(const CheckpointModel& checkpoint, const Batch& batch, const Prepared& prepared, std::uint64_t hash, const InterventionPlan* plan,
+                            bool attention) {
     const at::NoGradGuard no_gradient;
     RoutingRecorder recorder(plan ? routersUnder(*plan, *checkpoint.model) : checkpoint.model->routers(), [hash](std::int64_t) { return hash; });
     recorder.begin(checkpoint.step, batch, {.tables = true, .probabilities = true});
@@ -132,9 +145,12 @@ session::SampleReading read(const CheckpointModel& checkpoint, const Batch& batc
     options.step = checkpoint.step;
     options.observer = &recorder;
     options.interventions = plan;
+    std::vector<at::Tensor> received_N;
+    if (attention) options.attention_received_N = &received_N;
     const ModelOutput output = checkpoint.model->forward(batch, options);
     session::SampleReading reading;
     reading.routing = recorder.take().tables;
+    for (std::size_t layer = 0; layer < received_N.size(); ++layer) reading.attention.push_back(attentionOf(layer, received_N[layer], prepared));
     const auto text = static_cast<std::size_t>(prepared.pair() ? Objective::kPairText : Objective::kText);
     reading.predictions = predictions(output.word_log_probs_NV[text], prepared.masked_words, *checkpoint.tokenizer);
     for (std::size_t o = 0; o < kMaskedObjectiveCount; ++o) {
@@ -178,9 +194,9 @@ Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& re
     out.sample = recordOf(request, *prepared, checkpoint);
     const Batch batch = batchOf(*prepared, checkpoint);
     const bool changed = !request.interventions.empty();
-    static_cast<session::SampleReading&>(out) = read(checkpoint, batch, *prepared, out.sample.hash, changed ? &*plan : nullptr);
+    static_cast<session::SampleReading&>(out) = read(checkpoint, batch, *prepared, out.sample.hash, changed ? &*plan : nullptr, request.attention);
     if (changed) {
-        out.baseline = read(checkpoint, batch, *prepared, out.sample.hash, nullptr);
+        out.baseline = read(checkpoint, batch, *prepared, out.sample.hash, nullptr, request.attention);
         for (std::size_t i = 0; i < out.routing.size(); ++i)
             out.rerouted.push_back({out.routing[i].router.id, reroutedTokens(out.baseline->routing.at(i), out.routing[i])});
     }

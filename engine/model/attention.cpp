@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/attention.h"
 
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 namespace es::engine {
@@ -119,19 +121,33 @@ Attention::Projections Attention::makeProjections(torch::nn::Module& owner) cons
     return made;
 }
 
-at::Tensor Attention::forward(const at::Tensor& x_ND, const TokenLayout& layout) const {
-    const std::vector<std::int64_t> sizes{layout.vision_rows, layout.rows - layout.vision_rows};
-    at::Tensor qkv_N3D;
-    if (projections_.size() == 1) {
-        qkv_N3D = projections_[0].qkv->forward(projections_[0].norm->forward(x_ND));
-    } else {
-        const std::vector<at::Tensor> x = x_ND.split_with_sizes(sizes);
-        qkv_N3D =
-            at::cat({projections_[0].qkv->forward(projections_[0].norm->forward(x[0])), projections_[1].qkv->forward(projections_[1].norm->forward(x[1]))});
+at::Tensor Attention::queriesKeysValues(const at::Tensor& x_ND, const TokenLayout& layout) const {
+    if (projections_.size() == 1) return projections_[0].qkv->forward(projections_[0].norm->forward(x_ND));
+    const std::vector<at::Tensor> x = x_ND.split_with_sizes({layout.vision_rows, layout.rows - layout.vision_rows});
+    return at::cat({projections_[0].qkv->forward(projections_[0].norm->forward(x[0])), projections_[1].qkv->forward(projections_[1].norm->forward(x[1]))});
+}
+
+at::Tensor Attention::received(const at::Tensor& x_ND, const TokenLayout& layout) const {
+    const at::NoGradGuard no_gradient;
+    const at::Tensor qkv_N3D = queriesKeysValues(x_ND, layout).to(at::kFloat);
+    const std::int64_t dim = width_ / heads_;
+    at::Tensor received_N = at::zeros({qkv_N3D.size(0)}, qkv_N3D.options());
+    for (const kernels::SequenceRows& s : layout.sequences) {
+        if (s.size() == 0) continue;
+        const at::Tensor rows_T = at::cat({at::arange(s.first_begin, s.first_begin + s.first_count, at::kLong),
+                                           at::arange(s.second_begin, s.second_begin + s.second_count, at::kLong)})
+                                      .to(qkv_N3D.device());
+        const at::Tensor heads_3ATd = qkv_N3D.index_select(0, rows_T).view({s.size(), 3, heads_, dim}).permute({1, 2, 0, 3});
+        const at::Tensor weights_ATT = at::softmax(at::matmul(heads_3ATd[0], heads_3ATd[1].transpose(1, 2)) / std::sqrt(static_cast<double>(dim)), -1);
+        received_N.index_copy_(0, rows_T, weights_ATT.mean(at::IntArrayRef({0, 1})));
     }
-    const at::Tensor mixed_ND = packedAttention(qkv_N3D, layout.sequences, heads_);
+    return received_N;
+}
+
+at::Tensor Attention::forward(const at::Tensor& x_ND, const TokenLayout& layout) const {
+    const at::Tensor mixed_ND = packedAttention(queriesKeysValues(x_ND, layout), layout.sequences, heads_);
     if (projections_.size() == 1) return projections_[0].project(mixed_ND);
-    const std::vector<at::Tensor> mixed = mixed_ND.split_with_sizes(sizes);
+    const std::vector<at::Tensor> mixed = mixed_ND.split_with_sizes({layout.vision_rows, layout.rows - layout.vision_rows});
     return at::cat({projections_[0].project(mixed[0]), projections_[1].project(mixed[1])});
 }
 

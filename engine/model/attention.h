@@ -42,6 +42,9 @@ class Attention : public torch::nn::Module {
 public:
     Attention(std::int64_t width, std::int64_t heads, const std::string& kind, bool sub_norm = false);
     [[nodiscard]] at::Tensor forward(const at::Tensor& x_ND, const TokenLayout& layout) const;
+    /// How much attention each row receives within its sequence: the softmax weights on it, mean over heads and over the sequence's queries.
+    /// fp32 N, on the device of x; sums to 1 over each sequence. Without gradient, and computed apart: forward() is as fast as without.
+    [[nodiscard]] at::Tensor received(const at::Tensor& x_ND, const TokenLayout& layout) const;
 
 private:
     /// One modality's weights, or everybody's.
@@ -51,6 +54,7 @@ private:
         [[nodiscard]] at::Tensor project(const at::Tensor& mixed_ND) const { return out->forward(inner_norm ? inner_norm->forward(mixed_ND) : mixed_ND); }
     };
     Projections makeProjections(torch::nn::Module& owner) const;
+    [[nodiscard]] at::Tensor queriesKeysValues(const at::Tensor& x_ND, const TokenLayout& layout) const;  ///< N x 3D
 
     std::int64_t width_, heads_;
     bool sub_norm_;

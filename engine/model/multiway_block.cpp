@@ -32,6 +32,7 @@ at::Tensor MultiwayBlock::addend(const at::Tensor& y_ND, std::int64_t sublayer, 
 at::Tensor MultiwayBlock::forward(const at::Tensor& x_ND, const TokenLayout& layout, ForwardContext& context) const {
     at::Tensor attended_ND;
     {
+        if (context.options.attention_received_N) context.options.attention_received_N->push_back(attention_->received(x_ND, layout));
         const at::Tensor mixed_ND = attention_->forward(x_ND, layout);
         if (context.watch) context.watch("attention", mixed_ND);
         attended_ND = x_ND + addend(mixed_ND, 0, layout, context);

@@ -87,6 +87,31 @@ TEST_F(Samples, IsWhatTheProbeRecorded) {
     }
 }
 
+TEST_F(Samples, AttentionReceivedIsToldWhereItIsAskedFor) {
+    const auto plain = runner_.run(request(), {});
+    ASSERT_TRUE(plain) << plain.error().message();
+    EXPECT_TRUE(plain->attention.empty());
+    auto asked = request();
+    asked.attention = true;
+    asked.interventions = {ban(0)};
+    const auto got = runner_.run(asked, {});
+    ASSERT_TRUE(got) << got.error().message();
+    ASSERT_EQ(got->attention.size(), 2u) << "one a layer";
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+        const auto& received = got->attention[layer];
+        EXPECT_EQ(received.layer.value, static_cast<std::int32_t>(layer));
+        EXPECT_EQ(received.patches.size(), 16u);
+        EXPECT_EQ(received.words.size(), got->sample.token_ids.size());
+        double sum = 0;
+        for (const float share : received.patches) sum += share;
+        for (const float share : received.words) sum += share;
+        EXPECT_NEAR(sum, 1, 1e-5);
+    }
+    ASSERT_EQ(got->baseline->attention.size(), 2u);
+    EXPECT_EQ(got->baseline->attention[1].patches, got->attention[1].patches) << "the ban acts after the attention of its layer";
+    for (std::size_t r = 0; r < plain->routing.size(); ++r) EXPECT_EQ(got->baseline->routing[r].probs_TE, plain->routing[r].probs_TE);
+}
+
 TEST_F(Samples, HiddenWordsArePredicted) {
     auto asked = request();
     asked.masked_words = {1, 2};

@@ -81,6 +81,60 @@ at::Tensor perSample(const at::Tensor& x_TD, const at::Tensor& mask_T, const Att
     return at::linear(p.matmul(v).transpose(0, 1).reshape(x_TD.sizes()), w.wo_DD, w.bo_D);
 }
 
+/// One head of two channels without biases whose queries and keys are the normed rows.
+Attention plainAttention() {
+    const at::NoGradGuard no_gradient;
+    Attention attention(2, 1, "shared");
+    for (auto& parameter : attention.named_parameters()) {
+        if (parameter.key() == "qkv.weight") parameter.value().copy_(at::cat({at::eye(2), at::eye(2), at::eye(2)}));
+        else if (parameter.key().find("bias") != std::string::npos) parameter.value().zero_();
+        else if (parameter.key() == "norm.weight") parameter.value().fill_(1);
+    }
+    return attention;
+}
+
+TEST(AttentionReceived, EqualsACalculationByHand) {
+    // Normed, (100, 0) is (1, -1) and (0, 100) is (-1, 1): equal rows score s = 2 / sqrt 2, others -s.
+    const at::Tensor x_ND = at::tensor({100.f, 0.f, 100.f, 0.f, 0.f, 100.f, 0.f, 100.f}).view({4, 2});
+    TokenLayout layout;
+    layout.rows = 4;
+    layout.vision_rows = 2;
+    // The first row and the words of rows 2 and 3 are one sample, row 1 is another of its own.
+    layout.sequences = {{0, 1, 2, 2}, {1, 1, 0, 0}};
+    const at::Tensor received_N = plainAttention().received(x_ND, layout);
+    const double same = std::exp(std::sqrt(2.0)), other = std::exp(-std::sqrt(2.0));
+    const double first = (same / (same + 2 * other) + 2 * other / (other + 2 * same)) / 3;
+    const double second = (other / (same + 2 * other) + 2 * same / (other + 2 * same)) / 3;
+    EXPECT_NEAR(received_N[0].item<double>(), first, 1e-5);
+    EXPECT_NEAR(received_N[1].item<double>(), 1, 1e-6) << "a sequence of one row attends to itself";
+    EXPECT_NEAR(received_N[2].item<double>(), second, 1e-5);
+    EXPECT_NEAR(received_N[3].item<double>(), second, 1e-5);
+    EXPECT_NEAR(first + 2 * second, 1, 1e-12);
+}
+
+TEST(AttentionReceived, SumsToOneOverEachSequenceAndLeavesForwardAlone) {
+    at::manual_seed(21);
+    for (const char* kind : {"shared", "decoupled"}) {
+        Attention attention(24, 3, kind);
+        for (at::Tensor& parameter : attention.parameters()) parameter.detach().normal_(0, 0.4);
+        TokenLayout layout;
+        layout.rows = 30;
+        layout.vision_rows = 18;
+        layout.sequences = kSequences;
+        const at::Tensor x_ND = at::randn({30, 24});
+        const at::Tensor before = attention.forward(x_ND, layout).detach();
+        const at::Tensor received_N = attention.received(x_ND, layout);
+        EXPECT_FALSE(received_N.requires_grad());
+        EXPECT_GT(received_N.narrow(0, 0, 9).std().item<double>(), 0.005) << "not even";
+        for (const SequenceRows& s : kSequences)
+            if (s.size() > 0)
+                EXPECT_NEAR(
+                    (received_N.narrow(0, s.first_begin, s.first_count).sum() + received_N.narrow(0, s.second_begin, s.second_count).sum()).item<double>(), 1,
+                    1e-5);
+        EXPECT_TRUE(at::equal(attention.forward(x_ND, layout).detach(), before));
+    }
+}
+
 TEST(MaskedSelfAttention, EqualsAttentionOfEachSample) {
     at::manual_seed(16);
     const auto random = [](at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble).set_requires_grad(true); };
