@@ -75,6 +75,13 @@ struct HeatmapPanel {
     ColorMap map = ColorMap::kCividis;
     std::vector<std::uint8_t> row_group_start = {};  ///< 1 where a gap goes above the row
     bool row_is_expert = false, column_is_expert = false;
+    std::vector<std::int32_t> row_expert = {}, column_expert = {};  ///< experts where they do not stand in their own order; empty: row e is expert e
+    [[nodiscard]] std::int32_t expertOfRow(std::int32_t row) const {
+        return static_cast<std::size_t>(row) < row_expert.size() ? row_expert[static_cast<std::size_t>(row)] : row;
+    }
+    [[nodiscard]] std::int32_t expertOfColumn(std::int32_t column) const {
+        return static_cast<std::size_t>(column) < column_expert.size() ? column_expert[static_cast<std::size_t>(column)] : column;
+    }
 };
 
 struct BarPanel {

@@ -30,8 +30,17 @@ LoadStats loadOf(std::span<const double> n_E) {
     result.imbalance = largest / mean;
     result.max_vio = result.imbalance - 1;
     result.min_share = smallest / result.total;
+    result.max_min_ratio = largest / smallest;
+    std::vector<double> sorted(n_E.begin(), n_E.end());
+    std::sort(sorted.begin(), sorted.end());
+    const std::size_t fifth = (n_E.size() + 4) / 5;
+    for (std::size_t i = 0; i < fifth; ++i) {
+        result.bottom_share += sorted[i] / result.total;
+        result.top_share += sorted[sorted.size() - 1 - i] / result.total;
+    }
     const double entropy = entropyNats(n_E);
     result.effective_experts = std::exp(entropy);
+    result.relative_perplexity = result.effective_experts / experts;
     result.normalized_entropy = n_E.size() > 1 ? entropy / std::log(experts) : 1;
     return result;
 }

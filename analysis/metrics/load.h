@@ -17,10 +17,14 @@ struct LoadStats {
     double max_vio = 0;           ///< max n ÷ mean n - 1: 0 balanced, E - 1 collapsed
     double imbalance = 0;         ///< max n ÷ mean n = 1 + MaxVio
     double min_share = 0;
-    double effective_experts = 0;   ///< exp H(f): 1 .. E
-    double normalized_entropy = 0;  ///< H(f) ÷ ln E; 1 for E = 1
-    std::int64_t dead = 0;          ///< experts with n_e = 0
-    double total = 0;               ///< assignments, or mass
+    double max_min_ratio = 0;        ///< max n ÷ min n; infinite with a dead expert
+    double top_share = 0;            ///< of the busiest fifth of the experts (at least one; torchscale's expert balance)
+    double bottom_share = 0;         ///< of the idlest fifth
+    double relative_perplexity = 0;  ///< exp H(f) ÷ E
+    double effective_experts = 0;    ///< exp H(f): 1 .. E
+    double normalized_entropy = 0;   ///< H(f) ÷ ln E; 1 for E = 1
+    std::int64_t dead = 0;           ///< experts with n_e = 0
+    double total = 0;                ///< assignments, or mass
 };
 [[nodiscard]] LoadStats loadOf(std::span<const double> n_E);
 [[nodiscard]] LoadStats loadOf(std::span<const std::uint32_t> n_E);

@@ -7,23 +7,24 @@
 #include <string>
 #include <vector>
 
+#include "analysis/metrics/token_labels.h"
+#include "analysis/query/token_set.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
 #include "engine/store/run_reader.h"
 
 namespace es::analysis {
 
-enum class LabelKind : std::uint8_t {
-    kCategory,  ///< of the sample the patch belongs to; blank patches are a label of their own
-    kTokenId,   ///< vocabulary id of the word
-};
-[[nodiscard]] std::string_view toString(LabelKind kind);  ///< "category" "token_id"
-
 struct SpecialisationOptions {
     std::int32_t permutations = 200;
-    double quantile = 0.975;        ///< of the permuted values
-    std::uint64_t seed = 0;         ///< of the permutations
-    std::int32_t wanted_draws = 5;  ///< fewer random routers than this are used, and said in notes
+    double quantile = 0.975;             ///< of the permuted values
+    std::uint64_t seed = 0;              ///< of the permutations
+    std::int32_t wanted_draws = 5;       ///< fewer random routers than this are used, and said in notes
+    double alpha = 0.05;                 ///< chance of a single false finding in the whole table, and again among its preferences
+    std::vector<LabelKind> labels = {};  ///< empty: every kind that the run knows labels of
+    std::int64_t min_label_tokens = 10;  ///< a label of fewer tokens takes no part in the search for preferences
+    std::size_t most_preferences = 40;   ///< kept of a row, the clearest first
+    const TokenSet* only = nullptr;      ///< tokens that are looked at; null: all. Must outlive the call
 };
 
 /// A baseline's normalised mutual information. Not recorded: draws 0, values NaN, `missing` says why.
@@ -34,6 +35,20 @@ struct SpecialisationBaseline {
     [[nodiscard]] bool available() const { return draws > 0; }
 };
 
+/// An expert that takes more of a label's tokens than of others.
+struct LabelPreference {
+    std::string label;
+    std::int32_t expert = -1;
+    std::int64_t tokens = 0, label_tokens = 0;  ///< of the label and the expert; of the label
+    double p_label = 0;                         ///< base rate of the label
+    double p_expert = 0;                        ///< base rate of the expert, by first choices
+    double p_label_given_expert = 0, p_expert_given_label = 0;
+    double npmi = 0;
+    double risk_difference = 0, low = 0, high = 0;  ///< p(expert | label) - p(expert | another label), 95 % interval over samples
+    double p = 0;  ///< the larger of the row's p (Holm) and that of the pair among all pairs of its row (largest deviation of each permutation, Westfall and
+                   ///< Young 1993)
+};
+
 /// One router and label.
 struct Specialisation {
     store::RouterInfo router;
@@ -42,17 +57,23 @@ struct Specialisation {
     std::int64_t step = 0;
     std::int64_t tokens = 0, samples = 0, labels = 0;  ///< that counted
     std::int64_t blank_tokens = 0, masked_left_out = 0;
+    std::int64_t background_left_out = 0;  ///< patches that no object covers half of
     double mi_nats = 0, nmi = 0, h_label_nats = 0, h_expert_nats = 0;
+    double expected_mi_nats = 0, ami = 0;  ///< by chance among single tokens; adjusted for it (see adjustedInformation)
+    double p = 1, p_holm = 1;              ///< of the permutations; after Holm's correction over all rows of the table
     SpecialisationBaseline random_router, untrained, permutation;
     bool above_random_router = false, above_untrained = false, above_permutation = false;  ///< by nmi, against the largest draw
     /// True only when all three baselines are there and all are passed.
     [[nodiscard]] bool aboveAll() const { return above_random_router && above_untrained && above_permutation; }
+    /// Above all baselines, and not one of the many rows that pass them by luck.
+    [[nodiscard]] bool found(double alpha = 0.05) const { return aboveAll() && p_holm <= alpha; }
+    std::vector<LabelPreference> preferences;  ///< with p <= alpha, clearest first
     std::vector<std::string> notes;
 };
 
-/// Every router, each with the labels that fit its tokens: category for patches, token id for words. `step` names a stored probe of the
-/// trained model (-1: the newest). Masked tokens are left out and counted. Errors: no probe at that step. Pure: the same run and options
-/// give the same numbers.
+/// Every router, each with the labels that fit its tokens and are known (at least two labels). `step` names a stored probe of the trained model
+/// (-1: the newest). Masked tokens are left out and counted. Errors: no probe at that step; stopped. Pure: the same run and options give the same
+/// numbers.
 [[nodiscard]] Result<std::vector<Specialisation>> specialisation(const store::RunReader& run, std::int64_t step = -1, const SpecialisationOptions& options = {},
                                                                  const JobContext& context = {});
 

@@ -35,24 +35,31 @@ RoutingChange compareFixed(const store::RoutingTable& a, const store::RoutingTab
         return id < table.router.experts ? id : -1;
     };
     std::int64_t shared = 0, changed = 0, changed_first = 0;
+    double iou = 0;
     for (std::size_t t = 0; t < rows.size(); ++t) {
         if (rows[t] < 0) {
             ++result.unmatched;
             continue;
         }
         const std::size_t left = t * k, right = static_cast<std::size_t>(rows[t]) * k;
+        std::int64_t common = 0, here = 0, there = 0;
         for (std::size_t i = 0; i < k; ++i) {
             const std::int32_t expert = slot(a, left + i);
             changed += expert != slot(b, right + i);
             bool found = false;
             for (std::size_t j = 0; j < k; ++j) found |= slot(b, right + j) == expert;
-            shared += found && expert >= 0;
+            common += found && expert >= 0;
+            here += expert >= 0;
+            there += slot(b, right + i) >= 0;
         }
+        shared += common;
+        if (here + there > common) iou += static_cast<double>(common) / static_cast<double>(here + there - common);
         changed_first += slot(a, left) != slot(b, right);
         ++result.tokens;
     }
     const double n = result.tokens > 0 ? static_cast<double>(result.tokens) : std::numeric_limits<double>::quiet_NaN(), slots = n * static_cast<double>(k);
     result.overlap = static_cast<double>(shared) / slots;
+    result.iou = iou / n;
     result.changed_slots = static_cast<double>(changed) / slots;
     result.changed_first = static_cast<double>(changed_first) / n;
     return result;
@@ -67,7 +74,7 @@ RoutingChange compareRouting(const store::RoutingTable& a, const store::RoutingT
     if (a.router.layout == store::RoutingLayout::kFixedK && b.router.layout == a.router.layout && a.router.k == b.router.k) return compareFixed(a, b, rows);
     const std::vector<std::int32_t> first_a = firstChoices(view_a), first_b = firstChoices(view_b);
     const bool soft = a.router.layout == store::RoutingLayout::kDenseMass && b.router.layout == a.router.layout;
-    double overlap = 0, changed_slots = 0, slots_total = 0;
+    double overlap = 0, changed_slots = 0, slots_total = 0, iou = 0;
     std::int64_t changed_first = 0;
     std::vector<std::int32_t> slots_a, slots_b;
     for (std::int64_t t = 0; t < a.tokens; ++t) {
@@ -80,6 +87,7 @@ RoutingChange compareRouting(const store::RoutingTable& a, const store::RoutingT
         if (soft) {
             const double shared = softOverlap(a, t, b, other);
             overlap += shared;
+            iou += shared / (2 - shared);  // both sum to one
             changed_slots += 1 - shared;
             slots_total += 1;
         } else {
@@ -90,6 +98,10 @@ RoutingChange compareRouting(const store::RoutingTable& a, const store::RoutingT
             std::size_t shared = 0;
             for (const std::int32_t e : slots_a) shared += e >= 0 && std::find(slots_b.begin(), slots_b.end(), e) != slots_b.end();
             overlap += static_cast<double>(shared) / static_cast<double>(width);
+            const auto taken = [](const std::vector<std::int32_t>& slots) {
+                return static_cast<std::size_t>(std::count_if(slots.begin(), slots.end(), [](std::int32_t e) { return e >= 0; }));
+            };
+            if (const std::size_t all = taken(slots_a) + taken(slots_b) - shared; all > 0) iou += static_cast<double>(shared) / static_cast<double>(all);
             for (std::size_t i = 0; i < width; ++i) changed_slots += i >= slots_a.size() || i >= slots_b.size() || slots_a[i] != slots_b[i];
             slots_total += static_cast<double>(width);
         }
@@ -98,9 +110,17 @@ RoutingChange compareRouting(const store::RoutingTable& a, const store::RoutingT
     }
     const double n = result.tokens > 0 ? static_cast<double>(result.tokens) : std::numeric_limits<double>::quiet_NaN();
     result.overlap = overlap / n;
+    result.iou = iou / n;
     result.changed_first = static_cast<double>(changed_first) / n;
     result.changed_slots = slots_total > 0 ? changed_slots / slots_total : std::numeric_limits<double>::quiet_NaN();
     return result;
+}
+
+double chanceAnyShared(std::int32_t experts, std::int32_t k) {
+    if (experts <= 0 || k <= 0) return 0;
+    double none = 1;
+    for (std::int32_t i = 0; i < k; ++i) none *= std::max(0.0, static_cast<double>(experts - k - i)) / static_cast<double>(experts - i);
+    return 1 - none;
 }
 
 double chanceOverlap(std::int32_t experts, std::int32_t k) { return experts > 0 ? std::min(1.0, static_cast<double>(k) / experts) : 0; }

@@ -13,6 +13,7 @@ struct RoutingChange {
     double overlap = 0;          ///< mean |A ∩ B| ÷ k (OLMoE's router saturation against the final model); soft: sum of the smaller masses
     double changed_slots = 0;    ///< share of slots whose expert differs, position by position
     double changed_first = 0;    ///< share of tokens whose first choice differs
+    double iou = 0;              ///< mean |A ∩ B| ÷ |A ∪ B|; soft: sum of the smaller masses over sum of the larger
     std::int64_t tokens = 0;     ///< compared; NaN above when 0
     std::int64_t unmatched = 0;  ///< of the first table, not in the second
 };
@@ -22,5 +23,7 @@ struct RoutingChange {
 
 /// k ÷ E: what two random choices of k of E share on average.
 [[nodiscard]] double chanceOverlap(std::int32_t experts, std::int32_t k);
+/// Probability that two random choices of k of E share at least one expert: 1 - C(E-k, k) ÷ C(E, k). 0.464 for 2 of 8.
+[[nodiscard]] double chanceAnyShared(std::int32_t experts, std::int32_t k);
 
 }  // namespace es::analysis

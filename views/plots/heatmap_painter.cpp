@@ -175,7 +175,7 @@ void paintHeatmap(QPainter& painter, const analysis::HeatmapPanel& panel, const 
     const double name_right = g.area.left() - 6 - (panel.row_is_expert ? 6 : 0);
     for (int row = 0; row < panel.rows; ++row) {
         const QRectF cell = g.cell(row, 0);
-        if (panel.row_is_expert) painter.fillRect(QRectF(g.area.left() - 8, cell.top(), 4, cell.height()), Theme::expertColor(row, c));
+        if (panel.row_is_expert) painter.fillRect(QRectF(g.area.left() - 8, cell.top(), 4, cell.height()), Theme::expertColor(panel.expertOfRow(row), c));
         if (row % every != 0) continue;
         painter.setPen(c.muted);
         const double from = g.frame.left() + (panel.y.title.empty() ? 0 : kTitleRow);
@@ -202,7 +202,7 @@ void paintHeatmap(QPainter& painter, const analysis::HeatmapPanel& panel, const 
         const int step = std::max(1, static_cast<int>(std::ceil((widest + 4) / column_width)));
         for (int column = 0; column < panel.columns; ++column) {
             const QRectF cell = g.cell(0, column);
-            if (panel.column_is_expert) painter.fillRect(QRectF(cell.left(), axis_y + 2, cell.width(), 3), Theme::expertColor(column, c));
+            if (panel.column_is_expert) painter.fillRect(QRectF(cell.left(), axis_y + 2, cell.width(), 3), Theme::expertColor(panel.expertOfColumn(column), c));
             if (column % step != 0) continue;
             painter.setPen(c.muted);
             painter.drawText(QRectF(cell.center().x() - 60, axis_y + 5, 120, 14), Qt::AlignCenter, axisEntry(panel.x, column));
