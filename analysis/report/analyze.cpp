@@ -33,6 +33,8 @@ const std::vector<Part>& parts() {
         {{"change", "Churn between checkpoints and saturation towards the last"}, &addChange},
         {{"coactivation", "Experts chosen together by one token (k > 1)"}, &addCoactivation},
         {{"flow", "Mutual information of a token's experts in consecutive routers"}, &addFlow},
+        {{"causal", "What banning each expert alone costs for pictures and for words, as the run keeps it (run --causal)"}, &addCausal},
+        {{"similarity", "How alike experts are by weights, router rows and outputs, as the run keeps it (run --similarity)"}, &addSimilarity},
         {{"stability", "Spikes of loss and gradient norm"}, &addStability},
         {{"alarms", "Dead experts, overload, spikes, large logits, drops, with their steps"}, &addAlarms},
     };

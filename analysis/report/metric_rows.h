@@ -34,6 +34,8 @@ using MetricPart = Status (*)(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addFlow(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addStability(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addAlarms(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addCausal(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addSimilarity(const AnalyzeInput& input, AnalyzeResult& result);
 
 /// A row of one router, to be given a name and a value.
 [[nodiscard]] MetricRow routerRow(const char* metric, const store::RouterInfo& router, std::int64_t step);

@@ -11,9 +11,11 @@
 #include "app/cli/commands.h"
 #include "app/cli/interrupt_watch.h"
 #include "app/cli/output.h"
+#include "app/cli/run_kept.h"
 #include "app/cli/run_report.h"
 #include "engine/config/config_io.h"
 #include "engine/session/engine_library.h"
+#include "engine/session/kept_results.h"
 
 namespace es::app {
 namespace {
@@ -23,11 +25,12 @@ using session::InterventionKind;
 constexpr double kConfidence = 0.95;
 
 struct RunArguments {
-    std::string run, image, caption, maskedWordList, maskedPatchList, probe;
-    std::int64_t checkpoint = -1;
+    std::string run, image, caption, maskedWordList, maskedPatchList, probe, causal = "ban";
+    std::int64_t checkpoint = -1, forget = 0;
+    std::int32_t layer = -1;
     std::vector<std::int32_t> maskedWords;
     std::array<std::vector<std::string>, session::kInterventionKinds> interventions;
-    bool probing = false, json = false;
+    bool probing = false, json = false, attention = false;
 };
 
 constexpr const char* kGrammar =
@@ -85,6 +88,7 @@ int runSample(const RunArguments& arguments, const std::vector<session::Interven
     request.caption = arguments.caption;
     request.masked_words = arguments.maskedWords;
     request.interventions = interventions;
+    request.attention = arguments.attention;
     if (Status read = addPositions(arguments.maskedWordList, "--mask-words", request.masked_words); !read) return report(read.error(), arguments.json);
     if (Status read = addPositions(arguments.maskedPatchList, "--mask-patches", request.masked_patches); !read) return report(read.error(), arguments.json);
     auto library = session::loadEngineLibrary();
@@ -92,6 +96,9 @@ int runSample(const RunArguments& arguments, const std::vector<session::Interven
     ProgressLine line;
     const auto result = (*library)->runSample(request, line.context(interrupt.token()));
     if (!result) return report(result.error(), arguments.json);
+    if (arguments.keep)
+        if (Status kept = keepWithRun(arguments.run, session::keptResult(*result, request, result->sample.hash)); !kept)
+            return report(kept.error(), arguments.json);
     if (arguments.json) printJson(sampleJson(*result, interventions));
     else fmt::print("{}", sampleText(*result));
     return 0;
@@ -117,13 +124,26 @@ int runHeldOut(const RunArguments& arguments, const std::vector<session::Interve
     if (!result) return report(result.error(), arguments.json);
     const auto config = config::loadConfig(std::filesystem::path(arguments.run) / "run.toml");
     if (!config) return report(config.error(), arguments.json);
-    const auto changes = lossChanges(*result, *config, kConfidence);
-    if (arguments.json) printJson(interventionJson(*result, changes, interventions));
-    else fmt::print("{}", interventionText(*result, changes));
+    const store::KeptResult kept = session::keptResult(*result, interventions, *samples);
+    if (arguments.keep)
+        if (Status done = keepWithRun(arguments.run, kept); !done) return report(done.error(), arguments.json);
+    const auto changes = analysis::lossEffects(kept, *config, kConfidence);
+    const auto classes = analysis::classEffects(kept, *config, "total", kConfidence);
+    if (arguments.json) printJson(interventionJson(*result, changes, classes, interventions));
+    else fmt::print("{}", interventionText(*result, changes, classes));
     return 0;
 }
 
 int runModel(const RunArguments& arguments) {
+    if (arguments.kept) return listKept(arguments.run, arguments.json);
+    if (arguments.forgetting) return forgetKept(arguments.run, arguments.forget, arguments.json);
+    if (arguments.similarity) return runSimilarity(arguments.run, arguments.checkpoint, arguments.json);
+    if (arguments.batch) {
+        const auto samples = probeSamples(arguments.probe);
+        if (!samples) return report(samples.error(), arguments.json);
+        const auto kind = session::interventionKindFromString(arguments.causal);
+        return runCausalBatch({arguments.run, arguments.checkpoint, *samples, kind.value_or(InterventionKind::kBan), arguments.layer, arguments.json});
+    }
     const auto interventions = readInterventions(arguments);
     if (!interventions) return report(interventions.error(), arguments.json);
     return arguments.probing ? runHeldOut(arguments, *interventions) : runSample(arguments, *interventions);
@@ -167,11 +187,30 @@ void addRunCommand(CLI::App& program, Action& action) {
                          "unless given. Needs the run's data")
             ->expected(0, 1)
             ->type_name("[N]");
+    command->add_flag("--attention", arguments->attention, "With --json: also how much attention each token receives in each layer");
     addInterventions(*command, *arguments);
+    CLI::Option* causal = command
+                              ->add_option("--causal", arguments->causal,
+                                           "Each expert banned alone (or with \"silence\" silenced) on the held-out samples: what it is needed for. Kept "
+                                           "in the run; goes on where it was stopped")
+                              ->expected(0, 1)
+                              ->check(CLI::IsMember({"ban", "silence"}))
+                              ->type_name("[ban|silence]")
+                              ->group("Kept with the run");
+    command->add_option("--layer", arguments->layer, "Only this layer of --causal (from 0)")
+        ->check(CLI::NonNegativeNumber)
+        ->needs(causal)
+        ->group("Kept with the run");
+    command->add_flag("--similarity", arguments->similarity, "How alike the experts of each router are, by weights and by outputs")->group("Kept with the run");
+    command->add_flag("--keep", arguments->keep, "Keep the result and its recipe in the run")->group("Kept with the run");
+    command->add_flag("--kept", arguments->kept, "List what is kept")->group("Kept with the run");
+    CLI::Option* forget = command->add_option("--forget", arguments->forget, "Remove the kept result of this number")->group("Kept with the run");
     command->add_flag("--json", arguments->json, "Print JSON");
     command->footer(kGrammar);
-    command->callback([arguments, probe, &action] {
+    command->callback([arguments, probe, causal, forget, &action] {
         arguments->probing = probe->count() > 0;
+        arguments->batch = causal->count() > 0;
+        arguments->forgetting = forget->count() > 0;
         action = [arguments] { return runModel(*arguments); };
     });
 }

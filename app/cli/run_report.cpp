@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "analysis/compare/loss_difference.h"
 #include "analysis/figures/wording.h"
 #include "app/cli/routing_json.h"
 #include "engine/store/routing_view.h"
@@ -15,6 +14,7 @@ namespace es::app {
 namespace {
 
 constexpr std::size_t kTokensNamed = 24;
+constexpr std::size_t kClassesShown = 8;
 
 std::string unitOf(Objective objective) { return objective == Objective::kImage || objective == Objective::kPairImage ? "" : "nats"; }
 
@@ -71,7 +71,10 @@ nlohmann::json readingJson(const session::SampleReading& reading) {
     for (const auto& table : reading.routing) routing.push_back(toJson(table));
     for (const auto& p : reading.predictions) predictions.push_back({{"position", p.position}, {"words", p.words}, {"probabilities", p.probabilities}});
     for (const auto& loss : reading.losses) losses.push_back({{"objective", toString(loss.objective)}, {"loss", loss.loss}, {"targets", loss.targets}});
-    return {{"routing", std::move(routing)}, {"predictions", std::move(predictions)}, {"losses", std::move(losses)}};
+    nlohmann::json document{{"routing", std::move(routing)}, {"predictions", std::move(predictions)}, {"losses", std::move(losses)}};
+    for (const auto& layer : reading.attention)
+        document["attention"].push_back({{"layer", layer.layer.value}, {"patches", layer.patches}, {"words", layer.words}});
+    return document;
 }
 
 nlohmann::json namesJson(const std::vector<session::Intervention>& interventions) {
@@ -118,56 +121,49 @@ nlohmann::json sampleJson(const session::SampleResult& result, const std::vector
     return document;
 }
 
-std::vector<LossChange> lossChanges(const session::InterventionResult& result, const config::RunConfig& config, double confidence) {
-    const analysis::SampleLosses baseline = analysis::sampleLosses(result.baseline), changed = analysis::sampleLosses(result.changed);
-    std::vector<LossChange> changes;
-    const auto add = [&](std::string name, std::string unit, const std::vector<double>& weights) {
-        const auto d = analysis::sampleDifference(analysis::Baseline(baseline), analysis::Candidate(changed), weights, confidence);
-        if (d.samples > 1) changes.push_back({std::move(name), std::move(unit), d.baseline, d.candidate, d.mean, d.low, d.high, d.p, d.samples});
-    };
-    std::vector<double> total = analysis::objectiveWeights(config);
-    // A stream that the run does not train is not evaluated: it has no part in the total either.
-    std::vector<bool> evaluated(total.size(), false);
-    for (const auto& [key, value] : baseline.values)
-        if (static_cast<std::size_t>(key.objective) < total.size()) evaluated[static_cast<std::size_t>(key.objective)] = true;
-    for (std::size_t o = 0; o < total.size(); ++o)
-        if (!evaluated[o]) total[o] = 0;
-    add("total", "", total);
-    for (int o = 0; o < kObjectiveCount; ++o) {
-        std::vector<double> one(kObjectiveCount, 0.0);
-        one[static_cast<std::size_t>(o)] = 1;
-        const auto objective = static_cast<Objective>(o);
-        add(std::string(toString(objective)), config.model.image_target == "codes" ? "nats" : unitOf(objective), one);
-    }
-    return changes;
-}
-
-std::string interventionText(const session::InterventionResult& result, const std::vector<LossChange>& changes) {
+std::string interventionText(const session::InterventionResult& result, const std::vector<analysis::LossEffect>& changes,
+                             const analysis::ClassEffects& classes) {
     std::string text = fmt::format("step {}, held-out samples under the masks of the run's evaluations\n", result.baseline.step);
-    text += fmt::format("{:<12} {:>10} {:>10} {:>10}   {:<22} {}\n", "loss", "without", "with", "difference", "95 % interval", "over");
-    for (const LossChange& c : changes)
-        text += fmt::format("{:<12} {:>10.4f} {:>10.4f} {:>+10.4f}   {:<22} {}, 1 seed\n", c.loss, c.without, c.with, c.difference,
+    const auto line = [&](const std::string& name, const analysis::LossEffect& c) {
+        text += fmt::format("{:<24} {:>10.4f} {:>10.4f} {:>+10.4f}   {:<22} {}, 1 seed\n", name, c.without, c.with, c.difference,
                             fmt::format("[{:+.4f}, {:+.4f}]", c.low, c.high), analysis::plural(c.samples, "sample"));
+    };
+    text += fmt::format("{:<24} {:>10} {:>10} {:>10}   {:<22} {}\n", "loss", "without", "with", "difference", "95 % interval", "over");
+    for (const auto& c : changes)
+        if (c.samples > 1) line(c.loss, c);
+    if (!classes.classes.empty())
+        text += fmt::format("total loss by class, of {} those that changed most; intervals hold for all classes together\n",
+                            analysis::plural(static_cast<std::int64_t>(classes.classes.size()), "class"));
+    for (std::size_t i = 0; i < std::min(kClassesShown, classes.classes.size()); ++i) line(classes.classes[i].category, classes.classes[i]);
     for (const auto& router : result.routers)
         text += fmt::format("layer {} · {}-router: {} of {} tokens re-routed\n", router.router.layer.value, toString(router.router.branch), router.rerouted,
                             router.tokens);
     return text;
 }
 
-nlohmann::json interventionJson(const session::InterventionResult& result, const std::vector<LossChange>& changes,
-                                const std::vector<session::Intervention>& interventions) {
-    nlohmann::json losses = nlohmann::json::array(), routers = nlohmann::json::array();
-    for (const LossChange& c : changes)
-        losses.push_back({{"loss", c.loss},
-                          {"unit", c.unit},
-                          {"without", c.without},
-                          {"with", c.with},
-                          {"difference", c.difference},
-                          {"low", c.low},
-                          {"high", c.high},
-                          {"p", c.p},
-                          {"samples", c.samples},
-                          {"over", analysis::plural(c.samples, "sample") + ", 1 seed"}});
+nlohmann::json interventionJson(const session::InterventionResult& result, const std::vector<analysis::LossEffect>& changes,
+                                const analysis::ClassEffects& classes, const std::vector<session::Intervention>& interventions) {
+    nlohmann::json losses = nlohmann::json::array(), by_class = nlohmann::json::array(), routers = nlohmann::json::array();
+    const auto effect = [](const analysis::LossEffect& c) {
+        return nlohmann::json{{"loss", c.loss},
+                              {"unit", c.unit},
+                              {"without", c.without},
+                              {"with", c.with},
+                              {"difference", c.difference},
+                              {"low", c.low},
+                              {"high", c.high},
+                              {"p", c.p},
+                              {"confidence", c.confidence},
+                              {"samples", c.samples},
+                              {"over", analysis::plural(c.samples, "sample") + ", 1 seed"}};
+    };
+    for (const auto& c : changes)
+        if (c.samples > 1) losses.push_back(effect(c));
+    for (const auto& c : classes.classes) {
+        nlohmann::json one = effect(c);
+        one["category"] = c.category;
+        by_class.push_back(std::move(one));
+    }
     for (const auto& r : result.routers)
         routers.push_back({{"router", r.router.id.value},
                            {"layer", r.router.layer.value},
@@ -175,13 +171,9 @@ nlohmann::json interventionJson(const session::InterventionResult& result, const
                            {"kind", r.router.kind},
                            {"tokens", r.tokens},
                            {"rerouted", r.rerouted}});
-    return {{"schema", "expertscope.interventions.1"},
-            {"step", result.baseline.step},
-            {"confidence", 0.95},
-            {"interventions", namesJson(interventions)},
-            {"losses", std::move(losses)},
-            {"routers", std::move(routers)},
-            {"elapsed_ms", result.elapsed_ms}};
+    return {{"schema", "expertscope.interventions.1"},   {"step", result.baseline.step},  {"confidence", 0.95},
+            {"interventions", namesJson(interventions)}, {"losses", std::move(losses)},   {"classes", std::move(by_class)},
+            {"small_classes_left_out", classes.small},   {"routers", std::move(routers)}, {"elapsed_ms", result.elapsed_ms}};
 }
 
 }  // namespace es::app

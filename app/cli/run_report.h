@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/config/run_config.h"
+#include "analysis/interventions/effects.h"
 #include "engine/session/engine_session.h"
 
 namespace es::app {
@@ -17,18 +17,11 @@ namespace es::app {
 /// Schema "expertscope.run.1".
 [[nodiscard]] nlohmann::json sampleJson(const session::SampleResult& result, const std::vector<session::Intervention>& interventions);
 
-/// One held-out loss with and without interventions. The difference is with minus without, over samples.
-struct LossChange {
-    std::string loss, unit;  ///< "total" or the objective
-    double without = 0, with = 0, difference = 0, low = 0, high = 0, p = 0;
-    std::int64_t samples = 0;
-};
-/// "total" (weighted as in the configuration, over samples that have all its objectives) first, then each objective; those with two samples or more.
-[[nodiscard]] std::vector<LossChange> lossChanges(const session::InterventionResult& result, const config::RunConfig& config, double confidence);
-
-[[nodiscard]] std::string interventionText(const session::InterventionResult& result, const std::vector<LossChange>& changes);
+/// Losses first, then the classes that changed most, then the re-routed tokens of each router.
+[[nodiscard]] std::string interventionText(const session::InterventionResult& result, const std::vector<analysis::LossEffect>& changes,
+                                           const analysis::ClassEffects& classes);
 /// Schema "expertscope.interventions.1".
-[[nodiscard]] nlohmann::json interventionJson(const session::InterventionResult& result, const std::vector<LossChange>& changes,
-                                              const std::vector<session::Intervention>& interventions);
+[[nodiscard]] nlohmann::json interventionJson(const session::InterventionResult& result, const std::vector<analysis::LossEffect>& changes,
+                                              const analysis::ClassEffects& classes, const std::vector<session::Intervention>& interventions);
 
 }  // namespace es::app

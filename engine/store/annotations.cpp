@@ -25,14 +25,14 @@ constexpr std::size_t kRowBytes = 8 + 1 + 8 + 4 + 8 + 8;
 constexpr const char* kAnnotationTables =
     "CREATE TABLE IF NOT EXISTS named_sets(name TEXT PRIMARY KEY, query TEXT NOT NULL, created REAL NOT NULL);"
     "CREATE TABLE IF NOT EXISTS results(id INTEGER PRIMARY KEY AUTOINCREMENT, purpose TEXT NOT NULL, checkpoint INTEGER NOT NULL, interventions TEXT NOT "
-    "NULL, sample TEXT, masked_words TEXT NOT NULL, masked_patches TEXT NOT NULL, samples INTEGER NOT NULL, named_set TEXT NOT NULL, program TEXT NOT NULL, "
-    "created REAL NOT NULL, routers TEXT NOT NULL, words TEXT NOT NULL, rows BLOB NOT NULL);"
+    "NULL, sample TEXT, masked_words TEXT NOT NULL, masked_patches TEXT NOT NULL, samples INTEGER NOT NULL, named_set TEXT NOT NULL, run_uuid TEXT NOT NULL, "
+    "program TEXT NOT NULL, created REAL NOT NULL, routers TEXT NOT NULL, words TEXT NOT NULL, effects BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS samples(hash TEXT PRIMARY KEY, category TEXT NOT NULL, caption TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS similarities(step INTEGER, router INTEGER, measure TEXT, experts INTEGER NOT NULL, tokens INTEGER NOT NULL, program TEXT NOT "
     "NULL, created REAL NOT NULL, data BLOB NOT NULL, PRIMARY KEY(step, router, measure));";
 
 constexpr const char* kResultColumns =
-    "id, purpose, checkpoint, interventions, sample, masked_words, masked_patches, samples, named_set, program, created, routers, words, rows";
+    "id, purpose, checkpoint, interventions, sample, masked_words, masked_patches, samples, named_set, run_uuid, program, created, routers, words, effects";
 
 struct NewerVersion : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -176,11 +176,12 @@ KeptResult resultFrom(const Statement& row) {
     result.masked_patches = numbersFrom(row.text(6));
     result.samples = row.integer(7);
     result.set = row.text(8);
-    result.program_version = row.text(9);
-    result.created_s = row.real(10);
-    result.routers = routersFrom(row.text(11));
-    result.words = wordsFrom(row.text(12));
-    result.rows = unpackRows(row.blob(13));
+    result.run_uuid = row.text(9);
+    result.program_version = row.text(10);
+    result.created_s = row.real(11);
+    result.routers = routersFrom(row.text(12));
+    result.words = wordsFrom(row.text(13));
+    result.rows = unpackRows(row.blob(14));
     return result;
 }
 
@@ -296,16 +297,16 @@ Result<std::vector<KeptResult>> Annotations::results(std::string_view purpose) c
 Result<std::int64_t> Annotations::keepResult(const KeptResult& result) const {
     return withFile(run_, file_, "Cannot keep the result", true, [&](Database& database) -> Result<std::int64_t> {
         Transaction transaction(database);
-        const std::string sql = fmt::format("INSERT OR REPLACE INTO results({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kResultColumns);
+        const std::string sql = fmt::format("INSERT OR REPLACE INTO results({}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kResultColumns);
         Statement put(database, sql.c_str());
         if (result.id > 0) put.bind(1, result.id);
         put.bind(2, result.purpose).bind(3, result.checkpoint).bind(4, nlohmann::json(result.interventions).dump());
         if (result.sample) put.bind(5, hashKey(*result.sample));
         put.bind(6, numbersText(result.masked_words)).bind(7, numbersText(result.masked_patches)).bind(8, result.samples).bind(9, result.set);
-        put.bind(10, result.program_version).bind(11, result.created_s > 0 ? result.created_s : nowSeconds());
-        put.bind(12, routersText(result.routers)).bind(13, wordsText(result.words));
+        put.bind(10, result.run_uuid).bind(11, result.program_version).bind(12, result.created_s > 0 ? result.created_s : nowSeconds());
+        put.bind(13, routersText(result.routers)).bind(14, wordsText(result.words));
         const std::string rows = packRows(result.rows);
-        put.bindBlob(14, std::as_bytes(std::span(rows))).run();
+        put.bindBlob(15, std::as_bytes(std::span(rows))).run();
         const std::int64_t id = sqlite3_last_insert_rowid(database.handle());
         Statement name(database, "INSERT OR REPLACE INTO samples(hash, category, caption) VALUES(?, ?, ?)");
         for (const EffectSample& sample : result.names) name.bind(1, hashKey(sample.hash)).bind(2, sample.category).bind(3, sample.caption).run();

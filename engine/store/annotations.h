@@ -70,6 +70,7 @@ struct KeptResult {
     std::vector<std::int32_t> masked_words, masked_patches;  ///< of that sample
     std::int64_t samples = 0;                                ///< asked for of each stream; 0: all that the run evaluates
     std::string set;                                         ///< name of the named set that the samples were narrowed to; empty: not narrowed
+    std::string run_uuid;                                    ///< a run trained anew in the same folder is another one
     std::string program_version;
     double created_s = 0;
     // The result.
@@ -102,9 +103,9 @@ public:
     explicit Annotations(const std::filesystem::path& run);
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
-    [[nodiscard]] Result<std::vector<NamedSet>> namedSets() const;     ///< by name
-    [[nodiscard]] Status keepSet(const NamedSet& set) const;              ///< replaces one of the same name
-    [[nodiscard]] Status removeSet(std::string_view name) const;  ///< nothing happens where there is none
+    [[nodiscard]] Result<std::vector<NamedSet>> namedSets() const;  ///< by name
+    [[nodiscard]] Status keepSet(const NamedSet& set) const;        ///< replaces one of the same name
+    [[nodiscard]] Status removeSet(std::string_view name) const;    ///< nothing happens where there is none
 
     /// Of one purpose (empty: all), oldest first.
     [[nodiscard]] Result<std::vector<KeptResult>> results(std::string_view purpose = {}) const;

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The most specialised expert, banned, against the others.
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <map>
+
+#include "analysis/figures/wording.h"
+#include "analysis/interventions/causal.h"
+#include "analysis/metrics/labels.h"
+#include "analysis/metrics/specialisation.h"
+#include "analysis/stats/resampling.h"
+#include "engine/base/random.h"
+#include "engine/store/routing_view.h"
+
+namespace es::analysis {
+namespace {
+
+constexpr std::int32_t kChanceDraws = 50;
+constexpr double kLeastShare = 0.1;  // of an even share of first choices
+
+/// Labels of a table's tokens, and the units whose labels are exchanged by chance: pictures, or single words.
+struct LabelledTokens {
+    LabelKind kind = LabelKind::kCategory;
+    std::vector<std::int32_t> labels, chosen;
+    std::vector<std::int64_t> unit_of;  ///< -1: the label stays where it is
+    std::vector<std::int32_t> unit_labels;
+    std::int64_t counted = 0;
+};
+
+LabelledTokens labelledTokens(const store::RoutingTable& table, const CategoryLabels& categories) {
+    LabelledTokens tokens;
+    const store::RoutingView view(table);
+    const auto patches = std::count(table.modality_T.begin(), table.modality_T.end(), Modality::kVision);
+    tokens.kind = 2 * patches >= static_cast<std::int64_t>(table.modality_T.size()) ? LabelKind::kCategory : LabelKind::kTokenId;
+    const bool pictures = tokens.kind == LabelKind::kCategory;
+    tokens.labels = pictures ? categories.of(table) : tokenIdLabels(table);
+    tokens.unit_of.assign(tokens.labels.size(), -1);
+    std::map<std::uint64_t, std::int64_t> unit_of_sample;
+    for (std::size_t t = 0; t < tokens.labels.size(); ++t) {
+        tokens.chosen.push_back(view.firstChoice(static_cast<std::int64_t>(t)).value);
+        if (!table.modality_T.empty() && (table.modality_T[t] == Modality::kVision) != pictures) tokens.labels[t] = -1;
+        if (tokens.labels[t] < 0) continue;
+        ++tokens.counted;
+        if (pictures && tokens.labels[t] == categories.blankLabel()) continue;
+        const auto fresh = static_cast<std::int64_t>(tokens.unit_labels.size());
+        const std::int64_t unit = pictures ? unit_of_sample.emplace(table.sample_T[t], fresh).first->second : fresh;
+        if (unit == fresh) tokens.unit_labels.push_back(tokens.labels[t]);
+        tokens.unit_of[t] = unit;
+    }
+    return tokens;
+}
+
+/// Information of each expert above what exchanged labels give.
+std::vector<double> informationAboveChance(const LabelledTokens& tokens, std::int32_t experts, std::uint64_t seed) {
+    std::vector<double> information = expertInformation(tokens.labels, tokens.chosen, experts);
+    for (std::int32_t draw = 0; draw < kChanceDraws; ++draw) {
+        const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(tokens.unit_labels.size()), seed, static_cast<std::uint64_t>(draw));
+        std::vector<std::int32_t> labels = tokens.labels;
+        for (std::size_t t = 0; t < labels.size(); ++t)
+            if (tokens.unit_of[t] >= 0) labels[t] = tokens.unit_labels[static_cast<std::size_t>(order[static_cast<std::size_t>(tokens.unit_of[t])])];
+        const std::vector<double> chance = expertInformation(labels, tokens.chosen, experts);
+        for (std::size_t e = 0; e < information.size(); ++e) information[e] -= chance[e] / kChanceDraws;
+    }
+    return information;
+}
+
+std::int32_t mostInformative(const LabelledTokens& tokens, const std::vector<double>& information) {
+    std::vector<std::int64_t> first(information.size(), 0);
+    for (std::size_t t = 0; t < tokens.labels.size(); ++t)
+        if (tokens.labels[t] >= 0 && tokens.chosen[t] >= 0 && static_cast<std::size_t>(tokens.chosen[t]) < first.size())
+            ++first[static_cast<std::size_t>(tokens.chosen[t])];
+    const double least = kLeastShare * static_cast<double>(tokens.counted) / static_cast<double>(information.size());
+    std::int32_t best = -1;
+    for (std::size_t e = 0; e < information.size(); ++e)
+        if (static_cast<double>(first[e]) >= least && (best < 0 || information[e] > information[static_cast<std::size_t>(best)]))
+            best = static_cast<std::int32_t>(e);
+    return best;
+}
+
+std::vector<double> totalWeightsOf(const SampleLosses& losses, const config::RunConfig& config) {
+    std::vector<double> total = objectiveWeights(config);
+    std::vector<bool> there(total.size(), false);
+    for (const auto& [key, value] : losses.values) there.at(static_cast<std::size_t>(key.objective)) = true;
+    for (std::size_t o = 0; o < total.size(); ++o)
+        if (!there[o]) total[o] = 0;
+    return total;
+}
+
+/// Mean of the losses of several results, key by key; keys that one of them lacks are left out.
+SampleLosses meanLosses(const std::vector<SampleLosses>& all) {
+    SampleLosses mean = all.front();
+    for (auto it = mean.values.begin(); it != mean.values.end();) {
+        double sum = 0;
+        bool whole = true;
+        for (const SampleLosses& one : all) {
+            const auto found = one.values.find(it->first);
+            whole = whole && found != one.values.end() && found->second.targets == it->second.targets;
+            if (whole) sum += found->second.loss;
+        }
+        it->second.loss = sum / static_cast<double>(all.size());
+        it = whole ? std::next(it) : mean.values.erase(it);
+    }
+    return mean;
+}
+
+LossEffect totalDifference(const SampleLosses& from, const SampleLosses& to, const std::vector<double>& weights) {
+    const SampleDifference d = sampleDifference(Baseline(from), Candidate(to), weights, 0.95);
+    LossEffect effect;
+    effect.loss = "total";
+    effect.without = d.baseline;
+    effect.with = d.candidate;
+    effect.difference = d.mean;
+    effect.low = d.low;
+    effect.high = d.high;
+    effect.p = d.p;
+    effect.samples = d.samples;
+    return effect;
+}
+
+double reroutedShare(const store::KeptResult& result, RouterId router) {
+    for (const auto& one : result.routers)
+        if (one.router.id == router) return one.tokens > 0 ? static_cast<double>(one.rerouted) / static_cast<double>(one.tokens) : 0.0;
+    return 0;
+}
+
+BanComparison compareOne(const store::RouterInfo& router, std::int32_t expert, const std::vector<const store::KeptResult*>& by_expert,
+                         const config::RunConfig& config, std::uint64_t seed) {
+    BanComparison out;
+    out.router = router;
+    out.expert = ExpertIndex(expert);
+    RandomStream random(seed, RandomPurpose::kPermutation, static_cast<std::uint64_t>(router.id.value), 1);
+    auto drawn = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(router.experts - 1)));
+    if (drawn >= expert) ++drawn;
+    out.random = ExpertIndex(drawn);
+    const store::KeptResult& own = *by_expert[static_cast<std::size_t>(expert)];
+    const SampleLosses before = lossesBefore(own), after = lossesAfter(own);
+    const std::vector<double> weights = totalWeightsOf(before, config);
+    out.effect = totalDifference(before, after, weights);
+    out.rerouted = reroutedShare(own, router.id);
+    std::vector<SampleLosses> others;
+    for (std::int32_t e = 0; e < router.experts; ++e) {
+        if (e == expert) continue;
+        const store::KeptResult& other = *by_expert[static_cast<std::size_t>(e)];
+        others.push_back(lossesAfter(other));
+        const LossEffect effect = totalDifference(before, others.back(), weights);
+        out.smaller += effect.difference < out.effect.difference ? 1 : 0;
+        out.others_rerouted += reroutedShare(other, router.id) / (router.experts - 1);
+        if (e != drawn) continue;
+        out.random_effect = effect;
+        out.random_rerouted = reroutedShare(other, router.id);
+        out.above_random = totalDifference(others.back(), after, weights);
+    }
+    out.others = router.experts - 1;
+    const SampleLosses mean = meanLosses(others);
+    out.others_effect = totalDifference(before, mean, weights);
+    out.above_others = totalDifference(mean, after, weights);
+    for (auto [above, other] : {std::pair{&out.above_random, &out.random_effect}, std::pair{&out.above_others, &out.others_effect}}) {
+        above->without = other->difference;
+        above->with = out.effect.difference;
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<std::vector<BanComparison>> compareBans(const store::RunReader& run, const std::vector<store::KeptResult>& results, std::vector<std::string>& notes,
+                                               std::uint64_t seed, const JobContext& context) {
+    std::vector<BanComparison> out;
+    if (results.empty()) return out;
+    const CausalTable table = causalTable(results, run.config(), 0.95, 0);
+    std::map<RouterId, std::vector<const store::KeptResult*>> by_router;
+    for (std::size_t i = 0, at = 0; i < results.size() && at < table.experts.size(); ++i) {
+        // The table leaves out what is not of one expert alone; its rows keep the order of the results.
+        const ExpertCausal& row = table.experts[at];
+        const std::string recipe = fmt::format("{} {}.{}:{}", table.kind, row.router.layer.value, toString(row.router.branch), row.expert.value);
+        if (results[i].interventions.size() != 1 || results[i].interventions.front() != recipe) continue;
+        auto& experts = by_router[row.router.id];
+        experts.resize(static_cast<std::size_t>(row.router.experts), nullptr);
+        if (row.expert.value < row.router.experts) experts[static_cast<std::size_t>(row.expert.value)] = &results[i];
+        ++at;
+    }
+    const std::vector<store::ProbeKey> probes = run.probes();
+    const store::ProbeKey key{table.step, "trained"};
+    if (std::find(probes.begin(), probes.end(), key) == probes.end()) {
+        notes.push_back(fmt::format("The run has no probe of step {}: which expert is most specialised is not known", table.step));
+        return out;
+    }
+    for (const auto& [id, experts] : by_router) {
+        if (context.stopRequested()) return stopped("Comparing bans");
+        auto routing = run.probe(key, id);
+        if (!routing) return tl::unexpected(routing.error());
+        const store::RouterInfo& router = routing->router;
+        const std::string name = routerWords(router);
+        if (router.experts < 2 || std::find(experts.begin(), experts.end(), nullptr) != experts.end()) {
+            notes.push_back(name + ": not every expert was banned yet");
+            continue;
+        }
+        auto categories = categoryLabels(run, samplesOf(*routing));
+        if (!categories) return tl::unexpected(categories.error());
+        const LabelledTokens tokens = labelledTokens(*routing, *categories);
+        if (tokens.counted == 0) {
+            notes.push_back(name + ": its tokens in the probe have no label");
+            continue;
+        }
+        const std::vector<double> information = informationAboveChance(tokens, router.experts, seed);
+        const std::int32_t expert = mostInformative(tokens, information);
+        if (expert < 0) continue;
+        BanComparison one = compareOne(router, expert, experts, run.config(), seed);
+        one.label = toString(tokens.kind);
+        one.information = information[static_cast<std::size_t>(expert)];
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+namespace {
+
+std::string effectWords(const LossEffect& effect) {
+    if (effect.samples == 0) return "–";
+    return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", effect.difference, effect.low, effect.high);
+}
+
+}  // namespace
+
+std::string toText(const CausalTable& table) {
+    std::string text = fmt::format("step {}, each expert {} alone; difference of held-out losses, {:.0f} % intervals over paired samples, 1 seed\n", table.step,
+                                   table.kind == "silence" ? "silenced" : "banned", 100 * table.confidence);
+    text += fmt::format("{:<14} {:>6} {:>10} {:<30} {:>6} {:<30} {:>6} {:>8}\n", "router", "expert", "re-routed", table.vision, "n", table.text, "n", "|Δ|/Σ");
+    for (const ExpertCausal& e : table.experts)
+        text += fmt::format("{:<14} {:>6} {:>10} {:<30} {:>6} {:<30} {:>6} {:>8}\n", routerWords(e.router), e.expert.value,
+                            e.tokens > 0 ? percent(static_cast<double>(e.rerouted) / static_cast<double>(e.tokens)) : "–", effectWords(e.vision),
+                            e.vision.samples, effectWords(e.text), e.text.samples, fixed(e.selectivity, 2));
+    for (const RouterCausal& r : table.routers)
+        text += fmt::format("{}: causal specialisation by modality S = {} [{}, {}] over {} of {} experts, {}{}\n", routerWords(r.router),
+                            fixed(r.specialisation, 2), fixed(r.low, 2), fixed(r.high, 2), r.experts, r.router.experts, plural(r.samples, "sample"),
+                            table.relative ? ", of relative differences" : "");
+    return text;
+}
+
+std::string toText(const std::vector<BanComparison>& comparison) {
+    std::string text;
+    for (const BanComparison& c : comparison) {
+        text += fmt::format("{}: most specialised on {} is expert {} ({:.3f} nats above chance); {} of its router's tokens re-routed\n", routerWords(c.router),
+                            c.label == "category" ? "category" : "word", c.expert.value, c.information, percent(c.rerouted));
+        text += fmt::format("  banned               {}   n = {}\n", effectWords(c.effect), c.effect.samples);
+        text += fmt::format("  random: expert {:<5} {}   n = {}, {} re-routed\n", c.random.value, effectWords(c.random_effect), c.random_effect.samples,
+                            percent(c.random_rerouted));
+        text += fmt::format("  mean of the other {:<2} {}   n = {}, {} re-routed\n", c.others, effectWords(c.others_effect), c.others_effect.samples,
+                            percent(c.others_rerouted));
+        text += fmt::format("  more than random     {}\n  more than the others {}, more than {} of {} others\n", effectWords(c.above_random),
+                            effectWords(c.above_others), c.smaller, c.others);
+    }
+    return text;
+}
+
+}  // namespace es::analysis

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/cli/run_kept.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "analysis/figures/wording.h"
+#include "analysis/interventions/causal.h"
+#include "app/cli/interrupt_watch.h"
+#include "app/cli/output.h"
+#include "engine/session/engine_library.h"
+#include "engine/session/kept_results.h"
+
+namespace es::app {
+namespace {
+
+using nlohmann::json;
+
+/// JSON has no NaN.
+json value(double number) { return std::isfinite(number) ? json(number) : json(); }
+
+json effectJson(const analysis::LossEffect& effect) {
+    if (effect.samples == 0) return {};
+    return {{"loss", effect.loss},
+            {"unit", effect.unit},
+            {"without", value(effect.without)},
+            {"with", value(effect.with)},
+            {"difference", value(effect.difference)},
+            {"low", value(effect.low)},
+            {"high", value(effect.high)},
+            {"p", value(effect.p)},
+            {"samples", effect.samples}};
+}
+
+json routerJson(const store::RouterInfo& router) { return {{"router", router.id.value}, {"layer", router.layer.value}, {"branch", toString(router.branch)}}; }
+
+json causalJson(const analysis::CausalTable& table, const std::vector<analysis::BanComparison>& comparison, const std::vector<std::string>& notes) {
+    json experts = json::array(), routers = json::array(), compared = json::array();
+    for (const auto& e : table.experts) {
+        json one = routerJson(e.router);
+        one.update({{"expert", e.expert.value},
+                    {"tokens", e.tokens},
+                    {"rerouted", e.rerouted},
+                    {"vision", effectJson(e.vision)},
+                    {"text", effectJson(e.text)},
+                    {"selectivity", value(e.selectivity)}});
+        experts.push_back(std::move(one));
+    }
+    for (const auto& r : table.routers) {
+        json one = routerJson(r.router);
+        one.update({{"causal_specialisation", value(r.specialisation)},
+                    {"low", value(r.low)},
+                    {"high", value(r.high)},
+                    {"experts", r.experts},
+                    {"samples", r.samples}});
+        routers.push_back(std::move(one));
+    }
+    for (const auto& c : comparison) {
+        json one = routerJson(c.router);
+        one.update({{"label", c.label},
+                    {"expert", c.expert.value},
+                    {"information_nats", value(c.information)},
+                    {"rerouted_rate", value(c.rerouted)},
+                    {"effect", effectJson(c.effect)},
+                    {"random", c.random.value},
+                    {"random_rerouted_rate", value(c.random_rerouted)},
+                    {"random_effect", effectJson(c.random_effect)},
+                    {"others", c.others},
+                    {"others_rerouted_rate", value(c.others_rerouted)},
+                    {"others_effect", effectJson(c.others_effect)},
+                    {"above_random", effectJson(c.above_random)},
+                    {"above_others", effectJson(c.above_others)},
+                    {"others_that_cost_less", c.smaller}});
+        compared.push_back(std::move(one));
+    }
+    return {{"schema", "expertscope.causal.1"},
+            {"step", table.step},
+            {"kind", table.kind},
+            {"confidence", table.confidence},
+            {"relative", table.relative},
+            {"experts", std::move(experts)},
+            {"routers", std::move(routers)},
+            {"most_specialised", std::move(compared)},
+            {"notes", notes}};
+}
+
+std::string joinedRecipe(const store::KeptResult& result) {
+    std::string text;
+    for (const std::string& one : result.interventions) text += (text.empty() ? "" : ", ") + one;
+    return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+int runCausalBatch(const CausalArguments& arguments) {
+    InterruptWatch interrupt;
+    ProgressLine line;
+    const JobContext context = line.context(interrupt.token());
+    const auto reader = store::RunReader::open(arguments.run, context);
+    if (!reader) return report(reader.error(), arguments.json);
+    session::CausalRequest request;
+    request.checkpoint = arguments.checkpoint;
+    request.kind = arguments.kind;
+    request.samples = arguments.samples;
+    if (arguments.layer >= 0) {
+        for (const auto& router : (*reader)->routers())
+            if (router.layer.value == arguments.layer) request.routers.push_back(router.id);
+        if (request.routers.empty())
+            return report({ErrorKind::kWrongCall, "Cannot ban experts one by one", fmt::format("layer {} has no experts", arguments.layer),
+                           "Name a layer with experts, or leave --layer out", arguments.run},
+                          arguments.json);
+    }
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), arguments.json);
+    const session::VariantRunner runner = [&](const session::VariantRequest& wanted, const session::VariantSink& sink, const JobContext& job) {
+        return (*library)->evaluateVariants(wanted, sink, job);
+    };
+    const auto results = session::runCausal(**reader, request, runner, context);
+    if (!results) return report(results.error(), arguments.json);
+    const analysis::CausalTable table = analysis::causalTable(*results, (*reader)->config());
+    std::vector<std::string> notes;
+    const auto comparison = analysis::compareBans(**reader, *results, notes, 0, context);
+    if (!comparison) return report(comparison.error(), arguments.json);
+    if (arguments.json) printJson(causalJson(table, *comparison, notes));
+    else {
+        fmt::print("{}{}", toText(table), toText(*comparison));
+        for (const std::string& note : notes) fmt::print("{}\n", note);
+    }
+    return 0;
+}
+
+int runSimilarity(const std::string& run, std::int64_t checkpoint, bool asJson) {
+    InterruptWatch interrupt;
+    ProgressLine line;
+    const JobContext context = line.context(interrupt.token());
+    auto library = session::loadEngineLibrary();
+    if (!library) return report(library.error(), asJson);
+    session::SimilarityRequest request;
+    request.run = run;
+    request.checkpoint = checkpoint;
+    const auto similar = (*library)->expertSimilarity(request, context);
+    if (!similar) return report(similar.error(), asJson);
+    const store::Annotations annotations(run);
+    if (Status kept = annotations.keepSimilarities(*similar); !kept) return report(kept.error(), asJson);
+    if (asJson) {
+        json all = json::array();
+        for (const auto& one : *similar) {
+            json values = json::array();
+            for (const double number : one.values_EE) values.push_back(value(number));
+            all.push_back(
+                {{"router", one.router.value}, {"measure", one.measure}, {"experts", one.experts}, {"tokens", one.tokens}, {"values", std::move(values)}});
+        }
+        printJson({{"schema", "expertscope.similarity.1"}, {"step", similar->empty() ? -1 : similar->front().step}, {"similarities", std::move(all)}});
+        return 0;
+    }
+    for (const auto& one : *similar) {
+        double best = -2;
+        std::int32_t a = 0, b = 0;
+        for (std::int32_t i = 0; i < one.experts; ++i)
+            for (std::int32_t j = i + 1; j < one.experts; ++j)
+                if (const double number = one.values_EE[static_cast<std::size_t>(i * one.experts + j)]; number > best) best = number, a = i, b = j;
+        fmt::print("router {} {:<12} most alike: experts {} and {}, {:.3f}{}\n", one.router.value, one.measure, a, b, best,
+                   one.tokens > 0 ? fmt::format(" over {}", analysis::plural(one.tokens, "token")) : "");
+    }
+    fmt::print("kept in {}\n", annotations.file().string());
+    return 0;
+}
+
+int listKept(const std::string& run, bool asJson) {
+    const auto reader = store::RunReader::open(run);
+    if (!reader) return report(reader.error(), asJson);
+    const auto results = store::Annotations(run).results();
+    if (!results) return report(results.error(), asJson);
+    json all = json::array();
+    std::int64_t causal = 0;
+    for (const auto& result : *results) {
+        if (result.purpose == session::kCausalPurpose) {
+            ++causal;
+            continue;
+        }
+        const auto effects = analysis::lossEffects(result, (*reader)->config());
+        if (asJson) {
+            json losses = json::array();
+            for (const auto& effect : effects) losses.push_back(effectJson(effect));
+            all.push_back({{"id", result.id},
+                           {"step", result.checkpoint},
+                           {"interventions", result.interventions},
+                           {"sample", result.sample ? json(fmt::format("{:016x}", *result.sample)) : json()},
+                           {"samples", result.samples},
+                           {"set", result.set},
+                           {"program_version", result.program_version},
+                           {"created_s", result.created_s},
+                           {"losses", std::move(losses)}});
+            continue;
+        }
+        const std::string scope = result.sample ? fmt::format("sample {:016x}", *result.sample) : "held-out samples";
+        const std::string loss = effects.empty() ? "" : fmt::format(", loss {:.4f} -> {:.4f}", effects.front().without, effects.front().with);
+        fmt::print("{:>4}  step {}, {}, {}{}\n", result.id, result.checkpoint, joinedRecipe(result), scope, loss);
+    }
+    if (asJson) printJson({{"schema", "expertscope.kept.1"}, {"results", std::move(all)}, {"causal", causal}});
+    else if (causal > 0) fmt::print("and {} of experts banned or silenced one by one: 'expertscope analyze {} --metric causal'\n", causal, run);
+    return 0;
+}
+
+int forgetKept(const std::string& run, std::int64_t id, bool asJson) {
+    const store::Annotations annotations(run);
+    const auto results = annotations.results();
+    if (!results) return report(results.error(), asJson);
+    if (std::none_of(results->begin(), results->end(), [&](const auto& result) { return result.id == id; }))
+        return report({ErrorKind::kWrongCall, "Cannot forget the result", fmt::format("the run keeps no result {}", id), "List them with --kept", run}, asJson);
+    if (Status gone = annotations.removeResult(id); !gone) return report(gone.error(), asJson);
+    return 0;
+}
+
+Status keepWithRun(const std::string& run, store::KeptResult result) {
+    const auto reader = store::RunReader::open(run);
+    if (!reader) return tl::unexpected(reader.error());
+    result.purpose = "run";
+    result.run_uuid = (*reader)->provenance().run_uuid;
+    const store::Annotations annotations(run);
+    const auto id = annotations.keepResult(result);
+    if (!id) return tl::unexpected(id.error());
+    fmt::print(stderr, "kept as result {} in {}\n", *id, annotations.file().string());
+    return {};
+}
+
+}  // namespace es::app
