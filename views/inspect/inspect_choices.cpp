@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the user chooses in Inspect: each a named step of the shared selection; and what follows from it for the panels.
+#include <algorithm>
+
 #include "views/inspect/inspect_model.h"
 #include "views/inspect/token_words.h"
 
@@ -11,6 +13,7 @@ void InspectModel::chooseSample(std::uint64_t hash) {
     if (shown_.sample == hash && context_->selection->current().sample == hash) return;
     Selection next = shown_;
     next.sample = hash;
+    next.more_tokens.clear();
     const OwnSample* own = own_.find(shown_.run, hash);
     const store::SampleRecord* sample = own ? &own->record : contents_.find(hash);
     const QString name = sample && !sample->caption.empty() ? QString::fromStdString(sample->caption) : tr("without caption");
@@ -21,11 +24,31 @@ void InspectModel::chooseToken(Modality modality, int index) {
     Selection next = shown_;
     next.token = index < 0 ? TokenIndex() : TokenIndex(index);
     next.token_modality = index < 0 ? Modality::kUnknown : modality;
+    next.more_tokens.clear();
     if (const auto* through = index < 0 ? nullptr : router(modality); through && through->id != next.router) {
         next.router = through->id;
         next.expert = {};
     }
     change(next, index < 0 ? tr("Let go of the token") : tr("Select %1").arg(tokenName(record(), modality, index)));
+}
+
+void InspectModel::addToken(Modality modality, int index) {
+    if (index < 0 || !shown_.token.valid() || shown_.token_modality != modality) return chooseToken(modality, index);
+    Selection next = shown_;
+    auto& more = next.more_tokens;
+    const TokenIndex token(index);
+    const auto at = std::find(more.begin(), more.end(), token);
+    if (token == next.token) {
+        if (more.empty()) return chooseToken(modality, -1);
+        next.token = more.back();
+        more.pop_back();
+    } else if (at != more.end()) {
+        more.erase(at);
+    } else {
+        more.insert(std::upper_bound(more.begin(), more.end(), next.token), next.token);
+        next.token = token;
+    }
+    change(next, tr("Select %n patches or words", nullptr, static_cast<int>(more.size()) + 1));
 }
 
 void InspectModel::chooseLayer(LayerIndex layer) {
@@ -68,29 +91,15 @@ void InspectModel::chooseStep(std::int64_t step, int merge_id) {
 void InspectModel::setOverlayChoices(const OverlayChoices& choices) {
     if (choices == choices_) return;
     choices_ = choices;
+    loadOther();
     Q_EMIT overlayChanged();
-}
-
-std::optional<analysis::Panel> InspectModel::overlay() const {
-    const auto* now = currentRouter();
-    if (!routing_ || !now) return {};
-    analysis::OverlayOptions options;
-    options.layer = now->layer;
-    options.mode = choices_.mode;
-    options.rank = std::max(0, choices_.rank);
-    auto panel = analysis::overlay(*routing_, options);
-    if (!panel) return {};
-    auto& content = std::get<analysis::OverlayPanel>(panel->content);
-    if (choices_.rank >= 0) {  // one rank at a time: no split cells
-        for (auto& cell : content.patches) cell.choices.clear();
-        for (auto& chip : content.words) chip.cell.choices.clear();
-    }
-    return std::move(*panel);
+    loadAttention();
 }
 
 std::vector<analysis::TokenReading> InspectModel::path() const {
-    if (!routing_ || !shown_.token.valid()) return {};
-    return pathOf(*routing_, shown_.token_modality, shown_.token);
+    const analysis::SampleRouting* shown = routing();
+    if (!shown || !shown_.token.valid()) return {};
+    return pathOf(*shown, shown_.token_modality, shown_.token);
 }
 
 }  // namespace es::views

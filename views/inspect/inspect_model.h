@@ -5,6 +5,7 @@
 #include <QObject>
 #include <QSet>
 #include <QTimer>
+#include <map>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -16,12 +17,31 @@
 
 namespace es::views {
 
+/// What the overlay compares the sample's routing with.
+struct OverlayComparison {
+    enum class Kind : std::uint8_t { kBefore, kStep, kRun };
+    Kind kind = Kind::kBefore;  ///< the checkpoint before the shown one
+    std::int64_t step = -1;     ///< kStep: that checkpoint
+    QString run;                ///< kRun: the same sample in that run, at its probe nearest to the shown step
+    bool operator==(const OverlayComparison&) const = default;
+};
+
 /// How the overlay is drawn; not part of the selection, kept with the layout.
 struct OverlayChoices {
     analysis::OverlayMode mode = analysis::OverlayMode::kExpert;
     int rank = 0;  ///< 0 first choice, 1 second ...; -1: all of a token's experts, as split cells
     double opacity = 0.5;
+    OverlayComparison compared = {};
+    bool side_by_side = false;  ///< the overlay twice: what is compared with at the left
     bool operator==(const OverlayChoices&) const = default;
+};
+
+/// A sample with and without interventions at the same weights.
+struct Intervened {
+    std::uint64_t sample = 0;
+    std::shared_ptr<const analysis::SampleRouting> before, after;
+    bool shows_before = false;
+    std::string name;  ///< "ban 1.v:3"
 };
 
 /// GUI thread only.
@@ -47,7 +67,11 @@ public:
     [[nodiscard]] Part samplePart() const { return sample_part_; }
     [[nodiscard]] const Error& sampleError() const { return sample_error_; }  ///< of a failed sample, or why a ready one has no routing
     [[nodiscard]] const store::SampleRecord* record() const { return record_ ? &*record_ : nullptr; }
-    [[nodiscard]] const analysis::SampleRouting* routing() const { return routing_.get(); }
+    /// What panels show: the sample's routing, or that under the interventions that are shown.
+    [[nodiscard]] const analysis::SampleRouting* routing() const;
+    /// The same sample run with interventions, in place of its routing as it is.
+    [[nodiscard]] const Intervened* intervened() const;
+    void setIntervened(std::optional<Intervened> intervened);
     [[nodiscard]] bool isOwn() const;
     /// The sample's routing is not read of the run but computed anew at each checkpoint: an own picture, or a sample that no probe holds.
     [[nodiscard]] bool runsAgain() const { return shown_.sample && ranSample(*shown_.sample); }
@@ -66,6 +90,27 @@ public:
     void setOverlayChoices(const OverlayChoices& choices);
     /// Experts on the sample in the shown layer; empty when there is no sample.
     [[nodiscard]] std::optional<analysis::Panel> overlay() const;
+    /// The same of what the sample is compared with; empty while there is nothing.
+    [[nodiscard]] std::optional<analysis::Panel> otherOverlay() const;
+    /// Why the overlay cannot be drawn in a mode; empty when it can.
+    [[nodiscard]] QString missing(analysis::OverlayMode mode) const;
+    /// Whether the overlay is compared with something now: by its mode, side by side, or because an intervention is shown.
+    [[nodiscard]] bool comparing() const;
+    [[nodiscard]] QString otherName() const { return other_name_; }         ///< "step 100"; of what comparing() means
+    [[nodiscard]] const Error& otherError() const { return other_error_; }  ///< why there is nothing to compare with
+    [[nodiscard]] Part otherPart() const { return other_part_; }
+
+    /// Shows the sample's routing under an intervention, with the tokens that it re-routes outlined, until the sample, its step or the run
+    /// changes. Null: as it is. `what` begins the words for it: "expert 5 banned".
+    void showIntervened(std::shared_ptr<const analysis::SampleRouting> routing, const QString& what);
+    [[nodiscard]] const analysis::SampleRouting* intervened() const { return intervened_.get(); }
+    [[nodiscard]] const QString& intervenedBy() const { return intervened_by_; }
+
+    /// What the model predicts where the word is hidden (with the sample's other hidden words, when it is one of them), best first, at the shown
+    /// checkpoint. Null until it is known; asks for it in the background when `ask`, and predictionsChanged follows.
+    [[nodiscard]] const session::WordPrediction* prediction(int word, bool ask);
+    /// Why no word can be predicted; empty when some can.
+    [[nodiscard]] QString predictionMissing() const;
     /// The selected token in every router that saw it; empty when none is selected.
     [[nodiscard]] std::vector<analysis::TokenReading> path() const;
 
@@ -78,6 +123,8 @@ public:
     // What the user does. Each is one named step to undo.
     void chooseSample(std::uint64_t hash);
     void chooseToken(Modality modality, int index);  ///< -1 lets go
+    /// Chooses a token besides those chosen, or lets one of them go.
+    void addToken(Modality modality, int index);
     void chooseLayer(LayerIndex layer);
     void chooseRouter(RouterId router, ExpertIndex expert = {});
     void toggleExpert(RouterId router, int expert);
@@ -95,7 +142,8 @@ Q_SIGNALS:
     void choiceChanged();   ///< router, expert or token
     void overlayChanged();  ///< how the overlay is drawn
     void historyChanged();  ///< strip or curves
-    void ownRunChanged();   ///< running or done
+    void predictionsChanged();
+    void ownRunChanged();  ///< running or done
     void ownRunFailed(const es::Error& error);
     void ownRunSucceeded(quint64 hash);
 
@@ -109,6 +157,15 @@ private:
     void runAgain(session::SampleRequest request, const store::SampleRecord* stored, const std::pair<std::uint64_t, std::int64_t>& wanted);
     void loadHistory();
     void loadCurves();
+    void loadOther();
+    void loadAttention();
+    void takeOther(Result<analysis::SampleRouting> routing);
+    void attachAttention();
+    [[nodiscard]] std::optional<std::int64_t> checkpointShown() const;
+    [[nodiscard]] std::optional<std::int64_t> otherStep() const;
+    [[nodiscard]] bool wordHidden(int word) const;
+    [[nodiscard]] session::SampleRequest requestFor(std::int64_t checkpoint) const;
+    [[nodiscard]] analysis::OverlayOptions overlayOptions(analysis::OverlayMode mode) const;
     void runAt(const session::SampleRequest& request, const QString& slot, std::function<void(Result<session::SampleResult>)> done);
     void showSample(store::SampleRecord record, std::shared_ptr<const analysis::SampleRouting> routing, const Error& missing);
     void showFailure(const Error& error);
@@ -128,8 +185,23 @@ private:
     OwnSamples again_;  ///< samples of the run that no probe holds, as they were run through checkpoints
     std::optional<store::SampleRecord> record_;
     std::shared_ptr<const analysis::SampleRouting> routing_;
+    std::optional<Intervened> intervened_;  ///< counts while its sample is on screen
     std::optional<std::pair<std::uint64_t, std::int64_t>> wanted_;  ///< sample and step on screen or being loaded
     OverlayChoices choices_;
+    using Place = std::tuple<QString, std::uint64_t, std::int64_t>;  ///< run, sample, step
+    std::shared_ptr<const analysis::SampleRouting> other_;
+    Part other_part_ = Part::kNone;
+    QString other_name_;
+    Error other_error_;
+    std::optional<std::tuple<Place, OverlayComparison, std::int64_t>> other_of_;  ///< what other_ is, or is being loaded
+    std::shared_ptr<const analysis::SampleRouting> intervened_;
+    QString intervened_by_;
+    std::map<Place, std::vector<analysis::AttentionMass>> attention_;
+    Error attention_error_;
+    std::optional<Place> attention_of_;  ///< asked for
+    std::map<std::pair<Place, int>, session::WordPrediction> predictions_;
+    std::optional<std::pair<Place, int>> predicting_;
+    Error prediction_error_;
     std::optional<analysis::TokenHistory> history_;
     std::optional<TrainingCurves> curves_;
     QSet<QString> pending_;                                                   ///< slots with a job under way
@@ -139,5 +211,14 @@ private:
     bool visible_ = true, stale_ = false, was_training_ = false;
     bool running_own_ = false;
 };
+
+template <class T>
+void InspectModel::job(const QString& slot, const QString& label, std::function<Result<T>(JobContext&)> work, std::function<void(Result<T>)> done) {
+    pending_.insert(slot);
+    context_->jobs->run<T>(this, slot, label, std::move(work), [this, slot, done = std::move(done)](Result<T> result) {
+        pending_.remove(slot);
+        done(std::move(result));
+    });
+}
 
 }  // namespace es::views

@@ -24,6 +24,7 @@ struct Selection {
     TokenIndex token;                     ///< patch or word of `sample`
     std::vector<TokenIndex> more_tokens;  ///< chosen besides it (Shift-click): of the same modality, ascending, without `token`
     std::int64_t step = -1;               ///< checkpoint step; -1: newest
+    std::int64_t intervention = 0;        ///< result of interventions that is shown (store::KeptResult::id); 0: the model as it is
     QString workspace = QStringLiteral("train");
     bool operator==(const Selection&) const = default;
 };
