@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,14 +53,17 @@ inline constexpr int kOverlayModes = 9;
 [[nodiscard]] std::string_view toString(OverlayMode mode);
 [[nodiscard]] std::optional<OverlayMode> overlayModeFromString(std::string_view text);
 
+/// The sample's routing in another run, in this run's words: its routers are those of the same layer and branch, and its experts carry the
+/// numbers of the experts here that they match best, one to one, over the tokens of the two probes (expert numbers of two runs have nothing to do
+/// with each other). Notes say how well they match. Steps as sampleRouting's. Errors: as sampleRouting's; no router in common.
+[[nodiscard]] Result<SampleRouting> routingElsewhere(const store::RunReader& here, std::int64_t step_here, const store::RunReader& there,
+                                                     std::int64_t step_there, std::uint64_t sample, const JobContext& context = {});
+
 /// What a sample's routing is compared with: its routing at another checkpoint, in another run, or without an intervention.
 struct OverlayOther {
     const SampleRouting* routing = nullptr;  ///< not owned
     std::string name;                        ///< "step 100"
-    /// By router here: this run's expert for each of the other's, as matched over a probe; routers without an entry: the same numbers. Experts
-    /// of two runs have nothing to do with each other but for such a matching.
-    std::map<RouterId, std::vector<std::int32_t>> expert_of = {};
-    bool by_set = false;  ///< a token changed when its experts differ as a set, else when the first does
+    bool by_set = false;                     ///< a token changed when its experts differ as a set, else when the first does
 };
 
 struct OverlayOptions {
@@ -138,7 +140,8 @@ enum class CategoryValue : std::uint8_t {
 /// p(expert | modality) of one router's probe.
 [[nodiscard]] Result<Panel> modalitySplitBars(const store::RunReader& run, RouterId router, std::int64_t step = -1);
 /// N_ij / N_i of one router's probe (k > 1, or soft), or p(expert in `to` | expert in `from`) between two routers of the same tokens.
-[[nodiscard]] Result<Panel> coactivationMap(const store::RunReader& run, RouterId router, std::int64_t step = -1);
+/// Experts `ordered` by clustering, so that those active together stand together, or by number.
+[[nodiscard]] Result<Panel> coactivationMap(const store::RunReader& run, RouterId router, std::int64_t step = -1, bool ordered = false);
 [[nodiscard]] Result<Panel> flowMap(const store::RunReader& run, RouterId from, RouterId to, std::int64_t step = -1);
 
 }  // namespace es::analysis

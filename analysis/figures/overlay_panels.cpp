@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <unordered_map>
 
 #include "analysis/figures/inspect_panels.h"
 #include "analysis/figures/wording.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::array<std::string_view, kOverlayModes> kModeNames{"expert",    "weight",      "entropy", "margin",    "dropped",
                                                                  "attention", "probability", "changed", "difference"};
-constexpr float kNoValue = std::numeric_limits<float>::quiet_NaN();
+constexpr float kNoCellValue = std::numeric_limits<float>::quiet_NaN();
 
 bool takesPatches(Branch branch) { return branch != Branch::kText; }
 bool takesWords(Branch branch) { return branch != Branch::kVision; }
@@ -33,7 +34,7 @@ std::vector<Objective> streamsOf(const store::RoutingTable& table, Modality moda
 }
 
 /// Rows of one modality and stream: (position, row).
-std::vector<std::pair<std::int32_t, std::int64_t>> rowsOf(const store::RoutingTable& table, Modality modality, Objective stream) {
+std::vector<std::pair<std::int32_t, std::int64_t>> rowsOfStream(const store::RoutingTable& table, Modality modality, Objective stream) {
     std::vector<std::pair<std::int32_t, std::int64_t>> rows;
     for (std::int64_t t = 0; t < table.tokens; ++t) {
         const auto at = static_cast<std::size_t>(t);
@@ -48,7 +49,7 @@ std::vector<std::pair<std::int32_t, std::int64_t>> rowsOf(const store::RoutingTa
 struct Elsewhere {
     std::int32_t first = -1;
     std::vector<std::int32_t> experts;  ///< ascending
-    float probability = kNoValue;       ///< of the expert asked for
+    float probability = kNoCellValue;   ///< of the expert asked for
 };
 
 std::vector<std::int32_t> expertSet(const TokenReading& reading) {
@@ -60,46 +61,34 @@ std::vector<std::int32_t> expertSet(const TokenReading& reading) {
 
 /// Dense mass is its own distribution where none was recorded.
 float probabilityOf(const TokenReading& reading, std::int32_t expert) {
-    if (expert < 0 || expert >= reading.router.experts) return kNoValue;
+    if (expert < 0 || expert >= reading.router.experts) return kNoCellValue;
     if (!reading.probabilities_E.empty()) return reading.probabilities_E[static_cast<std::size_t>(expert)];
-    if (reading.router.layout != store::RoutingLayout::kDenseMass) return kNoValue;
+    if (reading.router.layout != store::RoutingLayout::kDenseMass) return kNoCellValue;
     for (const TokenReading::Choice& choice : reading.choices)
         if (choice.expert == expert) return choice.weight;
     return 0;
 }
 
-/// A router and its counterpart in the routing that is compared with, row by row.
+/// A router's counterpart in the routing that is compared with, row by row.
 class Counterpart {
 public:
-    Counterpart(const store::RoutingTable& table, const OverlayOptions& options, std::int32_t expert) {
+    Counterpart(const store::RoutingTable& table, const OverlayOptions& options, std::int32_t expert) : expert_(expert) {
         if (!options.other || !options.other->routing) return;
         for (const store::RoutingTable& other : options.other->routing->routing)
             if (other.router.layer == table.router.layer && other.router.branch == table.router.branch) other_ = &other;
-        const auto found = options.other->expert_of.find(table.router.id);
-        if (found != options.other->expert_of.end()) expert_of_ = &found->second;
         by_set_ = options.other->by_set;
-        theirs_ = expert;
-        if (!expert_of_) return;
-        const auto at = std::find(expert_of_->begin(), expert_of_->end(), expert);
-        theirs_ = at == expert_of_->end() ? -1 : static_cast<std::int32_t>(at - expert_of_->begin());
     }
     /// Looks among the rows of one modality and stream.
     void begin(Modality modality, Objective stream) {
         rows_.clear();
         if (other_)
-            for (const auto& [position, row] : rowsOf(*other_, modality, stream)) rows_.emplace(position, row);
+            for (const auto& [position, row] : rowsOfStream(*other_, modality, stream)) rows_.emplace(position, row);
     }
-    [[nodiscard]] bool there() const { return other_ != nullptr; }
     [[nodiscard]] std::optional<Elsewhere> at(std::int32_t position) const {
         const auto found = rows_.find(position);
         if (found == rows_.end()) return std::nullopt;
         const TokenReading reading = readToken(*other_, found->second);
-        Elsewhere token;
-        if (!reading.choices.empty()) token.first = hereOf(reading.choices.front().expert);
-        for (const std::int32_t expert : expertSet(reading)) token.experts.push_back(hereOf(expert));
-        std::sort(token.experts.begin(), token.experts.end());
-        token.probability = probabilityOf(reading, theirs_);
-        return token;
+        return Elsewhere{reading.choices.empty() ? -1 : reading.choices.front().expert, expertSet(reading), probabilityOf(reading, expert_)};
     }
     [[nodiscard]] bool changed(const TokenReading& reading, const Elsewhere& other) const {
         if (by_set_) return expertSet(reading) != other.experts;
@@ -107,20 +96,15 @@ public:
     }
 
 private:
-    [[nodiscard]] std::int32_t hereOf(std::int32_t expert) const {
-        if (!expert_of_) return expert;
-        return expert >= 0 && expert < static_cast<std::int32_t>(expert_of_->size()) ? (*expert_of_)[static_cast<std::size_t>(expert)] : -1;
-    }
     const store::RoutingTable* other_ = nullptr;
-    const std::vector<std::int32_t>* expert_of_ = nullptr;
-    std::map<std::int32_t, std::int64_t> rows_;
-    std::int32_t theirs_ = -1;  ///< their number of the expert asked for
+    std::unordered_map<std::int32_t, std::int64_t> rows_;
+    std::int32_t expert_;
     bool by_set_ = false;
 };
 
 float valueOf(const TokenReading& reading, OverlayMode mode, std::size_t rank) {
     switch (mode) {
-        case OverlayMode::kWeight: return rank < reading.choices.size() ? reading.choices[rank].weight : kNoValue;
+        case OverlayMode::kWeight: return rank < reading.choices.size() ? reading.choices[rank].weight : kNoCellValue;
         case OverlayMode::kEntropy: return static_cast<float>(reading.entropy_nats);
         case OverlayMode::kMargin: return static_cast<float>(reading.boundary_margin);
         case OverlayMode::kDropped: {
@@ -128,7 +112,7 @@ float valueOf(const TokenReading& reading, OverlayMode mode, std::size_t rank) {
             const auto lost = std::count_if(reading.choices.begin(), reading.choices.end(), [](const TokenReading::Choice& choice) { return !choice.kept; });
             return static_cast<float>(lost) / static_cast<float>(reading.choices.size());
         }
-        default: return kNoValue;
+        default: return kNoCellValue;
     }
 }
 
@@ -205,7 +189,7 @@ std::pair<double, double> rangeOf(const OverlayPanel& panel) {
     return {low, high};
 }
 
-void scale(OverlayPanel& panel, OverlayMode mode) {
+void scaleValues(OverlayPanel& panel, OverlayMode mode) {
     panel.value_max = 1;
     if (mode == OverlayMode::kEntropy) panel.value_max = std::log(static_cast<double>(std::max(panel.experts, 2)));
     const auto [low, high] = rangeOf(panel);
@@ -219,7 +203,7 @@ void scale(OverlayPanel& panel, OverlayMode mode) {
     }
 }
 
-struct Counts {
+struct TokenCounts {
     std::int64_t routed = 0, unseen = 0, changed = 0, compared = 0, valueless = 0;
     void add(const OverlayPanel::Cell& cell, bool was_compared, bool values) {
         ++routed;
@@ -230,7 +214,7 @@ struct Counts {
     }
 };
 
-void noteCounts(const Counts& counts, const char* what, const OverlayOptions& options, const OverlayPanel& content, std::vector<std::string>& notes) {
+void noteCounts(const TokenCounts& counts, const char* what, const OverlayOptions& options, const OverlayPanel& content, std::vector<std::string>& notes) {
     if (counts.unseen > 0) notes.push_back(fmt::format("{} of {} {} are taken by no expert (hatched)", counts.unseen, counts.routed, what));
     if (counts.compared > 0)
         notes.push_back(fmt::format("{} of {} {} ({}) {}", counts.changed, counts.compared, what,
@@ -322,15 +306,15 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
             fmt::format("{}: the sample did not pass here as {}; shown as {}", routerWords(table.router), toString(*wanted), toString(present.front())));
         return present.front();
     };
-    Counts patches, words;
+    TokenCounts patches, words;
     const auto fill = [&](const store::RoutingTable& table, Modality modality, std::optional<Objective> wanted, std::size_t size,
-                          const std::function<OverlayPanel::Cell&(std::size_t)>& cellAt, Counts& counts) {
+                          const std::function<OverlayPanel::Cell&(std::size_t)>& cellAt, TokenCounts& counts) {
         const auto stream = size > 0 ? chosenStream(table, modality, wanted) : std::nullopt;
         if (!stream) return;
         Counterpart counterpart(table, options, expert);
         counterpart.begin(modality, *stream);
         const std::vector<float>* received = !attention ? nullptr : modality == Modality::kVision ? &attention->patches : &attention->words;
-        for (const auto& [position, row] : rowsOf(table, modality, *stream)) {
+        for (const auto& [position, row] : rowsOfStream(table, modality, *stream)) {
             const auto at = static_cast<std::size_t>(position);
             if (position < 0 || at >= size) continue;
             const TokenReading reading = readToken(table, row);
@@ -344,7 +328,7 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
             if (received && at < received->size()) cell.value = static_cast<float>((*received)[at] / even);
             if (of_expert && &table == expert_table) {
                 cell.value = probabilityOf(reading, expert);
-                if (options.mode == OverlayMode::kDifference) cell.value = elsewhere ? cell.value - elsewhere->probability : kNoValue;
+                if (options.mode == OverlayMode::kDifference) cell.value = elsewhere ? cell.value - elsewhere->probability : kNoCellValue;
             }
             counts.add(cell, elsewhere.has_value(), content.show_values && (!of_expert || &table == expert_table));
         }
@@ -362,7 +346,7 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
                 table, Modality::kText, options.words, content.words.size(), [&](std::size_t i) -> OverlayPanel::Cell& { return content.words[i].cell; },
                 words);
     }
-    scale(content, options.mode);
+    scaleValues(content, options.mode);
     if (!content.patches.empty() && patches.routed == 0)
         panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for patches", layer.value) : "no router took its patches");
     if (!content.words.empty() && words.routed == 0)

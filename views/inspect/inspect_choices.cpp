@@ -51,6 +51,22 @@ void InspectModel::addToken(Modality modality, int index) {
     change(next, tr("Select %n patches or words", nullptr, static_cast<int>(more.size()) + 1));
 }
 
+void InspectModel::chooseTokenOf(std::uint64_t sample, Modality modality, int index, RouterId through) {
+    Selection next = shown_;
+    next.sample = sample;
+    next.token = TokenIndex(index);
+    next.token_modality = modality;
+    next.more_tokens.clear();
+    const store::RouterInfo* wanted = contents_.router(through);
+    if (!wanted) wanted = router(modality);
+    if (wanted && wanted->id != next.router) {
+        next.router = wanted->id;
+        next.expert = {};
+    }
+    const OwnSample* own = own_.find(shown_.run, sample);
+    change(next, tr("Select %1 of another sample").arg(tokenName(own ? &own->record : contents_.find(sample), modality, index)));
+}
+
 void InspectModel::chooseLayer(LayerIndex layer) {
     const auto* now = currentRouter();
     const bool text = now && now->branch == Branch::kText;
@@ -92,14 +108,13 @@ void InspectModel::setOverlayChoices(const OverlayChoices& choices) {
     if (choices == choices_) return;
     choices_ = choices;
     loadOther();
-    Q_EMIT overlayChanged();
     loadAttention();
+    Q_EMIT overlayChanged();
 }
 
 std::vector<analysis::TokenReading> InspectModel::path() const {
-    const analysis::SampleRouting* shown = routing();
-    if (!shown || !shown_.token.valid()) return {};
-    return pathOf(*shown, shown_.token_modality, shown_.token);
+    if (!drawnRouting() || !shown_.token.valid()) return {};
+    return pathOf(*drawnRouting(), shown_.token_modality, shown_.token);
 }
 
 }  // namespace es::views

@@ -12,15 +12,6 @@ constexpr int kReloadMs = 1500;  // traced samples arrive with every traced step
 
 }  // namespace
 
-template <class T>
-void InspectModel::job(const QString& slot, const QString& label, std::function<Result<T>(JobContext&)> work, std::function<void(Result<T>)> done) {
-    pending_.insert(slot);
-    context_->jobs->run<T>(this, slot, label, std::move(work), [this, slot, done = std::move(done)](Result<T> result) {
-        pending_.remove(slot);
-        done(std::move(result));
-    });
-}
-
 InspectModel::InspectModel(WorkspaceContext* context, QObject* parent) : QObject(parent), context_(context) {
     connect(context_->selection, &SelectionModel::changed, this, &InspectModel::followSelection);
     connect(context_->feeds, &RunFeedHub::runsChanged, this, [this] {
@@ -72,7 +63,7 @@ void InspectModel::followSelection() {
     if (run_part_ != Part::kReady) return;
     fillShown();
     if (shown_.router != before.router || shown_.expert != before.expert || shown_.token != before.token || shown_.token_modality != before.token_modality ||
-        shown_.sample != before.sample)
+        shown_.more_tokens != before.more_tokens || shown_.sample != before.sample)
         Q_EMIT choiceChanged();
     loadSample();
     loadHistory();
@@ -168,6 +159,7 @@ void InspectModel::fillShown() {
         shown_.sample.reset();
         shown_.token = {};
         shown_.token_modality = Modality::kUnknown;
+        shown_.more_tokens.clear();
         if (!contents_.samples.empty()) {
             // A first look should show what a token's page holds: the middle of the picture, or the first word.
             const store::SampleRecord& first = contents_.samples.front();
@@ -191,6 +183,10 @@ void InspectModel::forgetSample() {
     wanted_.reset();
     sample_error_ = {};
     sample_part_ = Part::kNone;
+    intervened_.reset();
+    other_.reset();
+    other_of_.reset();
+    other_part_ = Part::kNone;
 }
 
 void InspectModel::showSample(store::SampleRecord record, std::shared_ptr<const analysis::SampleRouting> routing, const Error& missing) {
@@ -198,6 +194,10 @@ void InspectModel::showSample(store::SampleRecord record, std::shared_ptr<const 
     routing_ = std::move(routing);
     sample_error_ = routing_ ? Error{} : missing;
     sample_part_ = Part::kReady;
+    intervened_.reset();
+    attachAttention();
+    loadOther();
+    loadAttention();
     Q_EMIT sampleChanged();
     loadHistory();
 }
@@ -207,6 +207,7 @@ void InspectModel::showFailure(const Error& error) {
     routing_.reset();
     sample_error_ = error;
     sample_part_ = Part::kFailed;
+    intervened_.reset();
     Q_EMIT sampleChanged();
 }
 

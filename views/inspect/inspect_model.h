@@ -36,14 +36,6 @@ struct OverlayChoices {
     bool operator==(const OverlayChoices&) const = default;
 };
 
-/// A sample with and without interventions at the same weights.
-struct Intervened {
-    std::uint64_t sample = 0;
-    std::shared_ptr<const analysis::SampleRouting> before, after;
-    bool shows_before = false;
-    std::string name;  ///< "ban 1.v:3"
-};
-
 /// GUI thread only.
 class InspectModel : public QObject {
     Q_OBJECT
@@ -67,11 +59,7 @@ public:
     [[nodiscard]] Part samplePart() const { return sample_part_; }
     [[nodiscard]] const Error& sampleError() const { return sample_error_; }  ///< of a failed sample, or why a ready one has no routing
     [[nodiscard]] const store::SampleRecord* record() const { return record_ ? &*record_ : nullptr; }
-    /// What panels show: the sample's routing, or that under the interventions that are shown.
-    [[nodiscard]] const analysis::SampleRouting* routing() const;
-    /// The same sample run with interventions, in place of its routing as it is.
-    [[nodiscard]] const Intervened* intervened() const;
-    void setIntervened(std::optional<Intervened> intervened);
+    [[nodiscard]] const analysis::SampleRouting* routing() const { return routing_.get(); }
     [[nodiscard]] bool isOwn() const;
     /// The sample's routing is not read of the run but computed anew at each checkpoint: an own picture, or a sample that no probe holds.
     [[nodiscard]] bool runsAgain() const { return shown_.sample && ranSample(*shown_.sample); }
@@ -90,13 +78,17 @@ public:
     void setOverlayChoices(const OverlayChoices& choices);
     /// Experts on the sample in the shown layer; empty when there is no sample.
     [[nodiscard]] std::optional<analysis::Panel> overlay() const;
+    /// What overlay() draws: the sample's routing, or that under the intervention shown. Null without a sample.
+    [[nodiscard]] const analysis::SampleRouting* drawnRouting() const { return intervened_ ? intervened_.get() : routing_.get(); }
+    /// What it is compared with; null while there is nothing.
+    [[nodiscard]] const analysis::SampleRouting* otherRouting() const { return intervened_ ? routing_.get() : other_.get(); }
     /// The same of what the sample is compared with; empty while there is nothing.
     [[nodiscard]] std::optional<analysis::Panel> otherOverlay() const;
     /// Why the overlay cannot be drawn in a mode; empty when it can.
     [[nodiscard]] QString missing(analysis::OverlayMode mode) const;
-    /// Whether the overlay is compared with something now: by its mode, side by side, or because an intervention is shown.
+    /// Whether another checkpoint or run is asked for: by the mode, or side by side.
     [[nodiscard]] bool comparing() const;
-    [[nodiscard]] QString otherName() const { return other_name_; }         ///< "step 100"; of what comparing() means
+    [[nodiscard]] QString otherName() const { return other_name_; }         ///< "step 100"
     [[nodiscard]] const Error& otherError() const { return other_error_; }  ///< why there is nothing to compare with
     [[nodiscard]] Part otherPart() const { return other_part_; }
 
@@ -123,6 +115,8 @@ public:
     // What the user does. Each is one named step to undo.
     void chooseSample(std::uint64_t hash);
     void chooseToken(Modality modality, int index);  ///< -1 lets go
+    /// A patch or word of any sample, seen through a router (none: the layer's for that modality).
+    void chooseTokenOf(std::uint64_t sample, Modality modality, int index, RouterId through = {});
     /// Chooses a token besides those chosen, or lets one of them go.
     void addToken(Modality modality, int index);
     void chooseLayer(LayerIndex layer);
@@ -185,7 +179,6 @@ private:
     OwnSamples again_;  ///< samples of the run that no probe holds, as they were run through checkpoints
     std::optional<store::SampleRecord> record_;
     std::shared_ptr<const analysis::SampleRouting> routing_;
-    std::optional<Intervened> intervened_;  ///< counts while its sample is on screen
     std::optional<std::pair<std::uint64_t, std::int64_t>> wanted_;  ///< sample and step on screen or being loaded
     OverlayChoices choices_;
     using Place = std::tuple<QString, std::uint64_t, std::int64_t>;  ///< run, sample, step

@@ -246,6 +246,8 @@ QJsonObject InspectWorkspace::saveState() const {
             {QStringLiteral("mode"), QString::fromLatin1(analysis::toString(choices.mode).data())},
             {QStringLiteral("rank"), choices.rank},
             {QStringLiteral("opacity"), choices.opacity},
+            {QStringLiteral("compared"), toText(choices.compared)},
+            {QStringLiteral("side_by_side"), choices.side_by_side},
             {QStringLiteral("zoom"), overlay->zoom()},
             {QStringLiteral("center_x"), overlay->center().x()},
             {QStringLiteral("center_y"), overlay->center().y()},
@@ -260,6 +262,8 @@ void InspectWorkspace::restoreState(const QJsonObject& state) {
     choices.mode = analysis::overlayModeFromString(state.value(QStringLiteral("mode")).toString().toStdString()).value_or(choices.mode);
     choices.rank = std::clamp(state.value(QStringLiteral("rank")).toInt(choices.rank), -1, 3);
     choices.opacity = std::clamp(state.value(QStringLiteral("opacity")).toDouble(choices.opacity), 0.0, 1.0);
+    choices.compared = comparisonFromText(state.value(QStringLiteral("compared")).toString());
+    choices.side_by_side = state.value(QStringLiteral("side_by_side")).toBool();
     model_->setOverlayChoices(choices);
     routing_->column()->overlay()->keepView(state.value(QStringLiteral("zoom")).toDouble(1),
                                             {state.value(QStringLiteral("center_x")).toDouble(0.5), state.value(QStringLiteral("center_y")).toDouble(0.5)});

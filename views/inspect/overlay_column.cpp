@@ -12,12 +12,17 @@ namespace es::views {
 
 OverlayColumn::OverlayColumn(InspectModel* model, QWidget* parent) : QWidget(parent), model_(model) {
     Theme* theme = model_->context().theme;
-    modes_ = new SegmentedControl(theme, this);
-    modes_->setObjectName(QStringLiteral("overlayModes"));
-    modes_->setAccessibleName(tr("What the overlay shows"));
-    modes_->setChoices({tr("Expert"), tr("Weight"), tr("Entropy"), tr("Margin")},
-                       {QStringLiteral("expert"), QStringLiteral("weight"), QStringLiteral("entropy"), QStringLiteral("margin")});
     overlay_ = new OverlayWidget(theme, this);
+    before_ = new OverlayWidget(theme, this);
+    before_->setObjectName(QStringLiteral("overlayBefore"));
+    before_->setAccessibleName(tr("Experts on the picture's patches in what it is compared with"));
+    before_->hide();
+    now_name_ = new QLabel(this);
+    before_name_ = new QLabel(this);
+    for (QLabel* name : {now_name_, before_name_}) {
+        name->setProperty("role", QStringLiteral("strong"));
+        name->hide();
+    }
     nothing_ = new EmptyState(theme, this);
     nothing_->hide();
     legend_ = new ExpertLegend(theme, this);
@@ -46,36 +51,74 @@ OverlayColumn::OverlayColumn(InspectModel* model, QWidget* parent) : QWidget(par
     for (QWidget* widget : {static_cast<QWidget*>(out), static_cast<QWidget*>(zoom_), static_cast<QWidget*>(in), static_cast<QWidget*>(fit)})
         row->addWidget(widget);
 
-    connect(modes_, &SegmentedControl::chosen, this, [this](const QString& value) {
-        OverlayChoices choices = model_->overlayChoices();
-        choices.mode = analysis::overlayModeFromString(value.toStdString()).value_or(analysis::OverlayMode::kExpert);
-        model_->setOverlayChoices(choices);
-    });
     connect(opacity_, &QSlider::valueChanged, this, [this](int percent) {
         OverlayChoices choices = model_->overlayChoices();
         choices.opacity = percent / 100.0;
         overlay_->setOpacity(choices.opacity);
+        before_->setOpacity(choices.opacity);
         model_->setOverlayChoices(choices);
     });
     connect(in, &QToolButton::clicked, this, [this] { overlay_->setView(overlay_->zoom() * 1.5, overlay_->center()); });
     connect(out, &QToolButton::clicked, this, [this] { overlay_->setView(overlay_->zoom() / 1.5, overlay_->center()); });
     connect(fit, &QToolButton::clicked, this, [this] { overlay_->setView(1, {0.5, 0.5}); });
-    connect(overlay_, &OverlayWidget::viewChanged, this, &OverlayColumn::followZoom);
-    connect(overlay_, &OverlayWidget::patchClicked, this, [this](int patch) { model_->chooseToken(Modality::kVision, patch); });
-    connect(overlay_, &OverlayWidget::highlightCleared, model_, &InspectModel::clearExpert);
+    prepare(overlay_);
+    prepare(before_);
+    connect(overlay_, &OverlayWidget::viewChanged, this, [this] {
+        followZoom();
+        if (before_->isVisibleTo(this) && (before_->zoom() != overlay_->zoom() || before_->center() != overlay_->center()))
+            before_->setView(overlay_->zoom(), overlay_->center());
+    });
+    connect(before_, &OverlayWidget::viewChanged, this, [this] {
+        if (before_->isVisibleTo(this) && (before_->zoom() != overlay_->zoom() || before_->center() != overlay_->center()))
+            overlay_->setView(before_->zoom(), before_->center());
+    });
     connect(legend_, &ExpertLegend::expertClicked, this, [this](int expert) {
         const auto* router = model_->router(overlay_->panel().patches.empty() ? Modality::kText : Modality::kVision);
         if (router) model_->toggleExpert(router->id, expert);
     });
-    overlay_->setReadout([this](int patch) {
-        const QString name = tokenName(model_->record(), Modality::kVision, patch);
-        const auto* router = model_->router(Modality::kVision);
-        if (!router || !model_->routing()) return name;
-        for (const auto& reading : pathOf(*model_->routing(), Modality::kVision, TokenIndex(patch)))
-            if (reading.router.id == router->id) return readoutText(name, &reading);
-        return name;
-    });
+    overlay_->setReadout([this](int patch) { return readout(model_->drawnRouting(), patch); });
+    before_->setReadout([this](int patch) { return readout(model_->otherRouting(), patch); });
     followZoom();
+}
+
+void OverlayColumn::prepare(OverlayWidget* overlay) {
+    connect(overlay, &OverlayWidget::patchClicked, this, [this](int patch) { model_->chooseToken(Modality::kVision, patch); });
+    connect(overlay, &OverlayWidget::patchAdded, this, [this](int patch) { model_->addToken(Modality::kVision, patch); });
+    connect(overlay, &OverlayWidget::highlightCleared, model_, &InspectModel::clearExpert);
+}
+
+QString OverlayColumn::readout(const analysis::SampleRouting* routing, int patch) const {
+    QString text = tokenName(model_->record(), Modality::kVision, patch);
+    const auto* router = model_->router(Modality::kVision);
+    if (!router || !routing) return text;
+    for (const auto& reading : pathOf(*routing, Modality::kVision, TokenIndex(patch)))
+        if (reading.router.id == router->id) text = readoutText(text, &reading);
+    const analysis::OverlayPanel& panel = overlay_->panel();
+    const auto at = static_cast<std::size_t>(patch);
+    if (routing != model_->drawnRouting() || at >= panel.patches.size()) return text;
+    const auto& cell = panel.patches[at];
+    if (panel.show_values && model_->overlayChoices().mode >= analysis::OverlayMode::kDropped && std::isfinite(cell.value))
+        text += QStringLiteral(" · %1: %2").arg(QString::fromStdString(panel.value_title), numberText(static_cast<double>(cell.value), 3));
+    if (cell.changed && !panel.change_title.empty())
+        text += cell.before >= 0 ? tr(" · expert %1 before (%2)").arg(cell.before).arg(QString::fromStdString(panel.change_title))
+                                 : tr(" · no expert before (%1)").arg(QString::fromStdString(panel.change_title));
+    return text;
+}
+
+void OverlayColumn::setBefore(const analysis::OverlayPanel* panel, const QString& before_name, const QString& now_name) {
+    const bool shown = panel && overlay_->isVisibleTo(this);
+    before_->setVisible(shown);
+    before_name_->setVisible(shown);
+    now_name_->setVisible(shown);
+    if (shown) {
+        before_->setPanel(*panel);
+        before_->setOpacity(model_->overlayChoices().opacity);
+        before_->setView(overlay_->zoom(), overlay_->center());
+        before_name_->setText(before_name);
+        now_name_->setText(now_name);
+        followChoice();
+    }
+    arrange();
 }
 
 void OverlayColumn::setPanel(const analysis::OverlayPanel& panel, bool routed) {
@@ -86,10 +129,7 @@ void OverlayColumn::setPanel(const analysis::OverlayPanel& panel, bool routed) {
     foot_->setVisible(pictured);
     if (!pictured)
         nothing_->show(QStringLiteral("text"), tr("A sample without a picture"), tr("It was recorded as a caption alone: its words are on the right."));
-    modes_->setValue(QString::fromLatin1(analysis::toString(choices.mode).data()));
-    const QString why = routed ? QString() : tr("There is no routing to show");
-    setDisabledReason(modes_, why);
-    setDisabledReason(opacity_, why);
+    setDisabledReason(opacity_, routed ? QString() : tr("There is no routing to show"));
     {
         const QSignalBlocker quiet(opacity_);
         opacity_->setValue(static_cast<int>(std::lround(choices.opacity * 100)));
@@ -104,8 +144,15 @@ void OverlayColumn::setPanel(const analysis::OverlayPanel& panel, bool routed) {
 void OverlayColumn::followChoice() {
     const Selection& shown = model_->shown();
     const auto* router = model_->router(Modality::kVision);
-    overlay_->setSelected(shown.token_modality == Modality::kVision ? shown.token.value : -1);
-    overlay_->setHighlightedExpert(router && router->id == shown.router && shown.expert.valid() ? shown.expert.value : -1);
+    const bool patches = shown.token_modality == Modality::kVision;
+    std::vector<int> also;
+    for (const TokenIndex token : shown.more_tokens)
+        if (patches) also.push_back(token.value);
+    for (OverlayWidget* overlay : {overlay_, before_}) {
+        overlay->setSelected(patches ? shown.token.value : -1);
+        overlay->setAlso(also);
+        overlay->setHighlightedExpert(router && router->id == shown.router && shown.expert.valid() ? shown.expert.value : -1);
+    }
     legend_->setHighlightedExpert(shown.expert.valid() ? shown.expert.value : -1);
 }
 
@@ -123,16 +170,21 @@ void OverlayColumn::showEvent(QShowEvent* event) {
 
 void OverlayColumn::arrange() {
     constexpr int kGap = 8;
-    modes_->setGeometry(0, 0, std::min(width(), modes_->sizeHint().width()), modes_->sizeHint().height());
-    const int top = modes_->height() + kGap;
+    const bool both = before_->isVisibleTo(this);
+    const int top = both ? now_name_->sizeHint().height() + 4 : 0;
+    const int side = both ? (width() - kGap) / 2 : width();
     const int foot = foot_->isVisibleTo(this) ? 26 : 0;
     const int legend = legend_->isVisibleTo(this) ? legend_->heightForWidth(width()) + 4 : 0;
     const int room = std::max(60, height() - top - legend - foot);
     const analysis::OverlayPanel& panel = overlay_->panel();
     QSizeF shape = panel.picture.empty() ? QSizeF(panel.grid_width, panel.grid_height) : QSizeF(panel.picture.width, panel.picture.height);
     if (shape.isEmpty()) shape = QSizeF(1, 1);
-    const QSize fitted = shape.scaled(width() - 4, room - 4, Qt::KeepAspectRatio).toSize() + QSize(4, 4);
-    overlay_->setGeometry(0, top, fitted.width(), fitted.height());
+    const QSize fitted = shape.scaled(side - 4, room - 4, Qt::KeepAspectRatio).toSize() + QSize(4, 4);
+    const int left = both ? fitted.width() + kGap : 0;
+    overlay_->setGeometry(left, top, fitted.width(), fitted.height());
+    before_->setGeometry(0, top, fitted.width(), fitted.height());
+    before_name_->setGeometry(2, 0, fitted.width(), top);
+    now_name_->setGeometry(left + 2, 0, fitted.width(), top);
     nothing_->setGeometry(0, top, width(), std::min(room, 220));
     int y = top + (overlay_->isVisibleTo(this) ? fitted.height() : nothing_->height()) + 4;
     if (legend > 0) legend_->setGeometry(0, y, width(), legend - 4);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The picture with everything around it: modes above, legend, opacity and zoom below.
+// The picture with everything around it: legend, opacity and zoom below. Side by side, what it is compared with is at its left.
 #pragma once
 
+#include <QLabel>
 #include <QSlider>
 #include <QWidget>
 
@@ -10,7 +11,6 @@
 #include "views/overlay/overlay_widget.h"
 #include "views/widgets/controls.h"
 #include "views/widgets/empty_state.h"
-#include "views/widgets/segmented_control.h"
 
 namespace es::views {
 
@@ -21,10 +21,12 @@ public:
     explicit OverlayColumn(InspectModel* model, QWidget* parent = nullptr);
     /// Shows a panel of the model; one without patches shows the picture alone.
     void setPanel(const analysis::OverlayPanel& panel, bool routed);
+    /// What the picture is compared with, drawn at its left; null: the picture alone. The names stand above both.
+    void setBefore(const analysis::OverlayPanel* panel, const QString& before_name, const QString& now_name);
     void followChoice();
     [[nodiscard]] OverlayWidget* overlay() const { return overlay_; }
     [[nodiscard]] ExpertLegend* legend() const { return legend_; }
-    [[nodiscard]] SegmentedControl* modes() const { return modes_; }
+    [[nodiscard]] OverlayWidget* before() const { return before_; }
     [[nodiscard]] QSize minimumSizeHint() const override { return {270, 260}; }
 
 protected:
@@ -34,9 +36,11 @@ protected:
 private:
     void arrange();
     void followZoom();
+    void prepare(OverlayWidget* overlay);
+    [[nodiscard]] QString readout(const analysis::SampleRouting* routing, int patch) const;
     InspectModel* model_;
-    SegmentedControl* modes_;
-    OverlayWidget* overlay_;
+    OverlayWidget *overlay_, *before_;
+    QLabel *now_name_, *before_name_;
     EmptyState* nothing_;
     ExpertLegend* legend_;
     QWidget* foot_;

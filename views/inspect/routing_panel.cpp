@@ -4,7 +4,6 @@
 #include <QHBoxLayout>
 #include <QJsonArray>
 #include <QMenu>
-#include <QScrollArea>
 #include <QSignalBlocker>
 #include <algorithm>
 
@@ -41,9 +40,14 @@ QLabel* label(const QString& text, const char* role, QWidget* parent) {
 RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(model->context().theme, tr("Routing overlay"), parent), model_(model) {
     setObjectName(QStringLiteral("routingPanel"));
     auto* body = new QWidget(this);
-    auto* row = new QHBoxLayout(body);
-    row->setContentsMargins(10, 8, 4, 6);
+    auto* body_column = new QVBoxLayout(body);
+    body_column->setContentsMargins(10, 8, 4, 6);
+    body_column->setSpacing(8);
+    bar_ = new OverlayBar(model_, body);
+    body_column->addWidget(bar_);
+    auto* row = new QHBoxLayout;
     row->setSpacing(14);
+    body_column->addLayout(row, 1);
     column_ = new OverlayColumn(model_, body);
     row->addWidget(column_, 12);
     auto* scroll = new QScrollArea(body);
@@ -54,6 +58,7 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
     scroll->setWidget(makeRight());
     scroll->setMinimumWidth(250);
     row->addWidget(scroll, 11);
+    right_side_ = scroll;
     setContent(body);
     setDataText([this] { return toTabSeparated(panel_); });
     setMenuExtras([this](QMenu* menu) {
@@ -136,15 +141,23 @@ QWidget* RoutingPanel::makeRight() {
         model_->setOverlayChoices(choices);
     });
     connect(chips_, &TokenChips::wordClicked, this, [this](int word) { model_->chooseToken(Modality::kText, word); });
+    connect(chips_, &TokenChips::wordAdded, this, [this](int word) { model_->addToken(Modality::kText, word); });
+    connect(chips_, &TokenChips::wordHovered, this, [this](int word) { model_->prediction(word, true); });
     connect(chips_, &TokenChips::highlightCleared, model_, &InspectModel::clearExpert);
+    connect(model_, &InspectModel::predictionsChanged, chips_, &TokenChips::refreshReadout);
     connect(map_, &ExpertMap::cellClicked, this, [this](RouterId router, int expert) { model_->toggleExpert(router, expert); });
     chips_->setReadout([this](int word) {
-        const QString name = tokenName(model_->record(), Modality::kText, word);
+        QString text = tokenName(model_->record(), Modality::kText, word);
         const auto* router = model_->router(Modality::kText);
-        if (!router || !model_->routing()) return name;
-        for (const auto& reading : pathOf(*model_->routing(), Modality::kText, TokenIndex(word)))
-            if (reading.router.id == router->id) return readoutText(name, &reading);
-        return name;
+        if (!router || !model_->drawnRouting()) return text;
+        for (const auto& reading : pathOf(*model_->drawnRouting(), Modality::kText, TokenIndex(word)))
+            if (reading.router.id == router->id) text = readoutText(text, &reading);
+        const auto& words = chips_->panel().words;
+        if (const auto at = static_cast<std::size_t>(word); at < words.size() && words[at].cell.changed && !chips_->panel().change_title.empty())
+            text += tr(" · expert %1 before (%2)").arg(words[at].cell.before).arg(QString::fromStdString(chips_->panel().change_title));
+        if (const auto* prediction = model_->prediction(word, false)) return text + QLatin1Char('\n') + predictionText(*prediction);
+        const QString why = model_->predictionMissing();
+        return text + QLatin1Char('\n') + (why.isEmpty() ? tr("predicting it from the other words…") : why);
     });
     return right;
 }
@@ -172,7 +185,7 @@ void RoutingPanel::fillLayers() {
     }
     int k = 1;
     for (const Modality modality : {Modality::kVision, Modality::kText})
-        if (const auto* through = model_->router(modality)) k = std::max(k, through->k);
+        if (const auto* through = model_->router(modality)) k = std::max(k, through->layout == store::RoutingLayout::kFixedK ? through->k : through->experts);
     QStringList labels, values;
     for (int rank = 0; rank < std::min(k, 4); ++rank) {
         labels << (rank == 0 ? tr("1st") : rank == 1 ? tr("2nd") : rank == 2 ? tr("3rd") : tr("%1th").arg(rank + 1));
@@ -233,6 +246,12 @@ void RoutingPanel::refreshOverlay() {
     panel_ = routed_ ? std::move(*made) : plainPanel(*model_->record());
     const auto& content = std::get<analysis::OverlayPanel>(panel_.content);
     column_->setPanel(content, routed_);
+    bar_->refresh();
+    const auto before = routed_ && model_->overlayChoices().side_by_side ? model_->otherOverlay() : std::nullopt;
+    const QString before_name = model_->intervened() ? tr("as it is") : model_->otherName();
+    const QString now_name = model_->intervened() ? model_->intervenedBy() : tr("step %1").arg(stepText(model_->step()));
+    column_->setBefore(before ? &std::get<analysis::OverlayPanel>(before->content) : nullptr, before_name, now_name);
+    right_side_->setVisible(!before || content.grid_width <= 0);
     chips_->setPanel(content);
     chips_->setVisible(!content.words.empty());
     no_words_->setVisible(content.words.empty());
@@ -251,7 +270,7 @@ void RoutingPanel::refreshOverlay() {
 }
 
 void RoutingPanel::refreshMap() {
-    const auto* routing = model_->routing();
+    const auto* routing = model_->drawnRouting();
     analysis::HeatmapPanel map;
     std::vector<RouterId> routers;
     if (routing) {
@@ -273,7 +292,12 @@ void RoutingPanel::followChoice() {
     const Selection& shown = model_->shown();
     if (const auto* router = model_->currentRouter(); router && layers_->isVisibleTo(this)) layers_->setValue(QString::number(router->layer.value));
     column_->followChoice();
-    chips_->setSelected(shown.token_modality == Modality::kText ? shown.token.value : -1);
+    const bool words = shown.token_modality == Modality::kText;
+    std::vector<int> also;
+    for (const TokenIndex token : shown.more_tokens)
+        if (words) also.push_back(token.value);
+    chips_->setSelected(words ? shown.token.value : -1);
+    chips_->setAlso(also);
     const auto* through = model_->router(Modality::kText);
     chips_->setHighlightedExpert(through && through->id == shown.router && shown.expert.valid() ? shown.expert.value : -1);
     map_->setSelected(shown.router, shown.expert);

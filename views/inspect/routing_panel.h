@@ -5,10 +5,12 @@
 #include <QComboBox>
 #include <QJsonObject>
 #include <QLabel>
+#include <QScrollArea>
 #include <QVBoxLayout>
 
 #include "views/inspect/expert_map.h"
 #include "views/inspect/inspect_model.h"
+#include "views/inspect/overlay_bar.h"
 #include "views/inspect/overlay_column.h"
 #include "views/overlay/token_chips.h"
 #include "views/widgets/panel_frame.h"
@@ -36,7 +38,9 @@ private:
     void fillLayers();
     void fillHeader();
     InspectModel* model_;
+    OverlayBar* bar_;
     OverlayColumn* column_;
+    QScrollArea* right_side_;
     SegmentedControl *layers_, *ranks_;
     QComboBox* many_layers_;
     QLabel *layer_name_, *rank_name_, *words_title_, *words_router_, *no_words_;

@@ -140,8 +140,9 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
     facts_->setRows(rows);
     path_->setPath(path, reading.router.id);
     const Selection& shown = model_->shown();
-    auto panel = model_->routing() ? analysis::tokenDistribution(*model_->routing(), reading.router.id, shown.token_modality, shown.token, reading.objective)
-                                   : Result<analysis::Panel>(jobFailed("No distribution", {}, {}));
+    auto panel = model_->drawnRouting()
+                     ? analysis::tokenDistribution(*model_->drawnRouting(), reading.router.id, shown.token_modality, shown.token, reading.objective)
+                     : Result<analysis::Panel>(jobFailed("No distribution", {}, {}));
     bars_->setVisible(panel.has_value());
     bars_title_->setVisible(panel.has_value());
     QStringList notes;

@@ -2,6 +2,7 @@
 #include "views/inspect/token_words.h"
 
 #include <QCoreApplication>
+#include <algorithm>
 #include <cmath>
 
 namespace es::views {
@@ -35,6 +36,13 @@ QString readoutText(const QString& name, const analysis::TokenReading* reading) 
     if (reading->dropped) parts << tr("dropped");
     if (reading->masked) parts << tr("masked");
     return parts.join(QStringLiteral(" · "));
+}
+
+QString predictionText(const session::WordPrediction& prediction, int most) {
+    QStringList words;
+    for (std::size_t i = 0; i < std::min({prediction.words.size(), prediction.probabilities.size(), static_cast<std::size_t>(most)}); ++i)
+        words << QStringLiteral("%1 %2").arg(QString::fromStdString(prediction.words[i]), numberText(static_cast<double>(prediction.probabilities[i])));
+    return tr("predicted, when hidden: %1").arg(words.join(QStringLiteral(", ")));
 }
 
 QString stepText(std::int64_t step) {

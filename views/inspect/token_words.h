@@ -5,6 +5,7 @@
 #include <QString>
 
 #include "analysis/figures/inspect_panels.h"
+#include "engine/session/engine_session.h"
 
 namespace es::views {
 
@@ -16,6 +17,9 @@ namespace es::views {
 
 /// One line for hovering: "patch (6, 7) · expert 5 · weight 0.58 · entropy 1.31 nats". Without a reading the name alone.
 [[nodiscard]] QString readoutText(const QString& name, const analysis::TokenReading* reading);
+
+/// "predicted, when hidden: goat 0.61, sheep 0.12, horse 0.05": the best few.
+[[nodiscard]] QString predictionText(const session::WordPrediction& prediction, int most = 5);
 
 /// A number of a table: three significant places at most two decimals, "–" when not recorded.
 [[nodiscard]] QString numberText(double value, int decimals = 2);

@@ -104,6 +104,9 @@ QJsonObject overlayCell(const OverlayPanel::Cell& c) {
                   {QStringLiteral("masked"), c.masked},
                   {QStringLiteral("dropped"), c.dropped}};
     if (std::isfinite(c.value)) o.insert(QStringLiteral("value"), static_cast<double>(c.value));
+    if (c.unseen) o.insert(QStringLiteral("unseen"), true);
+    if (c.changed) o.insert(QStringLiteral("changed"), true);
+    if (c.before >= 0) o.insert(QStringLiteral("before"), c.before);
     if (!c.choices.empty()) {
         QJsonArray choices;
         for (const auto& choice : c.choices)
@@ -128,6 +131,8 @@ void fill(QJsonObject& o, const OverlayPanel& p) {
     }
     o.insert(QStringLiteral("patches"), patches);
     o.insert(QStringLiteral("words"), words);
+    if (p.show_values) o.insert(QStringLiteral("value_title"), text(p.value_title));
+    if (!p.change_title.empty()) o.insert(QStringLiteral("change_title"), text(p.change_title));
 }
 
 void fill(QJsonObject& o, const TablePanel& p) {
@@ -199,11 +204,20 @@ QStringList table(const ForestPanel& p) {
 }
 
 QStringList table(const OverlayPanel& p) {
-    QStringList lines{QStringLiteral("token\tposition\texpert\tmass")};
+    const bool compared = !p.change_title.empty();
+    const auto more = [&](const OverlayPanel::Cell& c) {
+        QString out;
+        if (p.show_values) out += QLatin1Char('\t') + cell(static_cast<double>(c.value));
+        if (compared) out += QStringLiteral("\t%1\t%2").arg(c.before).arg(c.changed ? 1 : 0);
+        return out;
+    };
+    QStringList lines{QStringLiteral("token\tposition\texpert\tmass") + (p.show_values ? QLatin1Char('\t') + text(p.value_title) : QString()) +
+                      (compared ? QStringLiteral("\texpert before\tchanged") : QString())};
     for (std::size_t i = 0; i < p.patches.size(); ++i)
-        lines << QStringLiteral("patch\t%1\t%2\t%3").arg(i).arg(p.patches[i].expert).arg(cell(static_cast<double>(p.patches[i].mass)));
+        lines << QStringLiteral("patch\t%1\t%2\t%3").arg(i).arg(p.patches[i].expert).arg(cell(static_cast<double>(p.patches[i].mass))) + more(p.patches[i]);
     for (const auto& w : p.words)
-        lines << QStringLiteral("%1\t%2\t%3\t%4").arg(text(w.text)).arg(w.position).arg(w.cell.expert).arg(cell(static_cast<double>(w.cell.mass)));
+        lines << QStringLiteral("%1\t%2\t%3\t%4").arg(text(w.text)).arg(w.position).arg(w.cell.expert).arg(cell(static_cast<double>(w.cell.mass))) +
+                     more(w.cell);
     return lines;
 }
 

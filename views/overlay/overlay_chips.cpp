@@ -48,6 +48,8 @@ void paintChip(QPainter& painter, const QRectF& box, const OverlayPanel::Chip& c
     painter.setPen(Qt::NoPen);
     painter.setBrush(ground);
     painter.drawRoundedRect(box, radius, radius);
+    if (!panel.show_values && chip.cell.unseen)
+        paintHatching(painter, box.adjusted(style.unit, style.unit, -style.unit, -style.unit), colors.faint, 6 * style.unit, style.unit);
     if (chip.cell.masked) {
         const QColor lines = mix(ground, colors.text, 0.35);
         paintHatching(painter, box.adjusted(style.unit, style.unit, -style.unit, -style.unit), lines, 5 * style.unit, style.unit);
@@ -130,7 +132,12 @@ void paintChips(QPainter& painter, const ChipLayout& layout, const OverlayPanel&
     const std::size_t count = std::min(layout.boxes.size(), panel.words.size());
     for (std::size_t i = 0; i < count; ++i) {
         paintChip(painter, layout.boxes[i], panel.words[i], panel, style);
-        const bool selected = static_cast<int>(i) == style.selected;
+        if (!panel.change_title.empty() && panel.words[i].cell.changed) {
+            painter.setBrush(Qt::NoBrush);
+            painter.setPen(QPen(style.colors.bad, 1.5 * style.unit));
+            painter.drawRoundedRect(layout.boxes[i], 4 * style.unit, 4 * style.unit);
+        }
+        const bool selected = static_cast<int>(i) == style.selected || std::find(style.also.begin(), style.also.end(), static_cast<int>(i)) != style.also.end();
         if (!selected && static_cast<int>(i) != style.hovered) continue;
         painter.setBrush(Qt::NoBrush);
         painter.setPen(QPen(selected ? style.colors.text : style.colors.faint, (selected ? 2 : 1) * style.unit));

@@ -90,7 +90,7 @@ void paintValueBar(QPainter& painter, const QRectF& area, const OverlayPanel& pa
     painter.setRenderHint(QPainter::Antialiasing, false);
     for (int i = 0; i < kSteps; ++i)
         painter.fillRect(QRectF(bar.left() + bar_width * i / kSteps, bar.top(), bar_width / kSteps + style.unit * 0.5, bar_height),
-                         Theme::mapColor(analysis::ColorMap::kCividis, (i + 0.5) / kSteps));
+                         Theme::mapColor(panel.map, (i + 0.5) / kSteps));
     painter.setPen(style.colors.muted);
     paintText(painter, QRectF(area.left(), area.top(), low_width, area.height()), Qt::AlignLeft | Qt::AlignVCenter, low, style.font, px);
     paintText(painter, QRectF(bar.right() + gap, area.top(), high_width, area.height()), Qt::AlignLeft | Qt::AlignVCenter, high, style.font, px);

@@ -44,7 +44,7 @@ void paintTint(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& 
     const bool faded = style.highlighted_expert >= 0 && !shownInCell(cell, style.highlighted_expert);
     const bool focus = style.highlighted_expert >= 0;
     if (faded) fill(painter, area, style.colors.panel, 0.55);
-    if (panel.show_values && !std::isfinite(cell.value)) {
+    if (panel.show_values ? !std::isfinite(cell.value) : cell.unseen) {
         paintHatching(painter, area, style.colors.faint, 6 * style.unit, style.unit);
         return;
     }
@@ -56,6 +56,17 @@ void paintTint(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& 
         return;
     }
     if (const QColor color = cellColor(cell, panel, style.colors); color.isValid()) fill(painter, area, color, style.opacity * (faded ? kFaded : 1));
+}
+
+/// The outline of a cell that chose other experts than in what the panel is compared with.
+void paintChange(QPainter& painter, const QRectF& area, const OverlayStyle& style) {
+    const double width = std::clamp(area.width() / 14, 1.5 * style.unit, 3 * style.unit);
+    const QRectF inner = area.adjusted(width / 2, width / 2, -width / 2, -width / 2);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(Qt::white, width + 1.5 * style.unit, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
+    painter.drawRect(inner);
+    painter.setPen(QPen(style.colors.bad, width, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
+    painter.drawRect(inner);
 }
 
 /// A small plate of the expert's colour in the corner: the number reads at 4.5:1 whatever the picture shows below.
@@ -84,7 +95,10 @@ void paintNumbers(QPainter& painter, const QRectF& area, const OverlayPanel::Cel
         return;
     }
     const QColor color = cellColor(cell, panel, style.colors);
-    if (const QString text = cellLabel(cell, panel); color.isValid() && !text.isEmpty()) paintPlate(painter, area, color, text, style, alphaOf(cell.expert));
+    const QString text = cellLabel(cell, panel);
+    if (!color.isValid() || text.isEmpty() || paintPlate(painter, area, color, text, style, alphaOf(cell.expert))) return;
+    // Where "3→5" has no room, "5" has some.
+    if (!panel.show_values && cell.expert >= 0) paintPlate(painter, area, color, QString::number(cell.expert), style, alphaOf(cell.expert));
 }
 
 void paintOutline(QPainter& painter, const QRectF& area, const QColor& color, double width, double unit) {
@@ -124,11 +138,13 @@ QColor cellColor(const OverlayPanel::Cell& cell, const OverlayPanel& panel, cons
     if (!panel.show_values) return cell.expert < 0 ? QColor() : Theme::expertColor(cell.expert, colors);
     if (!std::isfinite(cell.value)) return {};
     const double span = panel.value_max - panel.value_min;
-    return Theme::mapColor(analysis::ColorMap::kCividis, span > 0 ? std::clamp((cell.value - panel.value_min) / span, 0.0, 1.0) : 0.5);
+    return Theme::mapColor(panel.map, span > 0 ? std::clamp((cell.value - panel.value_min) / span, 0.0, 1.0) : 0.5);
 }
 
 QString cellLabel(const OverlayPanel::Cell& cell, const OverlayPanel& panel) {
     if (panel.show_values) return std::isfinite(cell.value) ? QString::number(cell.value, 'f', 2) : QString();
+    if (cell.changed && cell.before >= 0 && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1→%2").arg(cell.before).arg(cell.expert);
+    if (panel.show_mass && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1 %2%").arg(cell.expert).arg(std::lround(cell.mass * 100));
     if (cell.choices.size() < 2) return cell.expert < 0 ? QString() : QString::number(cell.expert);
     QString text;
     for (const auto& choice : cell.choices) text += (text.isEmpty() ? QString() : QStringLiteral("·")) + QString::number(choice.expert);
@@ -169,7 +185,7 @@ double textWidth(const QString& text, QFont font, double px) {
 
 void paintOverlay(QPainter& painter, const QRectF& picture, const OverlayPanel& panel, const OverlayStyle& style) {
     painter.save();
-    if (const QImage image = toImage(panel.picture); !image.isNull()) {
+    if (const QImage image = style.image ? *style.image : toImage(panel.picture); !image.isNull()) {
         painter.fillRect(picture, Qt::white);  // models see pictures on white, in both themes
         painter.setRenderHint(QPainter::SmoothPixmapTransform, style.smooth);
         painter.drawImage(picture, image);
@@ -211,10 +227,15 @@ void paintOverlay(QPainter& painter, const QRectF& picture, const OverlayPanel& 
         }
     }
     painter.setRenderHint(QPainter::Antialiasing, true);
+    if (!panel.change_title.empty())
+        for (int i = 0; i < cells; ++i)
+            if (panel.patches[static_cast<std::size_t>(i)].changed) paintChange(painter, grid.cell(i), style);
     if (style.numbers)
         for (int i = 0; i < cells; ++i) paintNumbers(painter, grid.cell(i), panel.patches[static_cast<std::size_t>(i)], panel, style);
     if (style.hovered >= 0 && style.hovered < cells && style.hovered != style.selected)
         paintOutline(painter, grid.cell(style.hovered), QColor(0x24, 0x2C, 0x38, 140), style.unit, 0);
+    for (const int patch : style.also)
+        if (patch >= 0 && patch < cells) paintOutline(painter, grid.cell(patch), QColor(0x12, 0x16, 0x1C), 1.5 * style.unit, style.unit);
     if (style.selected >= 0 && style.selected < cells) paintOutline(painter, grid.cell(style.selected), QColor(0x12, 0x16, 0x1C), 2 * style.unit, style.unit);
     painter.restore();
 }

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <QFont>
+#include <QImage>
 #include <QPainter>
 #include <QRectF>
 #include <QString>
+#include <vector>
 
 #include "analysis/figures/panel_data.h"
 #include "views/theme/theme.h"
@@ -23,10 +25,12 @@ struct OverlayStyle {
     double opacity = 0.5;   ///< of the tint over the picture, 0 to 1
     bool grid = true;
     bool numbers = true;
-    int selected = -1;  ///< patch or chip with the selection outline
+    int selected = -1;           ///< patch or chip with the selection outline
+    std::vector<int> also = {};  ///< more of them, selected besides
     int hovered = -1;
-    int highlighted_expert = -1;  ///< others fade; -1: none fades
-    bool smooth = true;           ///< interpolate the picture; false shows its pixels
+    int highlighted_expert = -1;    ///< others fade; -1: none fades
+    bool smooth = true;             ///< interpolate the picture; false shows its pixels
+    const QImage* image = nullptr;  ///< the panel's picture, where the caller keeps it; null: made of the panel's anew
 };
 
 /// Cells of a grid over a picture drawn in `picture`.
@@ -47,7 +51,8 @@ void paintOverlay(QPainter& painter, const QRectF& picture, const analysis::Over
 /// Tint of a cell at full strength; invalid when there is nothing to show (no expert, value missing).
 [[nodiscard]] QColor cellColor(const analysis::OverlayPanel::Cell& cell, const analysis::OverlayPanel& panel, const ThemeColors& colors);
 
-/// What a cell carries on top: its experts' numbers ("5", "5·2"), or its value ("0.58"). Empty when there is nothing.
+/// What a cell carries on top: its experts' numbers ("5", "5·2", changed ones "3→5", with its share "5 27%" where routing is soft), or its value
+/// ("0.58"). Empty when there is nothing.
 [[nodiscard]] QString cellLabel(const analysis::OverlayPanel::Cell& cell, const analysis::OverlayPanel& panel);
 
 /// Diagonal lines over `area`, `spacing` apart: "masked" or "missing", never a colour of a scale.

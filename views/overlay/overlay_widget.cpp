@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "views/overlay/picture_image.h"
+
 namespace es::views {
 namespace {
 
@@ -32,7 +34,9 @@ OverlayWidget::OverlayWidget(Theme* theme, QWidget* parent) : QWidget(parent), t
 void OverlayWidget::setPanel(analysis::OverlayPanel panel) {
     const bool same_shape = panel.grid_width == panel_.grid_width && panel.grid_height == panel_.grid_height && panel.picture.width == panel_.picture.width &&
                             panel.picture.height == panel_.picture.height;
+    const bool same_picture = same_shape && panel.picture.rgba == panel_.picture.rgba;
     panel_ = std::move(panel);
+    if (!same_picture) image_ = toImage(panel_.picture);
     if (kept_view_ && panel_.grid_width > 0) {
         zoom_ = std::max(1.0, kept_view_->first);
         center_ = kept_view_->second;
@@ -55,6 +59,12 @@ void OverlayWidget::setSelected(int patch) {
     if (wanted == style_.selected) return;
     style_.selected = wanted;
     describe();
+    update();
+}
+
+void OverlayWidget::setAlso(std::vector<int> patches) {
+    if (patches == style_.also) return;
+    style_.also = std::move(patches);
     update();
 }
 
@@ -125,7 +135,7 @@ void OverlayWidget::reveal(int patch) {
     if (!shift.isNull()) panBy(shift);
 }
 
-void OverlayWidget::walk(int dx, int dy) {
+void OverlayWidget::walk(int dx, int dy, bool add) {
     if (panel_.patches.empty()) return;
     const int from = style_.selected;
     int column = from < 0 ? 0 : from % panel_.grid_width, row = from < 0 ? 0 : from / panel_.grid_width;
@@ -136,7 +146,8 @@ void OverlayWidget::walk(int dx, int dy) {
     const int next = row * panel_.grid_width + column;
     if (next == from) return;
     reveal(next);
-    Q_EMIT patchClicked(next);
+    if (add && from >= 0) Q_EMIT patchAdded(next);
+    else Q_EMIT patchClicked(next);
 }
 
 void OverlayWidget::hover(int patch) {
@@ -163,6 +174,7 @@ void OverlayWidget::paintEvent(QPaintEvent*) {
     style_.font = theme_->font(Theme::FontRole::kTabular);
     style_.font.setWeight(QFont::DemiBold);
     const OverlayGrid now = grid();
+    style_.image = &image_;
     style_.smooth = panel_.picture.width <= 0 || now.picture.width() / panel_.picture.width < kCrispPixel;
     painter.save();
     painter.setClipRect(frame);
@@ -215,7 +227,10 @@ void OverlayWidget::mouseReleaseEvent(QMouseEvent* event) {
     pressed_ = dragging_ = false;
     unsetCursor();
     if (!clicked || !viewport().contains(event->position())) return;
-    if (const int patch = grid().at(event->position()); patch >= 0 && patch < static_cast<int>(panel_.patches.size())) Q_EMIT patchClicked(patch);
+    const int patch = grid().at(event->position());
+    if (patch < 0 || patch >= static_cast<int>(panel_.patches.size())) return;
+    if (event->modifiers() & Qt::ShiftModifier) Q_EMIT patchAdded(patch);
+    else Q_EMIT patchClicked(patch);
 }
 
 void OverlayWidget::mouseDoubleClickEvent(QMouseEvent* event) {
@@ -233,11 +248,12 @@ void OverlayWidget::wheelEvent(QWheelEvent* event) {
 
 void OverlayWidget::keyPressEvent(QKeyEvent* event) {
     const QPointF middle = viewport().center();
+    const bool add = event->modifiers() & Qt::ShiftModifier;
     switch (event->key()) {
-        case Qt::Key_Left: walk(-1, 0); break;
-        case Qt::Key_Right: walk(1, 0); break;
-        case Qt::Key_Up: walk(0, -1); break;
-        case Qt::Key_Down: walk(0, 1); break;
+        case Qt::Key_Left: walk(-1, 0, add); break;
+        case Qt::Key_Right: walk(1, 0, add); break;
+        case Qt::Key_Up: walk(0, -1, add); break;
+        case Qt::Key_Down: walk(0, 1, add); break;
         case Qt::Key_Plus:
         case Qt::Key_Equal: zoomAt(style_.selected >= 0 ? patchRect(style_.selected).center() : middle, kWheelNotch); break;
         case Qt::Key_Minus: zoomAt(middle, 1 / kWheelNotch); break;

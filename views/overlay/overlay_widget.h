@@ -13,7 +13,8 @@
 
 namespace es::views {
 
-/// GUI thread only. Keys: arrows walk patches, + and - zoom, 0 fits, Escape clears the highlight. Wheel zooms at the pointer, drag pans.
+/// GUI thread only. Keys: arrows walk patches (with Shift: add), + and - zoom, 0 fits, Escape clears the highlight. Wheel
+/// zooms at the pointer, drag pans, Shift-click adds.
 class OverlayWidget : public QWidget {
     Q_OBJECT
 public:
@@ -26,6 +27,7 @@ public:
     void setReadout(std::function<QString(int)> readout) { readout_ = std::move(readout); }
     void setSelected(int patch);
     [[nodiscard]] int selected() const { return style_.selected; }
+    void setAlso(std::vector<int> patches);  ///< selected besides
     void setOpacity(double opacity);
     [[nodiscard]] double opacity() const { return style_.opacity; }
     void setHighlightedExpert(int expert);  ///< -1: none
@@ -43,6 +45,7 @@ public:
 
 Q_SIGNALS:
     void patchClicked(int patch);  ///< by mouse or key
+    void patchAdded(int patch);    ///< the same with Shift: besides those selected
     void patchHovered(int patch);  ///< -1: none
     void highlightCleared();       ///< Escape
     void viewChanged();
@@ -66,7 +69,7 @@ private:
     [[nodiscard]] double maxZoom() const;
     void zoomAt(const QPointF& point, double factor);
     void panBy(const QPointF& pixels);
-    void walk(int dx, int dy);
+    void walk(int dx, int dy, bool add);
     void hover(int patch);
     void reveal(int patch);
     void describe();
@@ -74,6 +77,7 @@ private:
     Theme* theme_;
     analysis::OverlayPanel panel_;
     OverlayStyle style_;
+    QImage image_;  ///< of panel_.picture
     std::function<QString(int)> readout_;
     double zoom_ = 1;
     QPointF center_{0.5, 0.5};

@@ -62,6 +62,18 @@ void TokenChips::setSelected(int word) {
     update();
 }
 
+void TokenChips::setAlso(std::vector<int> words) {
+    if (words == style_.also) return;
+    style_.also = std::move(words);
+    update();
+}
+
+void TokenChips::refreshReadout() {
+    describe();
+    if (style_.hovered >= 0 && readout_ && QToolTip::isVisible())
+        QToolTip::showText(mapToGlobal(chipRect(style_.hovered).bottomLeft().toPoint()), readout_(style_.hovered), this, chipRect(style_.hovered).toRect());
+}
+
 void TokenChips::setHighlightedExpert(int expert) {
     if (style_.highlighted_expert == expert) return;
     style_.highlighted_expert = expert;
@@ -102,7 +114,10 @@ void TokenChips::paintEvent(QPaintEvent*) {
 
 void TokenChips::mousePressEvent(QMouseEvent* event) {
     if (event->button() != Qt::LeftButton) return QWidget::mousePressEvent(event);
-    if (const int word = layout_.at(event->position()); word >= 0) Q_EMIT wordClicked(word);
+    const int word = layout_.at(event->position());
+    if (word < 0) return;
+    if (event->modifiers() & Qt::ShiftModifier) Q_EMIT wordAdded(word);
+    else Q_EMIT wordClicked(word);
 }
 
 void TokenChips::mouseMoveEvent(QMouseEvent* event) { hover(layout_.at(event->position())); }
@@ -123,7 +138,9 @@ void TokenChips::keyPressEvent(QKeyEvent* event) {
         default: QWidget::keyPressEvent(event); return;
     }
     event->accept();
-    if (words > 0 && next != from) Q_EMIT wordClicked(next);
+    if (words == 0 || next == from) return;
+    if ((event->modifiers() & Qt::ShiftModifier) && from >= 0) Q_EMIT wordAdded(next);
+    else Q_EMIT wordClicked(next);
 }
 
 void TokenChips::resizeEvent(QResizeEvent* event) {

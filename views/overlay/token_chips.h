@@ -21,8 +21,12 @@ public:
     void setReadout(std::function<QString(int)> readout) { readout_ = std::move(readout); }
     void setSelected(int word);
     [[nodiscard]] int selected() const { return style_.selected; }
+    void setAlso(std::vector<int> words);  ///< selected besides
     void setHighlightedExpert(int expert);
     [[nodiscard]] QRectF chipRect(int word) const;
+    /// Shows the read-out of the word under the pointer anew: it says more now.
+    void refreshReadout();
+    [[nodiscard]] QString readout(int word) const { return readout_ ? readout_(word) : QString(); }
 
     [[nodiscard]] bool hasHeightForWidth() const override { return true; }
     [[nodiscard]] int heightForWidth(int width) const override;
@@ -31,6 +35,7 @@ public:
 
 Q_SIGNALS:
     void wordClicked(int word);
+    void wordAdded(int word);    ///< the same with Shift: besides those selected
     void wordHovered(int word);  ///< -1: none
     void highlightCleared();
 

@@ -50,6 +50,12 @@ void SegmentedControl::setIndex(int index) {
     update();
 }
 
+void SegmentedControl::clearChoice() {
+    current_ = -1;
+    describe();
+    update();
+}
+
 void SegmentedControl::setChoiceDisabled(const QString& value, const QString& why) {
     if (const auto at = values_.indexOf(value); at >= 0 && disabled_why_[at] != why) {
         disabled_why_[at] = why;

@@ -21,6 +21,7 @@ public:
     [[nodiscard]] int index() const { return current_; }
     void setValue(const QString& value);  ///< no signal
     void setIndex(int index);             ///< no signal
+    void clearChoice();                   ///< none is chosen: the choice is made in another control. No signal
     /// A choice that cannot be taken now; `why` is its tooltip. An empty `why` makes it available.
     void setChoiceDisabled(const QString& value, const QString& why);
     void setCompact(bool compact);  ///< 24 px high instead of 28, for panel headers
