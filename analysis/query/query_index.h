@@ -61,8 +61,9 @@ public:
     [[nodiscard]] std::size_t bytes() const;                 ///< of memory
     [[nodiscard]] bool wasKept() const;                      ///< its columns came from the cache
 
+    struct Content;  ///< for the parts that make and walk it
+
 private:
-    struct Content;
     explicit QueryIndex(std::unique_ptr<Content> content);
     std::unique_ptr<Content> content_;
 };

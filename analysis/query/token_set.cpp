@@ -98,18 +98,24 @@ void TokenSetBuilder::add(std::uint64_t sample, Objective objective, Modality mo
     else pieces_.push_back(piece);
 }
 
-void TokenSetBuilder::add(const store::TokenRun& run, std::span<const std::uint64_t> mask) {
-    for (std::size_t w = 0; w < mask.size(); ++w)
-        for (std::uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
-            const auto at = static_cast<std::uint32_t>(w * 64) + static_cast<std::uint32_t>(std::countr_zero(bits));
-            if (at < run.tokens) add(run.sample, static_cast<Objective>(run.objective), static_cast<Modality>(run.modality), run.position + at);
-        }
+void TokenSetBuilder::addStream(std::uint64_t sample, Objective objective, Modality modality, std::span<const std::uint64_t> words) {
+    for (std::size_t w = 0; w < words.size(); ++w) {
+        if (words[w] == 0) continue;
+        Piece piece;
+        piece.stream.sample = sample;
+        piece.stream.objective = static_cast<std::uint8_t>(objective);
+        piece.stream.modality = static_cast<std::uint8_t>(modality);
+        piece.position = static_cast<std::uint32_t>(w * 64);
+        piece.bits = words[w];
+        pieces_.push_back(piece);
+    }
 }
 
 TokenSet TokenSetBuilder::finish() {
-    std::stable_sort(pieces_.begin(), pieces_.end(), [](const Piece& a, const Piece& b) {
+    const auto before = [](const Piece& a, const Piece& b) {
         return std::tuple_cat(a.stream.key(), std::tuple{a.position}) < std::tuple_cat(b.stream.key(), std::tuple{b.position});
-    });
+    };
+    if (!std::is_sorted(pieces_.begin(), pieces_.end(), before)) std::stable_sort(pieces_.begin(), pieces_.end(), before);
     TokenSet set;
     for (const Piece& piece : pieces_) {
         if (set.streams_.empty() || set.streams_.back().key() != piece.stream.key()) {

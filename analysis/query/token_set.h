@@ -80,8 +80,8 @@ private:
 class TokenSetBuilder {
 public:
     void add(std::uint64_t sample, Objective objective, Modality modality, std::uint32_t position);
-    /// The tokens of a run whose bit in `mask` (one a token, from bit 0 of the first word) is set.
-    void add(const store::TokenRun& run, std::span<const std::uint64_t> mask);
+    /// Positions whose bit is set, from bit 0 of the first word.
+    void addStream(std::uint64_t sample, Objective objective, Modality modality, std::span<const std::uint64_t> words);
     [[nodiscard]] TokenSet finish();
 
 private:

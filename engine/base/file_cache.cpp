@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/file_cache.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+#include "engine/base/hash.h"
+
+namespace es {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kSuffix = ".kept";
+constexpr std::uint64_t kMagic = 0x3130545045535845;  // "EXSEPT01"
+
+struct Head {
+    std::uint64_t magic = kMagic, key_bytes = 0, content_bytes = 0, content_hash = 0;
+};
+
+struct Kept {
+    fs::path path;
+    std::uintmax_t bytes = 0;
+    fs::file_time_type used;
+};
+
+std::vector<Kept> keptIn(const fs::path& folder) {
+    std::vector<Kept> all;
+    std::error_code error;
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+        if (!at->path().filename().string().ends_with(kSuffix)) continue;
+        std::error_code gone;
+        Kept kept{at->path(), at->file_size(gone), at->last_write_time(gone)};
+        if (!gone) all.push_back(std::move(kept));
+    }
+    return all;
+}
+
+}  // namespace
+
+FileCache::FileCache(fs::path folder, std::uintmax_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+
+fs::path FileCache::fileOf(std::string_view key) const { return folder_ / (hashText(hash64(key)) + hashText(hash64(key, 1)) + std::string(kSuffix)); }
+
+std::optional<std::string> FileCache::get(std::string_view key) const {
+    if (folder_.empty()) return {};
+    const fs::path path = fileOf(key);
+    std::ifstream in(path, std::ios::binary);
+    Head head;
+    if (!in.read(reinterpret_cast<char*>(&head), sizeof head) || head.magic != kMagic || head.key_bytes != key.size() || head.content_bytes > max_bytes_)
+        return {};
+    std::string known(key.size(), '\0'), content(head.content_bytes, '\0');
+    if (!in.read(known.data(), static_cast<std::streamsize>(known.size())) || known != key) return {};
+    if (!in.read(content.data(), static_cast<std::streamsize>(content.size())) || hash64(std::string_view(content)) != head.content_hash) return {};
+    std::error_code error;
+    fs::last_write_time(path, fs::file_time_type::clock::now(), error);
+    return content;
+}
+
+void FileCache::put(std::string_view key, std::string_view content) const {
+    if (folder_.empty() || content.size() + key.size() + sizeof(Head) > max_bytes_ / 2) return;
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    const fs::path path = fileOf(key), part = path.string() + ".part-" + std::to_string(::getpid());
+    {
+        std::ofstream out(part, std::ios::binary | std::ios::trunc);
+        const Head head{kMagic, key.size(), content.size(), hash64(content)};
+        out.write(reinterpret_cast<const char*>(&head), sizeof head);
+        out.write(key.data(), static_cast<std::streamsize>(key.size()));
+        out.write(content.data(), static_cast<std::streamsize>(content.size()));
+        if (!out.flush()) {
+            out.close();
+            fs::remove(part, error);
+            return;
+        }
+    }
+    // Renamed into place: a reader sees the whole of it or nothing.
+    fs::rename(part, path, error);
+    if (error) fs::remove(part, error);
+    makeRoom();
+}
+
+std::uintmax_t FileCache::bytes() const {
+    std::uintmax_t sum = 0;
+    for (const Kept& kept : keptIn(folder_)) sum += kept.bytes;
+    return sum;
+}
+
+void FileCache::makeRoom() const {
+    std::vector<Kept> all = keptIn(folder_);
+    std::uintmax_t sum = 0;
+    for (const Kept& kept : all) sum += kept.bytes;
+    if (sum <= max_bytes_) return;
+    std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.used < b.used; });
+    for (const Kept& kept : all) {
+        if (sum <= max_bytes_) break;
+        std::error_code error;
+        fs::remove(kept.path, error);
+        sum -= kept.bytes;
+    }
+}
+
+}  // namespace es
