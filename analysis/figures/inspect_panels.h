@@ -108,6 +108,10 @@ struct TokenReading {
 [[nodiscard]] Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, Modality modality, TokenIndex token,
                                               std::optional<Objective> objective = {});
 
+/// The mean of that over several tokens; the notes say how many of them choose each expert first. Tokens that the router did not see
+/// are left out and counted in the notes. Fails when it saw none.
+[[nodiscard]] Result<Panel> tokensDistribution(const SampleRouting& routing, RouterId router, Modality modality, const std::vector<TokenIndex>& tokens);
+
 /// Expert of one token at each checkpoint that has a probe of the sample.
 struct TokenHistory {
     store::RouterInfo router;

@@ -48,14 +48,10 @@ Result<Panel> layerExpertMap(const SampleRouting& routing) {
     return panel;
 }
 
-Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, Modality modality, TokenIndex token, std::optional<Objective> objective) {
-    std::vector<TokenReading> path = tokenPath(routing, modality, token, objective);
-    std::stable_sort(path.begin(), path.end(), [](const TokenReading& a, const TokenReading& b) { return a.objective > b.objective; });
-    const auto found = std::find_if(path.begin(), path.end(), [&](const TokenReading& reading) { return !router.valid() || reading.router.id == router; });
-    if (found == path.end())
-        return jobFailed("No router distribution", "this router did not take the token", "Choose a layer and branch that the token passes", {});
-    const TokenReading& reading = *found;
-    Panel panel;
+namespace {
+
+/// Bars of router probabilities, or of combine weights where no distribution was recorded.
+BarPanel barsOf(const TokenReading& reading, std::vector<std::string>& notes) {
     BarPanel bars;
     bars.x.title = "expert";
     bars.y.title = "router probability";
@@ -63,7 +59,7 @@ Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, M
     const bool whole = !reading.probabilities_E.empty();
     if (!whole) {
         bars.y.title = "combine weight";
-        panel.notes.push_back("the whole distribution was not recorded: combine weights of the chosen experts");
+        notes.push_back("the whole distribution was not recorded: combine weights of the chosen experts");
     }
     for (std::int32_t e = 0; e < reading.router.experts; ++e) {
         BarPanel::Bar bar;
@@ -74,6 +70,69 @@ Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, M
         bar.value = whole ? reading.probabilities_E[static_cast<std::size_t>(e)] : (bar.emphasised ? chosen->weight : kMissing);
         bars.bars.push_back(std::move(bar));
     }
+    return bars;
+}
+
+/// The token in one router, of the pair where the sample ran as one.
+std::optional<TokenReading> readingOf(const SampleRouting& routing, RouterId router, Modality modality, TokenIndex token, std::optional<Objective> objective) {
+    std::vector<TokenReading> path = tokenPath(routing, modality, token, objective);
+    std::stable_sort(path.begin(), path.end(), [](const TokenReading& a, const TokenReading& b) { return a.objective > b.objective; });
+    const auto found = std::find_if(path.begin(), path.end(), [&](const TokenReading& reading) { return !router.valid() || reading.router.id == router; });
+    if (found == path.end()) return std::nullopt;
+    return std::move(*found);
+}
+
+}  // namespace
+
+Result<Panel> tokensDistribution(const SampleRouting& routing, RouterId router, Modality modality, const std::vector<TokenIndex>& tokens) {
+    std::optional<BarPanel> mean;
+    std::vector<std::int64_t> first_E;
+    std::int64_t seen = 0;
+    Panel panel;
+    for (const TokenIndex token : tokens) {
+        const auto reading = readingOf(routing, router, modality, token, {});
+        if (!reading) continue;
+        std::vector<std::string> notes;
+        const BarPanel bars = barsOf(*reading, notes);
+        if (!mean) {
+            mean = bars;
+            for (auto& bar : mean->bars) bar.value = 0;
+            first_E.resize(bars.bars.size());
+            panel.context = routerWords(reading->router);
+            panel.notes = std::move(notes);
+        }
+        for (std::size_t e = 0; e < std::min(bars.bars.size(), mean->bars.size()); ++e)
+            if (std::isfinite(bars.bars[e].value)) mean->bars[e].value += bars.bars[e].value;
+        if (!reading->choices.empty()) ++first_E[static_cast<std::size_t>(reading->choices.front().expert)];
+        ++seen;
+    }
+    if (!mean) return jobFailed("No router distribution", "this router took none of the tokens", "Choose a layer and branch that the tokens pass", {});
+    mean->y.title += ", mean";
+    for (std::size_t e = 0; e < mean->bars.size(); ++e) {
+        mean->bars[e].value /= static_cast<double>(seen);
+        mean->bars[e].emphasised = first_E[e] > 0;
+    }
+    std::vector<std::size_t> order;
+    for (std::size_t e = 0; e < first_E.size(); ++e)
+        if (first_E[e] > 0) order.push_back(e);
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return first_E[a] > first_E[b]; });
+    std::string chosen;
+    for (const std::size_t e : order) chosen += fmt::format("{}expert {} by {}", chosen.empty() ? "" : ", ", e, first_E[e]);
+    panel.notes.push_back(chosen.empty() ? "chosen first: none" : "chosen first: " + chosen);
+    if (seen < static_cast<std::int64_t>(tokens.size()))
+        panel.notes.push_back(fmt::format("{} of {} did not pass this router", static_cast<std::int64_t>(tokens.size()) - seen, tokens.size()));
+    panel.title = plural(seen, modality == Modality::kText ? "word" : "patch");
+    if (modality != Modality::kText && seen != 1) panel.title = fmt::format("{} patches", seen);
+    panel.content = std::move(*mean);
+    return panel;
+}
+
+Result<Panel> tokenDistribution(const SampleRouting& routing, RouterId router, Modality modality, TokenIndex token, std::optional<Objective> objective) {
+    const auto found = readingOf(routing, router, modality, token, objective);
+    if (!found) return jobFailed("No router distribution", "this router did not take the token", "Choose a layer and branch that the token passes", {});
+    const TokenReading& reading = *found;
+    Panel panel;
+    BarPanel bars = barsOf(reading, panel.notes);
     panel.title = fmt::format("{} {}", modality == Modality::kText ? "Word" : "Patch", token.value);
     if (modality == Modality::kVision && routing.sample.grid_width > 0)
         panel.title = fmt::format("Patch ({}, {})", token.value / routing.sample.grid_width, token.value % routing.sample.grid_width);

@@ -104,6 +104,12 @@ void InspectModel::chooseStep(std::int64_t step, int merge_id) {
     change(next, tr("Show step %1").arg(step), merge_id);
 }
 
+void InspectModel::setListed(std::vector<std::uint64_t> samples) {
+    if (samples == listed_) return;
+    listed_ = std::move(samples);
+    Q_EMIT listedChanged();
+}
+
 void InspectModel::setOverlayChoices(const OverlayChoices& choices) {
     if (choices == choices_) return;
     choices_ = choices;

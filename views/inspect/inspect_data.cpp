@@ -141,6 +141,17 @@ std::vector<RouterId> mapRouters(const analysis::SampleRouting& routing) {
     return ids;
 }
 
+Result<analysis::Curve> readSampleChurn(const store::RunReader& run, RouterId router, std::uint64_t sample, const JobContext& context) {
+    const auto change = analysis::routingChange(run, analysis::ChangeMeasure::kChurn, sample, router, context);
+    if (context.stopRequested()) return stopped("Reading the probes");
+    if (!change) return tl::unexpected(change.error());
+    const auto* lines = std::get_if<analysis::LinePanel>(&change->content);
+    if (!lines || lines->curves.empty()) return analysis::Curve{};
+    analysis::Curve curve = lines->curves.front();
+    curve.label = "churn of this sample";
+    return curve;
+}
+
 Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, const JobContext& context) {
     TrainingCurves curves;
     curves.router = router;
@@ -153,6 +164,11 @@ Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, 
         } else {
             curves.notes.push_back(change.error().message());
         }
+        const auto saturation = analysis::routingChange(run, analysis::ChangeMeasure::kSaturation, {}, router, context);
+        if (context.stopRequested()) return stopped("Reading the probes");
+        if (saturation)
+            if (const auto* lines = std::get_if<analysis::LinePanel>(&saturation->content); lines && !lines->curves.empty())
+                curves.saturation = lines->curves.front();
     }
     const auto names = run.scalarNames();
     for (const char* wanted : {"eval/loss/total", "train/loss"}) {

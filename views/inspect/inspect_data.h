@@ -51,12 +51,15 @@ struct LoadedSample {
 /// What the scrubber draws below its strip.
 struct TrainingCurves {
     RouterId router;
-    analysis::Curve churn;  ///< share of the probe set's tokens whose first choice changed since the probe before
+    analysis::Curve churn;       ///< share of the probe set's tokens whose first choice changed since the probe before
+    analysis::Curve saturation;  ///< mean share of a token's experts that are those of the last probe
     analysis::Curve loss;
     std::string loss_name;  ///< "eval/loss/total"; empty when none was recorded
     std::vector<analysis::XMarker> spikes;
     std::vector<std::string> notes;
 };
+/// The churn of one sample's tokens alone. Empty where fewer than two probes hold it.
+[[nodiscard]] Result<analysis::Curve> readSampleChurn(const store::RunReader& run, RouterId router, std::uint64_t sample, const JobContext& context);
 [[nodiscard]] Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, const JobContext& context);
 
 /// "V 1", "T 1", "VL 3", "1": a router in few letters.

@@ -88,6 +88,8 @@ void InspectModel::followRun() {
     stale_ = false;
     curves_of_ = {};
     history_of_ = {};
+    sample_churn_of_.reset();
+    sample_churn_ = {};
     context_->jobs->cancel(this);
     pending_.clear();
     running_own_ = false;
@@ -136,6 +138,7 @@ void InspectModel::loadContents() {
                 cache_->clear();  // a resumed attempt may have superseded probes
                 curves_of_ = {};
                 history_of_ = {};
+                sample_churn_of_.reset();
                 if (run_part_ == Part::kReady) wanted_.reset();
             }
             contents_ = std::move(*result);
@@ -301,7 +304,28 @@ void InspectModel::loadHistory() {
         });
 }
 
+void InspectModel::loadSampleChurn() {
+    const bool known = shown_.sample && shown_.router.valid() && contents_.steps.size() > 1 && !ranSample(*shown_.sample);
+    if (!known) {
+        sample_churn_of_.reset();
+        sample_churn_ = {};
+        return;
+    }
+    const std::tuple wanted{shown_.run, shown_.router.value, *shown_.sample, contents_.steps.size()};
+    if (sample_churn_of_ == wanted) return;
+    sample_churn_of_ = wanted;
+    job<analysis::Curve>(
+        QStringLiteral("sample_churn"), tr("Comparing the sample's probes"),
+        [reader = cache_, router = shown_.router, sample = *shown_.sample](JobContext& context) { return readSampleChurn(*reader, router, sample, context); },
+        [this, wanted](Result<analysis::Curve> result) {
+            if (sample_churn_of_ != wanted) return;
+            sample_churn_ = result ? std::move(*result) : analysis::Curve{};
+            Q_EMIT historyChanged();
+        });
+}
+
 void InspectModel::loadCurves() {
+    loadSampleChurn();
     const std::tuple wanted{shown_.run, shown_.router.value, contents_.steps.size(), contents_.losses_step};
     if (curves_of_ == wanted) return;
     curves_of_ = wanted;

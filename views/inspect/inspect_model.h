@@ -108,9 +108,15 @@ public:
 
     [[nodiscard]] const std::optional<analysis::TokenHistory>& history() const { return history_; }
     [[nodiscard]] const std::optional<TrainingCurves>& curves() const { return curves_; }
+    /// Share of the shown sample's tokens whose first choice changed since the probe before; without points where that is not known.
+    [[nodiscard]] const analysis::Curve& sampleChurn() const { return sample_churn_; }
     /// While hidden, a run that grows is not read again; it is when shown.
     void setVisible(bool visible);
     [[nodiscard]] bool settled() const { return pending_.isEmpty() && run_part_ != Part::kLoading && (training() || !reload_.isActive()); }
+
+    /// Samples as the list shows them, filtered.
+    [[nodiscard]] const std::vector<std::uint64_t>& listed() const { return listed_; }
+    void setListed(std::vector<std::uint64_t> samples);
 
     // What the user does. Each is one named step to undo.
     void chooseSample(std::uint64_t hash);
@@ -132,6 +138,7 @@ public:
 Q_SIGNALS:
     void runChanged();      ///< another run, its state, or its contents
     void samplesChanged();  ///< run's samples or own ones
+    void listedChanged();   ///< the list was filtered
     void sampleChanged();   ///< record, routing or step on screen
     void choiceChanged();   ///< router, expert or token
     void overlayChanged();  ///< how the overlay is drawn
@@ -151,6 +158,7 @@ private:
     void runAgain(session::SampleRequest request, const store::SampleRecord* stored, const std::pair<std::uint64_t, std::int64_t>& wanted);
     void loadHistory();
     void loadCurves();
+    void loadSampleChurn();
     void loadOther();
     void loadAttention();
     void takeOther(Result<analysis::SampleRouting> routing);
@@ -195,9 +203,12 @@ private:
     std::map<std::pair<Place, int>, session::WordPrediction> predictions_;
     std::optional<std::pair<Place, int>> predicting_;
     Error prediction_error_;
+    std::vector<std::uint64_t> listed_;
     std::optional<analysis::TokenHistory> history_;
     std::optional<TrainingCurves> curves_;
-    QSet<QString> pending_;                                                   ///< slots with a job under way
+    analysis::Curve sample_churn_;
+    std::optional<std::tuple<QString, std::int32_t, std::uint64_t, std::size_t>> sample_churn_of_;  ///< run, router, sample, probes
+    QSet<QString> pending_;                                                                         ///< slots with a job under way
     std::tuple<QString, std::int32_t, std::size_t, std::int64_t> curves_of_;  ///< run, router, probes, evaluation that curves_ was made of
     std::tuple<QString, std::uint64_t, std::int32_t, Modality, TokenIndex, std::size_t> history_of_;  ///< likewise: token and probes
     QTimer reload_;                                                                                   ///< gathers changes of a run that is being written

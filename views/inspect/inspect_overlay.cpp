@@ -270,6 +270,9 @@ const session::WordPrediction* InspectModel::prediction(int word, bool ask) {
         if (!result) prediction_error_ = result.error();
         else {
             makeRoom(predictions_);
+            if (result->predictions.empty())
+                prediction_error_ =
+                    Error{ErrorKind::kJobFailed, "No prediction", "this model was not trained to predict words", "Choose a run with a text objective", {}};
             for (auto& one : result->predictions) predictions_[{wanted.first, one.position}] = one;
         }
         Q_EMIT predictionsChanged();

@@ -13,7 +13,7 @@
 namespace es::views {
 namespace {
 
-constexpr double kLeft = 52, kRight = 54, kStripTop = 6, kStripHeight = 18, kPlotTop = 44, kBottom = 34;
+constexpr double kLeft = 52, kRight = 76, kStripTop = 6, kStripHeight = 18, kPlotTop = 44, kBottom = 34;
 
 /// y of the curve at the point nearest to x; NaN without points.
 double valueNear(const analysis::Curve& curve, double x) {
@@ -62,6 +62,10 @@ QString ScrubberView::readout(int index) const {
     if (curves_) {
         if (const double churn = valueNear(curves_->churn, static_cast<double>(step)); std::isfinite(churn) && index > 0)
             parts << tr("churn %1 %").arg(numberText(churn * 100, 1));
+        if (const double own = valueNear(sample_churn_, static_cast<double>(step)); std::isfinite(own) && index > 0)
+            parts << tr("of this sample %1 %").arg(numberText(own * 100, 1));
+        if (const double saturation = valueNear(curves_->saturation, static_cast<double>(step)); std::isfinite(saturation))
+            parts << tr("saturation %1 %").arg(numberText(saturation * 100, 0));
         if (const double loss = valueNear(curves_->loss, static_cast<double>(step)); std::isfinite(loss)) parts << tr("loss %1").arg(numberText(loss));
     }
     return parts.join(QStringLiteral(" · "));
@@ -148,24 +152,61 @@ void ScrubberView::paintStrip(QPainter& painter) const {
     painter.drawText(QRectF(strip.left() + 2, strip.bottom() + 1, strip.width(), 15), Qt::AlignLeft | Qt::AlignVCenter, history_caption_);
 }
 
+QString ScrubberView::spikeText(const analysis::XMarker& spike) const {
+    QString text = QString::fromStdString(spike.label);
+    for (std::size_t i = 0; i < std::min(sample_churn_.x.size(), sample_churn_.y.size()); ++i) {
+        if (sample_churn_.x[i] < spike.x || !std::isfinite(sample_churn_.y[i])) continue;
+        return tr("%1 · %2 % of this sample's tokens changed expert by step %3")
+            .arg(text, numberText(sample_churn_.y[i] * 100, 0), stepText(static_cast<std::int64_t>(sample_churn_.x[i])));
+    }
+    return text;
+}
+
+void ScrubberView::paintSpikes(QPainter& painter) const {
+    const ThemeColors& colors = theme_->colors();
+    const QRectF area = plotArea();
+    painter.setFont(theme_->font(Theme::FontRole::kAxis));
+    const QFontMetrics metrics(painter.font());
+    double taken = -1e9;
+    for (const auto& spike : curves_->spikes) {
+        const double x = xOf(spike.x);
+        painter.setPen(QPen(colors.bad, 1, Qt::DashLine));
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
+        if (x < taken) continue;  // the words of the spike before reach here: its line alone
+        const QString text = spikeText(spike);
+        const double wanted = metrics.horizontalAdvance(text), right = area.right() + kRight - 4;
+        // Where the right has no room for the words, the left may have more.
+        const bool left = x + 4 + wanted > right && x - area.left() > right - x;
+        const double room = left ? x - 4 - area.left() : right - x - 4;
+        const QString cut = metrics.elidedText(text, Qt::ElideRight, static_cast<int>(room));
+        const QRectF place = left ? QRectF(x - 4 - room, area.top() + 8, room, 14) : QRectF(x + 4, area.top() + 8, room, 14);
+        const double width = metrics.horizontalAdvance(cut);
+        QColor ground = colors.panel;
+        ground.setAlphaF(0.8f);
+        painter.fillRect(QRectF(left ? place.right() - width - 2 : place.left() - 2, place.top(), width + 4, place.height()), ground);
+        painter.setPen(legibleOn(colors.bad, colors.panel));
+        painter.drawText(place, (left ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter, cut);
+        taken = left ? x : x + 4 + width + 12;
+    }
+}
+
 void ScrubberView::paintCurves(QPainter& painter) const {
     if (!curves_) return;
     const ThemeColors& colors = theme_->colors();
     const QRectF area = plotArea();
-    for (const auto& spike : curves_->spikes) {
-        painter.setPen(QPen(colors.bad, 1, Qt::DashLine));
-        painter.drawLine(QPointF(xOf(spike.x), area.top()), QPointF(xOf(spike.x), area.bottom()));
-        painter.setFont(theme_->font(Theme::FontRole::kAxis));
-        painter.setPen(legibleOn(colors.bad, colors.panel));
-        painter.drawText(QRectF(xOf(spike.x) + 4, area.top() + 12, 260, 14), Qt::AlignLeft | Qt::AlignVCenter, QString::fromStdString(spike.label));
-    }
-    double taken = -1e9;
-    const auto draw = [&](const analysis::Curve& curve, double scale, const QColor& color, const QString& name, bool dots) {
+    struct Name {
+        QPointF end;
+        QString text;
+        QColor color;
+    };
+    std::vector<Name> names;
+    const auto draw = [&](const analysis::Curve& curve, double scale, const QColor& color, const QString& name, Qt::PenStyle line_style) {
         if (curve.x.empty() || !(scale > 0)) return;
+        const bool dots = curve.x.size() <= 60 && line_style == Qt::SolidLine && scale == 1;
         QPolygonF line;
         painter.setBrush(Qt::NoBrush);
-        painter.setPen(QPen(color, 1.5));
         const auto flush = [&] {
+            painter.setPen(QPen(color, 1.5, line_style));
             painter.drawPolyline(line);
             if (dots) {
                 painter.setBrush(color);
@@ -184,15 +225,27 @@ void ScrubberView::paintCurves(QPainter& painter) const {
             line << last;
         }
         flush();
-        double y = std::clamp(last.y(), area.top() + 6, area.bottom() - 6);
-        if (std::abs(y - taken) < 13) y = taken + (y >= taken && taken + 13 < area.bottom() ? 13 : -13);
-        taken = y;
-        painter.setFont(theme_->font(Theme::FontRole::kAxis));
-        painter.setPen(legibleOn(color, colors.panel));
-        painter.drawText(QRectF(last.x() + 6, y - 8, kRight, 16), Qt::AlignLeft | Qt::AlignVCenter, name);
+        if (!last.isNull()) names.push_back({last, name, color});
     };
-    draw(curves_->loss, largest_loss_, colors.muted, tr("loss"), false);
-    draw(curves_->churn, 1, Theme::color({analysis::ColorRole::Kind::kSeries, 1}, colors), tr("churn"), curves_->churn.x.size() <= 60);
+    const QColor churn = Theme::color({analysis::ColorRole::Kind::kSeries, 1}, colors);
+    draw(curves_->loss, largest_loss_, colors.muted, tr("loss"), Qt::SolidLine);
+    draw(curves_->saturation, 1, Theme::color({analysis::ColorRole::Kind::kSeries, 2}, colors), tr("saturation"), Qt::SolidLine);
+    draw(sample_churn_, 1, mix(colors.panel, churn, 0.6), tr("this sample"), Qt::DashLine);
+    draw(curves_->churn, 1, churn, tr("churn"), Qt::SolidLine);
+    // Names stand at the ends of their curves, pushed apart where these meet.
+    constexpr double kLine = 13;
+    std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.end.y() < b.end.y(); });
+    double y = area.top() - kLine / 2;
+    std::vector<double> at;
+    for (const Name& name : names) at.push_back(y = std::max(name.end.y(), y + kLine));
+    double lowest = area.bottom() - kLine / 2;
+    for (std::size_t i = at.size(); i-- > 0;) lowest = (at[i] = std::min(at[i], lowest)) - kLine;
+    painter.setFont(theme_->font(Theme::FontRole::kAxis));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        painter.setPen(legibleOn(names[i].color, colors.panel));
+        painter.drawText(QRectF(names[i].end.x() + 6, at[i] - 8, kRight, 16), Qt::AlignLeft | Qt::AlignVCenter, names[i].text);
+    }
+    paintSpikes(painter);
 }
 
 void ScrubberView::paintPlayhead(QPainter& painter) const {

@@ -81,6 +81,7 @@ void ScrubberPanel::refresh() {
         caption = tr("expert of %1, %2").arg(tokenName(model_->record(), shown.token_modality, shown.token.value), QString::fromStdString(longName(*router)));
     view_->setHistory(model_->history(), caption);
     view_->setCurves(model_->curves());
+    view_->setSampleChurn(model_->sampleChurn());
     const bool many = steps.size() > 1;
     const QString why = many ? QString() : tr("There is one checkpoint only");
     setDisabledReason(play_, why);
@@ -113,8 +114,9 @@ QJsonObject ScrubberPanel::dumpData() const {
     analysis::Panel curves;
     analysis::LinePanel lines;
     lines.x.title = "training step";
-    for (const analysis::Curve& curve : {model_->curves()->churn, model_->curves()->loss})
+    for (const analysis::Curve& curve : {model_->curves()->churn, model_->curves()->loss, model_->curves()->saturation, model_->sampleChurn()})
         if (!curve.x.empty()) lines.curves.push_back(curve);
+    for (const auto& spike : model_->curves()->spikes) lines.markers.push_back({spike.x, view_->spikeText(spike).toStdString(), spike.color});
     curves.content = std::move(lines);
     out[QStringLiteral("curves")] = toJson(curves);
     return out;

@@ -63,6 +63,11 @@ void ScrubberView::setCurves(std::optional<TrainingCurves> curves) {
     update();
 }
 
+void ScrubberView::setSampleChurn(analysis::Curve churn) {
+    sample_churn_ = std::move(churn);
+    update();
+}
+
 int ScrubberView::nearest(double x) const {
     int best = 0;
     for (std::size_t i = 1; i < steps_.size(); ++i)

@@ -22,6 +22,9 @@ public:
     void showStep(std::int64_t step);
     void setHistory(std::optional<analysis::TokenHistory> history, const QString& caption);
     void setCurves(std::optional<TrainingCurves> curves);
+    void setSampleChurn(analysis::Curve churn);
+    /// Words at a spike: what happened, and how many of the sample's tokens changed their expert at the first probe after it.
+    [[nodiscard]] QString spikeText(const analysis::XMarker& spike) const;
     /// Where a step is drawn, in widget coordinates.
     [[nodiscard]] double xOf(double step) const;
     [[nodiscard]] QRectF plotArea() const;
@@ -51,6 +54,7 @@ private:
     void paintAxes(QPainter& painter) const;
     void paintStrip(QPainter& painter) const;
     void paintCurves(QPainter& painter) const;
+    void paintSpikes(QPainter& painter) const;
     void paintPlayhead(QPainter& painter) const;
     void paintReadout(QPainter& painter) const;
 
@@ -60,6 +64,7 @@ private:
     std::optional<analysis::TokenHistory> history_;
     QString history_caption_;
     std::optional<TrainingCurves> curves_;
+    analysis::Curve sample_churn_;
     double last_ = 1, largest_loss_ = 0;
     int hovered_ = -1;
 };

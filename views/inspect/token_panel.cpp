@@ -47,6 +47,11 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     chosen_ = new QWidget(body);
     chosen_row_ = new FlowLayout(chosen_, 6, 4);
     column->addWidget(chosen_);
+    predicted_ = new QLabel(body);
+    predicted_->setObjectName(QStringLiteral("predictedWords"));
+    predicted_->setWordWrap(true);
+    predicted_->setProperty("role", QStringLiteral("muted"));
+    column->addWidget(predicted_);
     column->addSpacing(4);
     const auto heading = [&](const QString& text) {
         auto* label = new QLabel(text, body);
@@ -68,6 +73,9 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     path_title_ = heading(tr("Path through the layers"));
     path_ = new TokenPathView(theme, body);
     column->addWidget(path_);
+    column->addSpacing(4);
+    near_ = new NearTokens(model_, body);
+    column->addWidget(near_);
     column->addStretch(1);
     column_ = column;
     scroll->setWidget(body);
@@ -81,6 +89,10 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     connect(model_, &InspectModel::runChanged, this, &TokenPanel::refresh);
     connect(model_, &InspectModel::sampleChanged, this, &TokenPanel::refresh);
     connect(model_, &InspectModel::choiceChanged, this, &TokenPanel::refresh);
+    connect(model_, &InspectModel::overlayChanged, this, [this] {
+        if (intervened_ != model_->intervened()) refresh();
+    });
+    connect(model_, &InspectModel::predictionsChanged, this, &TokenPanel::showPrediction);
     refresh();
 }
 
@@ -89,6 +101,7 @@ void TokenPanel::addSection(QWidget* section) { column_->insertWidget(column_->c
 void TokenPanel::refresh() {
     const Selection& shown = model_->shown();
     distribution_ = {};
+    intervened_ = model_->intervened();
     setPanelQuery(distributionQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it")
                                                                   : tr("Select a patch or a word"));
     if (model_->runPart() == InspectModel::Part::kFailed) return showFailed(model_->runError());
@@ -106,7 +119,8 @@ void TokenPanel::refresh() {
     }
     QString name = tokenName(model_->record(), shown.token_modality, shown.token.value);
     name[0] = name[0].toUpper();
-    setTitle(name);
+    const int more = static_cast<int>(shown.more_tokens.size());
+    setTitle(more == 0 ? name : tr("%1 and %2 more").arg(name).arg(more));
     const auto* router = model_->router(shown.token_modality);
     setContext(router ? QString::fromStdString(longName(*router)) : QString());
     const auto path = model_->path();
@@ -151,8 +165,38 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
         bars_->setPanel(std::make_shared<const analysis::BarPanel>(std::get<analysis::BarPanel>(distribution_.content)));
         for (const auto& note : distribution_.notes) notes << QString::fromStdString(note);
     }
+    bars_title_->setText(tr("Router distribution"));
     bars_note_->setText(notes.join(QStringLiteral(" · ")));
     bars_note_->setVisible(!notes.isEmpty());
+    if (!shown.more_tokens.empty()) showSeveral(reading);
+    near_->setReading(reading);
+    model_->prediction(shown.token_modality == Modality::kText ? shown.token.value : -1, true);
+    showPrediction();
+}
+
+void TokenPanel::showSeveral(const analysis::TokenReading& reading) {
+    const Selection& shown = model_->shown();
+    std::vector<TokenIndex> tokens = shown.more_tokens;
+    tokens.push_back(shown.token);
+    auto panel = analysis::tokensDistribution(*model_->drawnRouting(), reading.router.id, shown.token_modality, tokens);
+    if (!panel) return;
+    distribution_ = std::move(*panel);
+    bars_->setPanel(std::make_shared<const analysis::BarPanel>(std::get<analysis::BarPanel>(distribution_.content)));
+    bars_title_->setText(tr("Router distribution, mean of %1").arg(QString::fromStdString(distribution_.title)));
+    QStringList notes;
+    for (const auto& note : distribution_.notes) notes << QString::fromStdString(note);
+    bars_note_->setText(notes.join(QStringLiteral(" · ")));
+    bars_note_->setVisible(!notes.isEmpty());
+}
+
+void TokenPanel::showPrediction() {
+    const Selection& shown = model_->shown();
+    const bool word = shown.token_modality == Modality::kText && shown.token.valid();
+    predicted_->setVisible(word);
+    if (!word) return;
+    if (const auto* prediction = model_->prediction(shown.token.value, false)) return predicted_->setText(predictionText(*prediction));
+    const QString why = model_->predictionMissing();
+    predicted_->setText(why.isEmpty() ? tr("predicting it from the other words…") : why);
 }
 
 void TokenPanel::showChosen(const analysis::TokenReading& reading) {

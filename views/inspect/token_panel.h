@@ -7,6 +7,7 @@
 #include <QVBoxLayout>
 
 #include "views/inspect/inspect_model.h"
+#include "views/inspect/near_tokens.h"
 #include "views/inspect/token_path_view.h"
 #include "views/plots/bar_plot.h"
 #include "views/widgets/flow_layout.h"
@@ -30,6 +31,8 @@ private:
     void refresh();
     void showToken(const std::vector<analysis::TokenReading>& path, const analysis::TokenReading& reading);
     void showCrop();
+    void showSeveral(const analysis::TokenReading& reading);
+    void showPrediction();
     void showChosen(const analysis::TokenReading& reading);
     InspectModel* model_;
     QLabel *crop_, *path_title_, *bars_title_, *bars_note_;
@@ -38,8 +41,11 @@ private:
     KeyValueTable* facts_;
     BarPlot* bars_;
     TokenPathView* path_;
+    NearTokens* near_;
+    QLabel* predicted_;
     QVBoxLayout* column_;
     analysis::Panel distribution_;
+    const analysis::SampleRouting* intervened_ = nullptr;  ///< that was drawn; compared, never read
 };
 
 }  // namespace es::views
