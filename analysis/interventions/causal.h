@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/figures/panel_data.h"
 #include "analysis/interventions/effects.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
@@ -65,6 +66,10 @@ struct BanComparison {
 /// and the permutations.
 [[nodiscard]] Result<std::vector<BanComparison>> compareBans(const store::RunReader& run, const std::vector<store::KeptResult>& results,
                                                              std::vector<std::string>& notes, std::uint64_t seed = 0, const JobContext& context = {});
+
+/// The experts as a table, S of the routers in the notes; and the comparisons, one row a router.
+[[nodiscard]] Panel causalPanel(const CausalTable& table);
+[[nodiscard]] Panel comparisonPanel(const std::vector<BanComparison>& comparison, const std::vector<std::string>& notes);
 
 /// A table of the experts, S of the routers, and the comparison, for a terminal.
 [[nodiscard]] std::string toText(const CausalTable& table);

@@ -214,44 +214,4 @@ Result<std::vector<BanComparison>> compareBans(const store::RunReader& run, cons
     return out;
 }
 
-namespace {
-
-std::string effectWords(const LossEffect& effect) {
-    if (effect.samples == 0) return "–";
-    return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", effect.difference, effect.low, effect.high);
-}
-
-}  // namespace
-
-std::string toText(const CausalTable& table) {
-    std::string text = fmt::format("step {}, each expert {} alone; difference of held-out losses, {:.0f} % intervals over paired samples, 1 seed\n", table.step,
-                                   table.kind == "silence" ? "silenced" : "banned", 100 * table.confidence);
-    text += fmt::format("{:<14} {:>6} {:>10} {:<30} {:>6} {:<30} {:>6} {:>8}\n", "router", "expert", "re-routed", table.vision, "n", table.text, "n", "|Δ|/Σ");
-    for (const ExpertCausal& e : table.experts)
-        text += fmt::format("{:<14} {:>6} {:>10} {:<30} {:>6} {:<30} {:>6} {:>8}\n", routerWords(e.router), e.expert.value,
-                            e.tokens > 0 ? percent(static_cast<double>(e.rerouted) / static_cast<double>(e.tokens)) : "–", effectWords(e.vision),
-                            e.vision.samples, effectWords(e.text), e.text.samples, fixed(e.selectivity, 2));
-    for (const RouterCausal& r : table.routers)
-        text += fmt::format("{}: causal specialisation by modality S = {} [{}, {}] over {} of {} experts, {}{}\n", routerWords(r.router),
-                            fixed(r.specialisation, 2), fixed(r.low, 2), fixed(r.high, 2), r.experts, r.router.experts, plural(r.samples, "sample"),
-                            table.relative ? ", of relative differences" : "");
-    return text;
-}
-
-std::string toText(const std::vector<BanComparison>& comparison) {
-    std::string text;
-    for (const BanComparison& c : comparison) {
-        text += fmt::format("{}: most specialised on {} is expert {} ({:.3f} nats above chance); {} of its router's tokens re-routed\n", routerWords(c.router),
-                            c.label == "category" ? "category" : "word", c.expert.value, c.information, percent(c.rerouted));
-        text += fmt::format("  banned               {}   n = {}\n", effectWords(c.effect), c.effect.samples);
-        text += fmt::format("  random: expert {:<5} {}   n = {}, {} re-routed\n", c.random.value, effectWords(c.random_effect), c.random_effect.samples,
-                            percent(c.random_rerouted));
-        text += fmt::format("  mean of the other {:<2} {}   n = {}, {} re-routed\n", c.others, effectWords(c.others_effect), c.others_effect.samples,
-                            percent(c.others_rerouted));
-        text += fmt::format("  more than random     {}\n  more than the others {}, more than {} of {} others\n", effectWords(c.above_random),
-                            effectWords(c.above_others), c.smaller, c.others);
-    }
-    return text;
-}
-
 }  // namespace es::analysis

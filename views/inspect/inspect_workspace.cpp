@@ -13,6 +13,11 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "views/inspect/expert/expert_glance.h"
+#include "views/inspect/expert/expert_page.h"
+#include "views/inspect/interventions/causal_page.h"
+#include "views/inspect/interventions/intervention_panel.h"
+#include "views/inspect/sheet/sheet_page.h"
 #include "views/inspect/token_words.h"
 #include "views/plots/plot_panel.h"
 #include "views/widgets/splitter_sizes.h"
@@ -96,6 +101,17 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     column->addWidget(columns_);
     setFocusProxy(samples_);
     addPage(QStringLiteral("sample"), tr("Sample"), rows_);
+    auto* experts = new ExpertModel(model_, this);
+    auto* pictures = new SamplePictures(model_, this);
+    addPage(QStringLiteral("expert"), tr("Expert"), new ExpertPage(experts, pictures, pages_));
+    auto* glance = new ExpertGlance(experts, pictures, token_);
+    addSection(Section::kBelowToken, QStringLiteral("expert_glance"), glance);
+    connect(glance, &ExpertGlance::pageRequested, this, [this] { showPage(QStringLiteral("expert")); });
+    auto* sheet = new SheetPage(model_, pages_);
+    addPage(QStringLiteral("sheet"), tr("Sheet"), sheet);
+    connect(sheet, &SheetPage::sampleOpened, this, [this] { showPage(QStringLiteral("sample")); });
+    addSection(Section::kBelowMap, QStringLiteral("interventions"), new InterventionPanel(model_));
+    addPage(QStringLiteral("causal"), tr("Causal"), new CausalPage(model_));
     connect(tabs_, &SegmentedControl::chosen, this, &InspectWorkspace::showPage);
     connect(model_, &InspectModel::runChanged, this, &InspectWorkspace::showSelection);
     connect(model_, &InspectModel::choiceChanged, this, &InspectWorkspace::showSelection);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "views/inspect/interventions/causal_page.h"
+
+#include <QHBoxLayout>
+#include <QSplitter>
+#include <QVBoxLayout>
+
+#include "analysis/interventions/causal.h"
+#include "views/inspect/token_words.h"
+
+namespace es::views {
+namespace {
+
+constexpr int kBatchPollMs = 150;
+
+}  // namespace
+
+CausalPage::CausalPage(InspectModel* model, QWidget* parent) : InspectPart(parent), model_(model), runner_(new QObject(this)) {
+    setObjectName(QStringLiteral("causalPage"));
+    Theme* theme = model_->context().theme;
+    table_ = new PlotPanel(theme, QStringLiteral("causal"), tr("What each expert is needed for"), this);
+    comparison_ = new PlotPanel(theme, QStringLiteral("causal_comparison"), tr("The most specialised expert, banned, against the others"), this);
+    for (PlotPanel* panel : {table_, comparison_}) panel->setPanelQuery({}, tr("A figure is made of the run's records; these results are kept beside them"));
+    progress_text_ = new QLabel(this);
+    progress_text_->setProperty("role", QStringLiteral("muted"));
+    kind_ = new SegmentedControl(theme, this);
+    kind_->setObjectName(QStringLiteral("causalKind"));
+    kind_->setAccessibleName(tr("What is done to each expert"));
+    kind_->setCompact(true);
+    kind_->setChoices({tr("Ban"), tr("Silence")}, {QStringLiteral("ban"), QStringLiteral("silence")});
+    run_ = makeButton(theme, tr("Run"), ButtonKind::kPrimary, QStringLiteral("play"), this);
+    run_->setObjectName(QStringLiteral("causalRun"));
+    cancel_ = makeButton(theme, tr("Cancel"), ButtonKind::kPlain, {}, this);
+    cancel_->setObjectName(QStringLiteral("causalCancel"));
+    auto* bar = new QHBoxLayout;
+    bar->setSpacing(theme->metrics().space2);
+    bar->addWidget(kind_);
+    bar->addWidget(run_);
+    bar->addWidget(cancel_);
+    bar->addWidget(progress_text_, 1);
+    auto* split = new QSplitter(Qt::Vertical, this);
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(theme->metrics().gutter);
+    split->addWidget(table_);
+    split->addWidget(comparison_);
+    split->setStretchFactor(0, 3);
+    split->setStretchFactor(1, 1);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(theme->metrics().gutter);
+    column->addLayout(bar);
+    column->addWidget(split, 1);
+    poll_.setInterval(kBatchPollMs);
+    connect(&poll_, &QTimer::timeout, this, &CausalPage::refresh);
+    connect(kind_, &SegmentedControl::chosen, this, [this] {
+        of_ = {};
+        follow();
+    });
+    connect(run_, &QPushButton::clicked, this, &CausalPage::run);
+    connect(cancel_, &QPushButton::clicked, this, &CausalPage::cancel);
+    connect(model_, &InspectModel::runChanged, this, &CausalPage::follow);
+    connect(model_, &InspectModel::sampleChanged, this, &CausalPage::follow);
+    refresh();
+}
+
+void CausalPage::showEvent(QShowEvent* event) {
+    InspectPart::showEvent(event);
+    follow();
+}
+
+session::CausalRequest CausalPage::request() const {
+    session::CausalRequest request;
+    request.checkpoint = checkpointFor(model_->contents().checkpoints, model_->shown().step).value_or(-1);
+    request.kind = session::interventionKindFromString(kind_->value().toStdString()).value_or(session::InterventionKind::kBan);
+    return request;
+}
+
+QString CausalPage::unavailable() const {
+    if (model_->runPart() != InspectModel::Part::kReady) return tr("Open a run first");
+    if (model_->contents().routers.empty()) return tr("This run is dense: it has no experts");
+    if (request().checkpoint < 0) return tr("This run has no checkpoint to run");
+    return model_->context().runVariants ? QString() : tr("This program was started without an engine");
+}
+
+Result<CausalPage::Found> CausalPage::read(const store::RunReader& run, const session::CausalRequest& request, const JobContext& context) {
+    const auto results = session::causalResults(run, request);
+    if (!results) return tl::unexpected(results.error());
+    Found found;
+    found.done = static_cast<std::int64_t>(results->size());
+    found.all = session::causalCount(run, request);
+    if (results->empty()) return found;
+    found.table = std::make_shared<const analysis::Panel>(analysis::causalPanel(analysis::causalTable(*results, run.config())));
+    std::vector<std::string> notes;
+    const auto comparison = analysis::compareBans(run, *results, notes, 0, context);
+    if (!comparison) return tl::unexpected(comparison.error());
+    found.comparison = std::make_shared<const analysis::Panel>(analysis::comparisonPanel(*comparison, notes));
+    return found;
+}
+
+void CausalPage::follow() {
+    const std::pair now{model_->shown().run, model_->runPart() == InspectModel::Part::kReady ? request().checkpoint : -1};
+    if (now == of_ || !isVisible()) return refresh();
+    if (now.first != of_.first && running_) cancel();
+    of_ = now;
+    found_ = {};
+    error_.reset();
+    if (model_->runPart() == InspectModel::Part::kReady && now.second >= 0 && !running_) load();
+    refresh();
+}
+
+void CausalPage::load() {
+    reading_ = true;
+    model_->context().jobs->run<Found>(
+        this, QStringLiteral("read"), tr("Reading what is kept of each expert"),
+        [reader = model_->reader(), wanted = request()](JobContext& context) { return read(*reader, wanted, context); },
+        [this](Result<Found> found) {
+            reading_ = false;
+            take(std::move(found));
+        });
+}
+
+void CausalPage::take(Result<Found> found) {
+    if (found) found_ = std::move(*found);
+    else if (found.error().kind != ErrorKind::kStopped) error_ = found.error();
+    refresh();
+}
+
+void CausalPage::run() {
+    if (running_ || !unavailable().isEmpty()) return;
+    running_ = true;
+    error_.reset();
+    progress_ = std::make_shared<SharedProgress>();
+    const auto& context = model_->context();
+    context.jobs->run<Found>(
+        runner_, QStringLiteral("batch"), tr("Banning every expert alone"),
+        [reader = model_->reader(), wanted = request(), variants = context.runVariants, progress = progress_](JobContext& job) -> Result<Found> {
+            JobContext mine = SharedProgress::heard(job, progress);
+            const session::VariantRunner runner = [&](const session::VariantRequest& request, const session::VariantSink& sink, const JobContext& inner) {
+                JobContext own = inner;
+                return variants(request, sink, own);
+            };
+            const auto results = session::runCausal(*reader, wanted, runner, mine);
+            if (!results) return tl::unexpected(results.error());
+            return read(*reader, wanted, mine);
+        },
+        [this](Result<Found> found) {
+            running_ = false;
+            take(std::move(found));
+        });
+    refresh();
+}
+
+void CausalPage::cancel() {
+    if (!running_) return;
+    model_->context().jobs->cancel(runner_);
+    running_ = false;
+    if (model_->reader()) load();  // what was done is kept
+    refresh();
+}
+
+void CausalPage::refresh() {
+    const QString why = unavailable();
+    const bool started = found_.done > 0, whole = started && found_.done >= found_.all;
+    run_->setText(whole     ? tr("All experts were run")
+                  : started ? tr("Go on with the other %n experts", nullptr, static_cast<int>(found_.all - found_.done))
+                            : tr("Run every expert"));
+    setDisabledReason(run_, running_ ? tr("It is running") : whole ? tr("Every expert of this checkpoint was run; the results are kept") : why);
+    cancel_->setVisible(running_);
+    if (running_ && !poll_.isActive()) poll_.start();
+    if (!running_) poll_.stop();
+    QString words = tr("on the held-out samples of step %1; results are kept with the run").arg(stepText(request().checkpoint));
+    if (running_ && progress_) {
+        const Progress now = progress_->get();
+        words = now.total > 0 ? tr("%1 · %2 of %3").arg(QString::fromStdString(now.label)).arg(now.done).arg(now.total) : QString::fromStdString(now.label);
+    }
+    progress_text_->setText(why.isEmpty() ? words : why);
+    if (error_) {
+        table_->showFailed(*error_);
+        comparison_->showEmpty(tr("Nothing to compare"), tr("The experts were not run."), {}, QStringLiteral("expert"));
+        return;
+    }
+    if (!found_.table) {
+        if (running_ || reading_) table_->showLoading(running_ ? tr("Running…") : tr("Reading…"));
+        else
+            table_->showEmpty(why.isEmpty() ? tr("No expert was banned yet") : why,
+                              tr("Each expert is banned alone, and the losses are compared sample by sample."),
+                              why.isEmpty() ? PanelFrame::Action{tr("Run every expert"), [this] { run(); }} : PanelFrame::Action{}, QStringLiteral("expert"));
+        comparison_->showEmpty(tr("Nothing to compare yet"),
+                               tr("Once every expert of a layer was banned, the most specialised one stands here beside the others."), {},
+                               QStringLiteral("expert"));
+        return;
+    }
+    if (table_->shown() != found_.table) table_->showPanel(found_.table);
+    if (!whole) table_->showPartial(tr("%1 of %2 experts").arg(found_.done).arg(found_.all));
+    if (comparison_->shown() == found_.comparison) return;
+    comparison_->showPanel(found_.comparison);
+    if (std::get<analysis::TablePanel>(found_.comparison->content).rows.empty())
+        comparison_->showEmpty(tr("Nothing to compare yet"), QString::fromStdString(found_.comparison->notes.empty() ? "" : found_.comparison->notes.front()),
+                               {}, QStringLiteral("expert"));
+}
+
+std::vector<PaletteEntry> CausalPage::paletteEntries() {
+    if (!unavailable().isEmpty() || running_) return {};
+    return {{tr("Ban every expert alone"), tr("Causal specialisation"), [this] { run(); }}};
+}
+
+}  // namespace es::views

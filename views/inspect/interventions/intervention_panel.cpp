@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "views/inspect/interventions/intervention_panel.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QKeyEvent>
+#include <QSignalBlocker>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "analysis/figures/wording.h"
+#include "views/inspect/interventions/intervention_words.h"
+#include "views/inspect/token_words.h"
+#include "views/plots/plot_panel.h"
+
+namespace es::views {
+namespace {
+
+using session::InterventionKind;
+using Scope = InterventionChoice::Scope;
+constexpr InterventionKind kKinds[] = {InterventionKind::kBan,  InterventionKind::kForce,        InterventionKind::kSilence,
+                                       InterventionKind::kSwap, InterventionKind::kRandomRouter, InterventionKind::kOtherK};
+constexpr int kPollMs = 100;
+constexpr int kListRows = 4, kSamplesNamed = 5, kTableRows = 9;
+
+QString keyOf(InterventionKind kind) { return QString::fromLatin1(toString(kind).data(), static_cast<qsizetype>(toString(kind).size())); }
+
+QLabel* words(const char* role, QWidget* parent) {
+    auto* made = new QLabel(parent);
+    made->setProperty("role", QString::fromLatin1(role));
+    made->setWordWrap(true);
+    return made;
+}
+
+}  // namespace
+
+InterventionPanel::InterventionPanel(InspectModel* model, QWidget* parent) : InspectPart(parent), model_(new InterventionModel(model, this)) {
+    setObjectName(QStringLiteral("interventionPanel"));
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 8, 0, 0);
+    column->setSpacing(6);
+    auto* title = new QLabel(tr("Intervene"), this);
+    title->setProperty("role", QStringLiteral("strong"));
+    column->addWidget(title);
+    makeControls();
+    makeResult();
+    poll_.setInterval(kPollMs);
+    connect(&poll_, &QTimer::timeout, this, &InterventionPanel::refreshResult);
+    connect(model_, &InterventionModel::changed, this, &InterventionPanel::refresh);
+    connect(model_, &InterventionModel::resultsChanged, this, &InterventionPanel::refreshList);
+    connect(model->context().theme, &Theme::changed, this, [this] {
+        drawn_ = 0;
+        refreshResult();
+    });
+    refreshList();
+    refresh();
+}
+
+void InterventionPanel::makeControls() {
+    Theme* theme = model_->inspect()->context().theme;
+    auto* column = static_cast<QVBoxLayout*>(layout());
+    controls_ = new QWidget(this);
+    auto* flow = new FlowLayout(controls_, theme->metrics().space2, theme->metrics().space1 + 2);
+    kinds_ = new SegmentedControl(theme, controls_);
+    kinds_->setObjectName(QStringLiteral("interventionKind"));
+    kinds_->setAccessibleName(tr("Intervention"));
+    kinds_->setCompact(true);
+    QStringList titles, keys;
+    for (const InterventionKind kind : kKinds) {
+        titles << kindTitle(kind);
+        keys << keyOf(kind);
+    }
+    kinds_->setChoices(titles, keys);
+    scope_ = new ChoiceBox(tr("What is run"), true, controls_);
+    scope_->setObjectName(QStringLiteral("interventionScope"));
+    scope_->setChoices({tr("this sample"), tr("selected tokens"), tr("held-out samples")},
+                       {QStringLiteral("sample"), QStringLiteral("tokens"), QStringLiteral("held_out")});
+    number_name_ = new QLabel(controls_);
+    number_name_->setProperty("role", QStringLiteral("muted"));
+    number_ = new QSpinBox(controls_);
+    number_->setObjectName(QStringLiteral("interventionNumber"));
+    flow->addWidget(kinds_);
+    flow->addWidget(number_name_);
+    flow->addWidget(number_);
+    flow->addWidget(scope_);
+    column->addWidget(controls_);
+
+    chips_ = new QWidget(this);
+    chips_row_ = new FlowLayout(chips_, theme->metrics().space1 + 2, theme->metrics().space1 + 2);
+    column->addWidget(chips_);
+    hint_ = words("muted", this);
+    column->addWidget(hint_);
+
+    auto* row = new QHBoxLayout;
+    row->setSpacing(theme->metrics().space2);
+    run_ = makeButton(theme, tr("Run again"), ButtonKind::kPrimary, QStringLiteral("play"), this);
+    run_->setObjectName(QStringLiteral("interventionRun"));
+    run_->setToolTip(tr("Run with the interventions (Ctrl+Return in this panel)"));
+    cancel_ = makeButton(theme, tr("Cancel"), ButtonKind::kPlain, {}, this);
+    cancel_->setObjectName(QStringLiteral("interventionCancel"));
+    progress_ = new QLabel(this);
+    progress_->setProperty("role", QStringLiteral("muted"));
+    sides_ = new SegmentedControl(theme, this);
+    sides_->setObjectName(QStringLiteral("interventionSides"));
+    sides_->setAccessibleName(tr("Which routing the overlay shows"));
+    sides_->setCompact(true);
+    sides_->setChoices({tr("Before"), tr("After")}, {QStringLiteral("before"), QStringLiteral("after")});
+    plain_ = new IconButton(theme, QStringLiteral("undo"), tr("Back to the routing as it is"), this);
+    plain_->setObjectName(QStringLiteral("interventionPlain"));
+    row->addWidget(run_);
+    row->addWidget(cancel_);
+    row->addWidget(progress_, 1);
+    row->addWidget(sides_);
+    row->addWidget(plain_);
+    column->addLayout(row);
+
+    connect(kinds_, &SegmentedControl::chosen, this, [this](const QString& key) {
+        InterventionChoice next = model_->choice();
+        for (const InterventionKind kind : kKinds)
+            if (keyOf(kind) == key) next.kind = kind;
+        if (next.kind == InterventionKind::kOtherK) next.number = std::max(1, next.number);
+        model_->choose(next, tr("Choose “%1”").arg(kindTitle(next.kind)));
+    });
+    connect(scope_, &ChoiceBox::chosen, this, [this](const QString& key) {
+        InterventionChoice next = model_->choice();
+        next.scope = key == QLatin1String("tokens") ? Scope::kTokens : key == QLatin1String("held_out") ? Scope::kHeldOut : Scope::kSample;
+        model_->choose(next, tr("Intervene on %1").arg(scope_->currentText()));
+    });
+    connect(number_, &QSpinBox::valueChanged, this, [this](int value) {
+        InterventionChoice next = model_->choice();
+        next.number = value;
+        model_->choose(next, tr("Intervene with %1").arg(value));
+    });
+    connect(run_, &QPushButton::clicked, model_, &InterventionModel::run);
+    connect(cancel_, &QPushButton::clicked, model_, &InterventionModel::cancel);
+    connect(sides_, &SegmentedControl::chosen, this, [this](const QString& side) { model_->setShowsBefore(side == QLatin1String("before")); });
+    connect(plain_, &QToolButton::clicked, this, [this] { model_->show(0); });
+}
+
+void InterventionPanel::makeResult() {
+    Theme* theme = model_->inspect()->context().theme;
+    auto* column = static_cast<QVBoxLayout*>(layout());
+    error_ = words("bad", this);
+    error_->setObjectName(QStringLiteral("interventionError"));
+    error_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    result_ = new QLabel(this);
+    result_->setObjectName(QStringLiteral("interventionResult"));
+    result_->setWordWrap(true);
+    result_->setTextFormat(Qt::RichText);
+    result_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    routers_ = words("muted", this);
+    table_ = new TableView(theme, this);
+    table_->setObjectName(QStringLiteral("interventionTable"));
+    table_->setAccessibleName(tr("Losses before and after"));
+    samples_ = words("muted", this);
+    samples_->setObjectName(QStringLiteral("interventionSamples"));
+    samples_->setTextFormat(Qt::RichText);
+    samples_->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
+    connect(samples_, &QLabel::linkActivated, this, [this](const QString& link) { model_->inspect()->chooseSample(link.toULongLong(nullptr, 16)); });
+    auto* heading = new QHBoxLayout;
+    kept_title_ = new QLabel(this);
+    kept_title_->setProperty("role", QStringLiteral("muted"));
+    forget_ = new IconButton(theme, QStringLiteral("trash"), tr("Remove the result (Delete)"), this);
+    forget_->setObjectName(QStringLiteral("interventionForget"));
+    heading->addWidget(kept_title_, 1);
+    heading->addWidget(forget_);
+    list_ = new QListWidget(this);
+    list_->setObjectName(QStringLiteral("interventionList"));
+    list_->setAccessibleName(tr("Kept results"));
+    list_->setFrameShape(QFrame::NoFrame);
+    list_->setUniformItemSizes(true);
+    list_->setTextElideMode(Qt::ElideRight);
+    list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    for (QWidget* part : {static_cast<QWidget*>(error_), static_cast<QWidget*>(result_), static_cast<QWidget*>(routers_), static_cast<QWidget*>(table_),
+                          static_cast<QWidget*>(samples_)})
+        column->addWidget(part);
+    column->addLayout(heading);
+    column->addWidget(list_);
+    const auto open = [this](QListWidgetItem* item) {
+        if (item) model_->show(item->data(Qt::UserRole).toLongLong());
+    };
+    connect(list_, &QListWidget::itemClicked, this, open);
+    connect(list_, &QListWidget::itemActivated, this, open);
+    connect(forget_, &QToolButton::clicked, this, [this] {
+        if (const auto* item = list_->currentItem()) model_->remove(item->data(Qt::UserRole).toLongLong());
+    });
+}
+
+void InterventionPanel::keyPressEvent(QKeyEvent* event) {
+    const bool enter = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter;
+    if (enter && event->modifiers().testFlag(Qt::ControlModifier)) return model_->run();
+    if (event->key() == Qt::Key_Escape && model_->running()) return model_->cancel();
+    if (event->key() == Qt::Key_Delete && list_->hasFocus() && list_->currentItem())
+        return model_->remove(list_->currentItem()->data(Qt::UserRole).toLongLong());
+    InspectPart::keyPressEvent(event);
+}
+
+void InterventionPanel::refreshChips() {
+    const auto experts = model_->experts();
+    const auto& pinned = model_->choice().experts;
+    if (experts == chips_of_ && pinned == pinned_of_ && chips_row_->count() > 0) return;
+    chips_of_ = experts;
+    pinned_of_ = pinned;
+    Theme* theme = model_->inspect()->context().theme;
+    while (QLayoutItem* item = chips_row_->takeAt(0)) {
+        item->widget()->hide();
+        item->widget()->deleteLater();
+        delete item;
+    }
+    for (const auto& [id, expert] : experts) {
+        const auto* router = model_->inspect()->contents().router(id);
+        const QString name = tr("%1 · %2").arg(expert).arg(QString::fromStdString(analysis::routerWords(*router)));
+        auto* chip = new Chip(theme, name, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert}, chips_);
+        const bool stays = std::find(pinned.begin(), pinned.end(), std::pair(id, expert)) != pinned.end();
+        chip->setRemovable(stays);
+        chip->setAccessibleName(stays ? tr("Take expert %1 out").arg(name) : tr("Keep expert %1 for the intervention").arg(name));
+        chip->setToolTip(stays ? tr("Click to take it out") : tr("The selected expert. Click to keep it while you choose another one"));
+        connect(chip, &Chip::removeRequested, this, [this, id = id, expert = expert] { model_->unpin(id, expert); });
+        connect(chip, &QAbstractButton::clicked, this, [this, id = id, expert = expert, stays] {
+            if (stays) model_->unpin(id, expert);
+            else model_->pin(id, expert);
+        });
+        chips_row_->addWidget(chip);
+        chip->show();
+    }
+    chips_->updateGeometry();
+}
+
+void InterventionPanel::refresh() {
+    const InterventionChoice& choice = model_->choice();
+    const InspectModel& inspect = *model_->inspect();
+    setVisible(inspect.runPart() == InspectModel::Part::kReady && !inspect.contents().routers.empty());
+    kinds_->setValue(keyOf(choice.kind));
+    kinds_->setToolTip(kindHelp(choice.kind));
+    scope_->setValue(choice.scope == Scope::kTokens    ? QStringLiteral("tokens")
+                     : choice.scope == Scope::kHeldOut ? QStringLiteral("held_out")
+                                                       : QStringLiteral("sample"));
+    const bool numbered = !model_->takesExperts();
+    number_name_->setVisible(numbered);
+    number_->setVisible(numbered);
+    if (numbered) {
+        const bool other_k = choice.kind == InterventionKind::kOtherK;
+        const auto* router = inspect.currentRouter();
+        const QSignalBlocker quiet(number_);
+        number_name_->setText(other_k ? tr("k of %1").arg(router ? QString::fromStdString(analysis::routerWords(*router)) : QString())
+                                      : tr("draw, %1").arg(router ? QString::fromStdString(analysis::routerWords(*router)) : QString()));
+        number_->setRange(other_k ? 1 : 0, other_k && router ? std::max(1, router->experts) : 999);
+        number_->setAccessibleName(other_k ? tr("Experts to choose") : tr("Number of the draw"));
+        number_->setValue(choice.number);
+    }
+    chips_->setVisible(!numbered);
+    if (!numbered) refreshChips();
+    const QString why = model_->unavailable();
+    setDisabledReason(run_, model_->running() ? tr("It is running") : why);
+    hint_->setText(why.isEmpty() ? kindHelp(choice.kind) : why);
+    cancel_->setVisible(model_->running());
+    if (model_->running() && !poll_.isActive()) poll_.start();
+    if (!model_->running()) poll_.stop();
+    refreshResult();
+}
+
+void InterventionPanel::refreshResult() {
+    const Progress progress = model_->progress();
+    progress_->setVisible(model_->running());
+    progress_->setText(progress.total > 0 ? tr("%1 · %2 of %3").arg(QString::fromStdString(progress.label)).arg(progress.done).arg(progress.total)
+                                          : QString::fromStdString(progress.label));
+    error_->setVisible(model_->error().has_value());
+    if (model_->error()) error_->setText(QString::fromStdString(model_->error()->message()));
+    const store::KeptResult* kept = model_->shown();
+    const bool of_sample = kept && kept->sample;
+    sides_->setVisible(of_sample && !model_->running());
+    sides_->setValue(model_->showsBefore() ? QStringLiteral("before") : QStringLiteral("after"));
+    plain_->setVisible(kept != nullptr && !model_->running());
+    result_->setVisible(kept != nullptr);
+    routers_->setVisible(kept != nullptr);
+    const bool set = kept && !kept->sample;
+    table_->setVisible(set);
+    samples_->setVisible(set);
+    for (int i = 0; i < list_->count(); ++i)
+        if (kept && list_->item(i)->data(Qt::UserRole).toLongLong() == kept->id && list_->currentRow() != i) list_->setCurrentRow(i);
+    setDisabledReason(forget_, list_->currentItem() ? QString() : tr("Choose a result first"));
+    if (!kept) {
+        drawn_ = 0;
+        return;
+    }
+    if (drawn_ == kept->id) return;
+    drawn_ = kept->id;
+    const auto reader = model_->inspect()->reader();
+    if (!reader) return;
+    const ThemeColors& colors = model_->inspect()->context().theme->colors();
+    const auto effects = analysis::lossEffects(*kept, reader->config());
+    result_->setText(QStringLiteral("<b>%1</b> · %2<br>").arg(recipeWords(*kept).toHtmlEscaped(), scopeWords(*kept).toHtmlEscaped()) +
+                     resultLine(*kept, effects, Theme::legible(colors.bad, colors.panel).name(), Theme::legible(colors.good, colors.panel).name()));
+    routers_->setText(routerWordsOf(*kept));
+    if (!set) return;
+    const auto classes = analysis::classEffects(*kept, reader->config(), "total");
+    table_->setPanel(effectTable(effects, classes));
+    const int rows = std::min(kTableRows, static_cast<int>(table_->panel()->rows.size()));
+    table_->setFixedHeight(table_->horizontalHeader()->sizeHint().height() + rows * model_->inspect()->context().theme->metrics().row + 2);
+    QStringList links;
+    const auto by_sample = analysis::sampleEffects(*kept, reader->config());
+    for (std::size_t i = 0; i < std::min<std::size_t>(kSamplesNamed, by_sample.size()); ++i) {
+        const auto& one = by_sample[i];
+        QString name = one.caption.empty() ? tr("without caption") : QString::fromStdString(one.caption);
+        if (name.size() > 32) name = name.left(31) + QChar(0x2026);
+        const QString change = tr("%1 → %2").arg(numberText(one.without), numberText(one.with));
+        links << (model_->inspect()->contents().find(one.sample)
+                      ? QStringLiteral("<a style=\"color:%4\" href=\"%1\">%2</a> %3")
+                            .arg(QString::number(one.sample, 16), name.toHtmlEscaped(), change, Theme::legible(colors.accent, colors.panel).name())
+                      : QStringLiteral("%1 %2").arg(name.toHtmlEscaped(), change));
+    }
+    QString more;
+    if (classes.small > 0) more = tr(" %n classes with fewer than 5 samples are not shown.", nullptr, static_cast<int>(classes.small));
+    samples_->setText(tr("95 % intervals over paired samples; those of classes hold together.%1 Changed most: %2").arg(more, links.join(QStringLiteral(", "))));
+}
+
+void InterventionPanel::refreshList() {
+    Theme* theme = model_->inspect()->context().theme;
+    const QSignalBlocker quiet(list_);
+    list_->clear();
+    const auto& results = model_->results();
+    for (auto result = results.rbegin(); result != results.rend(); ++result) {
+        QString words = recipeWords(*result) + QStringLiteral(" — ") + scopeWords(*result);
+        if (result->id < 0) words += tr(" (not kept)");
+        auto* item = new QListWidgetItem(words, list_);
+        item->setData(Qt::UserRole, static_cast<qlonglong>(result->id));
+        item->setSizeHint({0, theme->metrics().row});
+        item->setToolTip(words + (result->program_version.empty() ? QString() : tr("\nprogram %1").arg(QString::fromStdString(result->program_version))));
+    }
+    kept_title_->setText(results.empty() ? tr("Results are kept with the run and listed here") : tr("Kept with the run"));
+    list_->setVisible(!results.empty());
+    forget_->setVisible(!results.empty());
+    list_->setFixedHeight(std::min(kListRows, std::max(1, list_->count())) * theme->metrics().row + 4);
+    drawn_ = 0;
+    refreshResult();
+}
+
+QJsonArray InterventionPanel::dump() const {
+    QJsonArray kept;
+    for (const auto& result : model_->results())
+        kept.append(QJsonObject{{QStringLiteral("id"), static_cast<qint64>(result.id)}, {QStringLiteral("recipe"), recipeWords(result)}});
+    QJsonObject data{{QStringLiteral("kind"), keyOf(model_->choice().kind)}, {QStringLiteral("scope"), scope_->value()}, {QStringLiteral("kept"), kept}};
+    if (const store::KeptResult* shown = model_->shown()) {
+        QJsonArray losses;
+        if (const auto reader = model_->inspect()->reader())
+            for (const auto& effect : analysis::lossEffects(*shown, reader->config()))
+                losses.append(QJsonObject{{QStringLiteral("loss"), QString::fromStdString(effect.loss)},
+                                          {QStringLiteral("without"), effect.without},
+                                          {QStringLiteral("with"), effect.with},
+                                          {QStringLiteral("n"), static_cast<qint64>(effect.samples)}});
+        data[QStringLiteral("shown")] = QJsonObject{{QStringLiteral("recipe"), recipeWords(*shown)},
+                                                    {QStringLiteral("rerouted"), static_cast<qint64>(analysis::reroutedTokens(*shown))},
+                                                    {QStringLiteral("losses"), losses}};
+    }
+    const QString state = model_->running() ? QStringLiteral("loading") : model_->error() ? QStringLiteral("failed") : QStringLiteral("ready");
+    return {QJsonObject{{QStringLiteral("name"), QStringLiteral("interventions")}, {QStringLiteral("state"), state}, {QStringLiteral("data"), data}}};
+}
+
+std::vector<PaletteEntry> InterventionPanel::paletteEntries() {
+    std::vector<PaletteEntry> entries;
+    if (model_->unavailable().isEmpty()) entries.push_back({tr("Run with the chosen intervention"), tr("Inspect"), [this] { model_->run(); }});
+    if (model_->shown()) entries.push_back({tr("Show the routing without the intervention"), tr("Inspect"), [this] { model_->show(0); }});
+    for (const auto& result : model_->results())
+        entries.push_back({recipeWords(result), tr("Kept result · %1").arg(scopeWords(result)), [this, id = result.id] { model_->show(id); }});
+    return entries;
+}
+
+}  // namespace es::views

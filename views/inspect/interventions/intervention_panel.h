@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// "Intervene" under the map of experts and layers: what to do to which experts, what came out, and what is kept.
+#pragma once
+
+#include <QLabel>
+#include <QListWidget>
+#include <QPushButton>
+#include <QSpinBox>
+
+#include "views/inspect/inspect_part.h"
+#include "views/inspect/interventions/intervention_model.h"
+#include "views/plots/table_view.h"
+#include "views/widgets/chip.h"
+#include "views/widgets/choice_box.h"
+#include "views/widgets/controls.h"
+#include "views/widgets/flow_layout.h"
+#include "views/widgets/segmented_control.h"
+
+namespace es::views {
+
+/// GUI thread only.
+class InterventionPanel : public InspectPart {
+    Q_OBJECT
+public:
+    explicit InterventionPanel(InspectModel* model, QWidget* parent = nullptr);
+    [[nodiscard]] InterventionModel* interventions() const { return model_; }
+    [[nodiscard]] bool settled() const override { return model_->settled(); }
+    [[nodiscard]] QJsonArray dump() const override;
+    [[nodiscard]] std::vector<PaletteEntry> paletteEntries() override;
+
+protected:
+    void keyPressEvent(QKeyEvent* event) override;
+
+private:
+    void makeControls();
+    void makeResult();
+    void refresh();
+    void refreshChips();
+    void refreshResult();
+    void refreshList();
+    InterventionModel* model_;
+    QTimer poll_;  ///< of a run's progress
+    ChoiceBox* scope_;
+    SegmentedControl *kinds_, *sides_;
+    QWidget *chips_, *controls_;
+    FlowLayout* chips_row_;
+    QLabel *number_name_, *hint_, *result_, *routers_, *samples_, *error_, *progress_, *kept_title_;
+    QSpinBox* number_;
+    QPushButton *run_, *cancel_;
+    IconButton *plain_, *forget_;
+    TableView* table_;
+    QListWidget* list_;
+    std::vector<std::pair<RouterId, int>> chips_of_, pinned_of_;
+    std::int64_t drawn_ = 0;
+};
+
+}  // namespace es::views
