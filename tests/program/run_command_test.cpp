@@ -90,6 +90,65 @@ TEST_F(RunCommand, HeldOutLossesComeWithTheirInterval) {
     EXPECT_NE(text.out.find("1 seed"), std::string::npos) << text.out;
 }
 
+TEST_F(RunCommand, EveryExpertIsBannedOnceAndKept) {
+    const json got = answer({"--causal", "--probe", "6"});
+    EXPECT_EQ(got.at("schema"), "expertscope.causal.1");
+    ASSERT_EQ(got.at("experts").size(), 16u) << "four experts of four routers";
+    for (const json& expert : got.at("experts")) {
+        const json& effect = expert.at("text");
+        ASSERT_FALSE(effect.is_null());
+        EXPECT_NEAR(effect.at("with").get<double>() - effect.at("without").get<double>(), effect.at("difference").get<double>(), 1e-9);
+        EXPECT_EQ(effect.at("samples"), 6);
+    }
+    EXPECT_EQ(got.at("routers").size(), 4u);
+    for (const json& one : got.at("most_specialised")) {
+        EXPECT_EQ(one.at("others"), 3);
+        EXPECT_NEAR(one.at("above_random").at("difference").get<double>(),
+                    one.at("effect").at("difference").get<double>() - one.at("random_effect").at("difference").get<double>(), 1e-9);
+    }
+    // One expert of the batch is what banning it by itself gives.
+    const json alone = answer({"--probe", "6", "--ban", "1.v:2"});
+    for (const json& expert : got.at("experts"))
+        if (expert.at("layer") == 1 && expert.at("branch") == "v" && expert.at("expert") == 2)
+            for (const json& loss : alone.at("losses"))
+                if (loss.at("loss") == expert.at("text").at("loss")) EXPECT_EQ(loss.at("difference"), expert.at("text").at("difference"));
+    // The same again costs nothing, and analyze reads it without an engine.
+    const json again = answer({"--causal", "--probe", "6"});
+    EXPECT_EQ(again.at("experts"), got.at("experts"));
+    const Outcome rows = runProgram({"analyze", run(), "--metric", "causal", "--json"}, scratch_->path());
+    ASSERT_EQ(rows.exit_code, 0) << rows.err;
+    std::size_t deltas = 0;
+    const json analysed = json::parse(rows.out);
+    for (const json& row : analysed.at("rows")) deltas += row.at("name").get<std::string>().rfind("delta_text", 0) == 0 ? 1 : 0;
+    EXPECT_EQ(deltas, 16u);
+    const Outcome text = call({"--causal", "silence", "--probe", "6", "--layer", "1"});
+    EXPECT_EQ(text.exit_code, 0) << text.err;
+    EXPECT_NE(text.out.find("causal specialisation by modality S ="), std::string::npos) << text.out;
+}
+
+TEST_F(RunCommand, ResultsAreKeptListedAndForgotten) {
+    ASSERT_EQ(call({"--probe", "4", "--ban", "1.v:0", "--keep"}).exit_code, 0);
+    ASSERT_EQ(call({"--caption", "grinning face", "--mask-words", "1", "--ban", "1.t:0", "--keep"}).exit_code, 0);
+    const json kept = answer({"--kept"});
+    ASSERT_EQ(kept.at("results").size(), 2u);
+    EXPECT_EQ(kept.at("results").at(0).at("interventions"), json::array({"ban 1.v:0"}));
+    EXPECT_TRUE(kept.at("results").at(0).at("sample").is_null());
+    EXPECT_FALSE(kept.at("results").at(1).at("sample").is_null());
+    EXPECT_EQ(call({"--forget", std::to_string(kept.at("results").at(0).at("id").get<int>())}).exit_code, 0);
+    EXPECT_EQ(answer({"--kept"}).at("results").size(), 1u);
+    EXPECT_EQ(call({"--forget", "9999"}).exit_code, 2);
+}
+
+TEST_F(RunCommand, ExpertsAreComparedAndTheNumbersKept) {
+    const json got = answer({"--similarity"});
+    EXPECT_EQ(got.at("schema"), "expertscope.similarity.1");
+    ASSERT_EQ(got.at("similarities").size(), 16u) << "four measures of four routers";
+    for (const json& one : got.at("similarities")) EXPECT_NEAR(one.at("values").at(0).get<double>(), 1, 1e-6);
+    const Outcome rows = runProgram({"analyze", run(), "--metric", "similarity", "--csv"}, scratch_->path());
+    EXPECT_EQ(rows.exit_code, 0) << rows.err;
+    EXPECT_NE(rows.out.find("with expert 3"), std::string::npos) << rows.out;
+}
+
 TEST_F(RunCommand, MistakesAreNamed) {
     const auto wrong = [](const std::vector<std::string>& arguments, const std::string& part) {
         const Outcome outcome = call(arguments);

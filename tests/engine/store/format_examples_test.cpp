@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "engine/base/files.h"
+#include "engine/store/annotations.h"
 #include "store_fixture.h"
 #include "support/python.h"
 #include "support/synthetic_run.h"
@@ -42,7 +43,7 @@ class FormatExamples : public test::StoreTest {
 protected:
     nlohmann::json result(const std::string& name, const fs::path& folder) {
         const auto blocks = examples();
-        EXPECT_EQ(blocks.size(), 5u);
+        EXPECT_EQ(blocks.size(), 6u);
         const auto block = blocks.find(name);
         if (block == blocks.end()) {
             ADD_FAILURE() << "FORMAT.md has no example that starts with '" << name << "'";
@@ -164,6 +165,19 @@ TEST_F(FormatExamples, IndexWithSqlite) {
         EXPECT_EQ(result("Routing with", folder_).at("probes").size(), 12u);
     }
     EXPECT_EQ(result("A journal", folder_).at("points"), 600);
+}
+
+TEST_F(FormatExamples, AnnotationsWithSqlite) {
+    if (!have("sqlite3")) GTEST_SKIP() << "no Python with sqlite3 at " << test::python() << ": set EXPERTSCOPE_PYTHON or run './run test --python'";
+    fs::create_directories(folder_);
+    EXPECT_EQ(result("Kept results", folder_), nlohmann::json::array());
+    KeptResult kept;
+    kept.interventions = {"ban 1.v:3", "force 1.t:0"};
+    kept.rows = {{1, Objective::kPairText, -1, 3, 1.0, 1.5}, {0xFFFFFFFFFFFFFFFFu, Objective::kImage, 1, 2, 0.5, 0.25}};
+    must(Annotations(folder_).keepResult(kept));
+    kept.sample = 7;
+    must(Annotations(folder_).keepResult(kept));
+    EXPECT_EQ(result("Kept results", folder_), nlohmann::json::array({{{"recipe", {"ban 1.v:3", "force 1.t:0"}}, {"before", 0.75}, {"after", 0.875}}}));
 }
 
 }  // namespace
