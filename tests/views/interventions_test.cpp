@@ -403,6 +403,21 @@ TEST_F(Interventions, EveryExpertAloneIsABatchThatGoesOn) {
     EXPECT_TRUE(model->results().empty());
 }
 
+TEST_F(Interventions, ExpertsAreComparedAndThePagesTold) {
+    open("similar");
+    bench->context.expertSimilarity = [](const session::SimilarityRequest& request, JobContext&) -> Result<std::vector<store::ExpertSimilarity>> {
+        return std::vector<store::ExpertSimilarity>{{request.checkpoint, RouterId(0), "weights", 2, 0, {1, 0.5, 0.5, 1}, "test", 0}};
+    };
+    ASSERT_TRUE(bench->workspace->showPage(QStringLiteral("causal")));
+    bench->settle();
+    int told = 0;
+    QObject::connect(bench->workspace->model(), &InspectModel::similaritiesChanged, panel, [&] { ++told; });
+    Q_EMIT bench->workspace->model()->runChanged();
+    press("compareExperts");
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(store::Annotations(folder()).similarities(600)->size(), 1u);
+}
+
 }  // namespace
 }  // namespace es::views
 

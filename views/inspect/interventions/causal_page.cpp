@@ -32,12 +32,17 @@ CausalPage::CausalPage(InspectModel* model, QWidget* parent) : InspectPart(paren
     run_->setObjectName(QStringLiteral("causalRun"));
     cancel_ = makeButton(theme, tr("Cancel"), ButtonKind::kPlain, {}, this);
     cancel_->setObjectName(QStringLiteral("causalCancel"));
+    similarity_ = new SimilarityJob(model_, this);
+    compare_ = makeButton(theme, tr("Compare experts"), ButtonKind::kPlain, {}, this);
+    compare_->setObjectName(QStringLiteral("compareExperts"));
+    compare_->setToolTip(tr("How alike the experts are by weights and by outputs: shown on the pages Expert and Structure"));
     auto* bar = new QHBoxLayout;
     bar->setSpacing(theme->metrics().space2);
     bar->addWidget(kind_);
     bar->addWidget(run_);
     bar->addWidget(cancel_);
     bar->addWidget(progress_text_, 1);
+    bar->addWidget(compare_);
     auto* split = new QSplitter(Qt::Vertical, this);
     split->setChildrenCollapsible(false);
     split->setHandleWidth(theme->metrics().gutter);
@@ -58,6 +63,12 @@ CausalPage::CausalPage(InspectModel* model, QWidget* parent) : InspectPart(paren
     });
     connect(run_, &QPushButton::clicked, this, &CausalPage::run);
     connect(cancel_, &QPushButton::clicked, this, &CausalPage::cancel);
+    connect(compare_, &QPushButton::clicked, similarity_, &SimilarityJob::run);
+    connect(similarity_, &SimilarityJob::changed, this, [this] {
+        if (similarity_->error()) model_->context().sayError(*similarity_->error());
+        else if (!similarity_->running()) model_->context().say(tr("Experts were compared; see the pages Expert and Structure"));
+        refresh();
+    });
     connect(model_, &InspectModel::runChanged, this, &CausalPage::follow);
     connect(model_, &InspectModel::sampleChanged, this, &CausalPage::follow);
     refresh();
@@ -165,6 +176,7 @@ void CausalPage::refresh() {
                   : started ? tr("Go on with the other %n experts", nullptr, static_cast<int>(found_.all - found_.done))
                             : tr("Run every expert"));
     setDisabledReason(run_, running_ ? tr("It is running") : whole ? tr("Every expert of this checkpoint was run; the results are kept") : why);
+    setDisabledReason(compare_, similarity_->unavailable());
     cancel_->setVisible(running_);
     if (running_ && !poll_.isActive()) poll_.start();
     if (!running_) poll_.stop();
@@ -200,8 +212,11 @@ void CausalPage::refresh() {
 }
 
 std::vector<PaletteEntry> CausalPage::paletteEntries() {
-    if (!unavailable().isEmpty() || running_) return {};
-    return {{tr("Ban every expert alone"), tr("Causal specialisation"), [this] { run(); }}};
+    std::vector<PaletteEntry> entries;
+    if (unavailable().isEmpty() && !running_) entries.push_back({tr("Ban every expert alone"), tr("Causal specialisation"), [this] { run(); }});
+    if (similarity_->unavailable().isEmpty())
+        entries.push_back({tr("Compare experts by weights and outputs"), tr("Similarity"), [this] { similarity_->run(); }});
+    return entries;
 }
 
 }  // namespace es::views

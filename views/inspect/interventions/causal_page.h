@@ -8,6 +8,7 @@
 
 #include "views/inspect/inspect_part.h"
 #include "views/inspect/interventions/intervention_model.h"
+#include "views/inspect/interventions/similarity_job.h"
 #include "views/plots/plot_panel.h"
 #include "views/widgets/segmented_control.h"
 
@@ -18,7 +19,7 @@ class CausalPage : public InspectPart {
     Q_OBJECT
 public:
     explicit CausalPage(InspectModel* model, QWidget* parent = nullptr);
-    [[nodiscard]] bool settled() const override { return !running_ && !reading_; }
+    [[nodiscard]] bool settled() const override { return !running_ && !reading_ && !similarity_->running(); }
     [[nodiscard]] QJsonArray dump() const override { return {table_->dump(), comparison_->dump()}; }
     [[nodiscard]] std::vector<PaletteEntry> paletteEntries() override;
     void run();
@@ -43,7 +44,8 @@ private:
     InspectModel* model_;
     QObject* runner_;  ///< owns the batch
     SegmentedControl* kind_;
-    QPushButton *run_, *cancel_;
+    QPushButton *run_, *cancel_, *compare_;
+    SimilarityJob* similarity_;
     QLabel* progress_text_;
     PlotPanel *table_, *comparison_;
     QTimer poll_;
