@@ -144,6 +144,7 @@ Q_SIGNALS:
     void overlayChanged();  ///< how the overlay is drawn
     void historyChanged();  ///< strip or curves
     void predictionsChanged();
+    void similaritiesChanged();  ///< experts of the run were compared by weights and outputs, and the numbers kept
     void ownRunChanged();  ///< running or done
     void ownRunFailed(const es::Error& error);
     void ownRunSucceeded(quint64 hash);
