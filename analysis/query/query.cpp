@@ -83,15 +83,15 @@ bool asksSamplesOnly(const QueryNode& node) {
     return condition.field >= QueryField::kLoss;
 }
 
-std::string_view sign(Comparison comparison) {
+std::string_view sign(QuerySign comparison) {
     switch (comparison) {
-        case Comparison::kEqual: return "=";
-        case Comparison::kNotEqual: return "!=";
-        case Comparison::kLess: return "<";
-        case Comparison::kLessEqual: return "<=";
-        case Comparison::kGreater: return ">";
-        case Comparison::kGreaterEqual: return ">=";
-        case Comparison::kContains: return "~";
+        case QuerySign::kEqual: return "=";
+        case QuerySign::kNotEqual: return "!=";
+        case QuerySign::kLess: return "<";
+        case QuerySign::kLessEqual: return "<=";
+        case QuerySign::kGreater: return ">";
+        case QuerySign::kGreaterEqual: return ">=";
+        case QuerySign::kContains: return "~";
     }
     return "?";
 }

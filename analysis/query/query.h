@@ -69,12 +69,12 @@ struct QueryFieldInfo {
 /// Whole queries that show what can be asked.
 [[nodiscard]] const std::vector<std::string>& queryExamples();
 
-enum class Comparison : std::uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kContains };
+enum class QuerySign : std::uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kContains };
 
 /// One condition as it was written. Bytes [begin, end) of the query are its own.
 struct Condition {
     QueryField field = QueryField::kExpert;
-    Comparison comparison = Comparison::kEqual;
+    QuerySign comparison = QuerySign::kEqual;
     std::string text;    ///< value of text fields and choices; of kLayer the branch ("v"), empty: any
     double number = 0;   ///< value of numeric fields; of kExpert and kFirst the expert; of kLayer the layer
     std::string detail;  ///< attribute of kTruth, objective of kLoss

@@ -279,8 +279,9 @@ Result<std::shared_ptr<const QueryIndex>> QueryIndex::make(const store::RunReade
     const std::vector<store::RouterInfo> routers = run.routers();
     if (content->probe && !routers.empty()) {
         const FileCache cache(options.cache, kCacheBytes);
-        const std::string key = fmt::format("query {} {} {} {} {} {}", kQueryColumnsVersion, run.provenance().run_uuid, run.status().attempts,
-                                            content->probe->step, content->probe->variant, routers.size());
+        const store::RunStatus status = run.status();
+        const std::string key = fmt::format("query {} {} {:.3f} {} {} {} {}", kQueryColumnsVersion, run.provenance().run_uuid, status.started_s,
+                                            status.attempts, content->probe->step, content->probe->variant, routers.size());
         const bool may_keep = !run.provenance().run_uuid.empty();
         if (const auto kept = may_keep ? cache.get(key) : std::nullopt; kept) content->was_kept = readKept(*kept, content->routers);
         if (!content->was_kept) {

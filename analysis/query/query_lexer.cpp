@@ -22,7 +22,7 @@ tl::expected<std::vector<QueryToken>, QueryProblem> queryTokens(std::string_view
         tokens.push_back(std::move(token));
         at += length;
     };
-    const auto compare = [&](Comparison comparison, std::size_t length) {
+    const auto compare = [&](QuerySign comparison, std::size_t length) {
         push(QueryToken::Kind::kCompare, length);
         tokens.back().comparison = comparison;
     };
@@ -38,16 +38,16 @@ tl::expected<std::vector<QueryToken>, QueryProblem> queryTokens(std::string_view
         } else if (c == ')') {
             push(QueryToken::Kind::kClose, 1);
         } else if (c == '<') {
-            compare(equal_next ? Comparison::kLessEqual : Comparison::kLess, equal_next ? 2 : 1);
+            compare(equal_next ? QuerySign::kLessEqual : QuerySign::kLess, equal_next ? 2 : 1);
         } else if (c == '>') {
-            compare(equal_next ? Comparison::kGreaterEqual : Comparison::kGreater, equal_next ? 2 : 1);
+            compare(equal_next ? QuerySign::kGreaterEqual : QuerySign::kGreater, equal_next ? 2 : 1);
         } else if (c == '=') {
-            compare(Comparison::kEqual, equal_next ? 2 : 1);
+            compare(QuerySign::kEqual, equal_next ? 2 : 1);
         } else if (c == '~') {
-            compare(Comparison::kContains, 1);
+            compare(QuerySign::kContains, 1);
         } else if (c == '!') {
             if (!equal_next) return tl::unexpected(QueryProblem{at, at + 1, "'!' stands alone", "Use != for unequal, and 'not' before a condition"});
-            compare(Comparison::kNotEqual, 2);
+            compare(QuerySign::kNotEqual, 2);
         } else if (c == '\'' || c == '"') {
             const std::size_t close = text.find(c, at + 1);
             if (close == std::string_view::npos)

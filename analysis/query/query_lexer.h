@@ -15,8 +15,8 @@ struct QueryToken {
     enum class Kind : std::uint8_t { kWord, kQuoted, kCompare, kComma, kOpen, kClose, kEnd };
     Kind kind = Kind::kEnd;
     std::string text;
-    Comparison comparison = Comparison::kEqual;  ///< of kCompare
-    std::size_t begin = 0, end = 0;              ///< bytes of the query
+    QuerySign comparison = QuerySign::kEqual;  ///< of kCompare
+    std::size_t begin = 0, end = 0;            ///< bytes of the query
 };
 /// The last one is kEnd. Problem: a quote that is never closed, a '!' that stands alone.
 [[nodiscard]] tl::expected<std::vector<QueryToken>, QueryProblem> queryTokens(std::string_view text);

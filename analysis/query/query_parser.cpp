@@ -178,7 +178,7 @@ private:
     }
 
     void comparedNumber(const QueryFieldInfo& info, Condition& made) {
-        if (now().kind != QueryToken::Kind::kCompare || now().comparison == Comparison::kContains) {
+        if (now().kind != QueryToken::Kind::kCompare || now().comparison == QuerySign::kContains) {
             fail(now(), fmt::format("'{}' is compared with a number", info.name), fmt::format("Use <, <=, >, >=, = or !=, as in '{}'", info.example));
             return;
         }
@@ -188,7 +188,7 @@ private:
     }
 
     void expert(const QueryFieldInfo& info, Condition& made) {
-        if (now().kind == QueryToken::Kind::kCompare && now().comparison == Comparison::kEqual) take();
+        if (now().kind == QueryToken::Kind::kCompare && now().comparison == QuerySign::kEqual) take();
         const QueryToken value = now();
         made.value_begin = value.begin, made.value_end = value.end;
         const auto parsed = number(info);
@@ -213,7 +213,7 @@ private:
         return false;
     }
     void router(const QueryFieldInfo&, Condition& made) {
-        if (now().kind == QueryToken::Kind::kCompare && now().comparison == Comparison::kEqual) take();
+        if (now().kind == QueryToken::Kind::kCompare && now().comparison == QuerySign::kEqual) take();
         const QueryToken value = now();
         made.value_begin = value.begin, made.value_end = value.end;
         std::int32_t layer = -1;
@@ -233,7 +233,7 @@ private:
 
     void comparedText(const QueryFieldInfo& info, Condition& made) {
         if (now().kind == QueryToken::Kind::kCompare) {
-            if (now().comparison != Comparison::kEqual && now().comparison != Comparison::kNotEqual && now().comparison != Comparison::kContains) {
+            if (now().comparison != QuerySign::kEqual && now().comparison != QuerySign::kNotEqual && now().comparison != QuerySign::kContains) {
                 fail(now(), fmt::format("'{}' is a text: it has no order", info.name), "Use =, != or ~ (contains)");
                 return;
             }
@@ -254,7 +254,7 @@ private:
 
     void choice(const QueryFieldInfo& info, Condition& made) {
         if (problem_) return;
-        if (made.comparison == Comparison::kContains) {
+        if (made.comparison == QuerySign::kContains) {
             fail(tokens_[at_ - 1], fmt::format("'{}' is one of a few words", info.name), "Use = or !=");
             return;
         }

@@ -55,8 +55,8 @@ std::string lowered(std::string_view text) {
 
 bool textFits(const std::string& value, const Condition& condition) {
     switch (condition.comparison) {
-        case Comparison::kContains: return containsText(value, condition.text);
-        case Comparison::kNotEqual: return !sameText(value, condition.text);
+        case QuerySign::kContains: return containsText(value, condition.text);
+        case QuerySign::kNotEqual: return !sameText(value, condition.text);
         default: return sameText(value, condition.text);
     }
 }
@@ -64,11 +64,11 @@ bool textFits(const std::string& value, const Condition& condition) {
 bool numberFits(double value, const Condition& condition) {
     if (std::isnan(value)) return false;
     switch (condition.comparison) {
-        case Comparison::kLess: return value < condition.number;
-        case Comparison::kLessEqual: return value <= condition.number;
-        case Comparison::kGreater: return value > condition.number;
-        case Comparison::kGreaterEqual: return value >= condition.number;
-        case Comparison::kNotEqual: return value != condition.number;
+        case QuerySign::kLess: return value < condition.number;
+        case QuerySign::kLessEqual: return value <= condition.number;
+        case QuerySign::kGreater: return value > condition.number;
+        case QuerySign::kGreaterEqual: return value >= condition.number;
+        case QuerySign::kNotEqual: return value != condition.number;
         default: return value == condition.number;
     }
 }
@@ -87,7 +87,7 @@ bool QueryWalk::sampleFits(const Condition& condition, const QuerySample& sample
         case QueryField::kSample: {
             const std::string hash = hashText(record.hash);
             const bool starts = hash.starts_with(lowered(condition.text));
-            return condition.comparison == Comparison::kContains ? containsText(hash, condition.text) : starts == (condition.comparison == Comparison::kEqual);
+            return condition.comparison == QuerySign::kContains ? containsText(hash, condition.text) : starts == (condition.comparison == QuerySign::kEqual);
         }
         case QueryField::kLoss:
             return numberFits(condition.detail.empty()
@@ -144,7 +144,7 @@ Status QueryWalk::checkCondition(const Condition& condition, const Query& query)
         if (most > 0 && condition.number >= most)
             return wrong(fmt::format("there is no expert {}", condition.number), fmt::format("Experts are 0 to {}", most - 1));
     }
-    if (valuesAreListed(condition.field) && condition.comparison != Comparison::kContains && !condition.text.empty() && !content_.samples.empty()) {
+    if (valuesAreListed(condition.field) && condition.comparison != QuerySign::kContains && !condition.text.empty() && !content_.samples.empty()) {
         const std::vector<std::string> values = known.of(condition.field, condition.detail);
         if (std::none_of(values.begin(), values.end(), [&](const std::string& value) { return sameText(value, condition.text); }))
             return wrong(fmt::format("this run has no {}{} '{}'", queryField(condition.field).name, condition.detail.empty() ? "" : " " + condition.detail,

@@ -92,10 +92,10 @@ std::pair<std::uint32_t, std::uint32_t> keyRange(const Condition& condition) {
     const double rounded = store::halfToFloat(store::floatToHalf(static_cast<float>(condition.number)));
     const std::uint32_t below = rounded < condition.number ? at : at - 1, above = rounded > condition.number ? at : at + 1;
     switch (condition.comparison) {
-        case Comparison::kLess: return {lowest, below};
-        case Comparison::kLessEqual: return {lowest, rounded > condition.number ? below : at};
-        case Comparison::kGreater: return {above, highest};
-        case Comparison::kGreaterEqual: return {rounded < condition.number ? above : at, highest};
+        case QuerySign::kLess: return {lowest, below};
+        case QuerySign::kLessEqual: return {lowest, rounded > condition.number ? below : at};
+        case QuerySign::kGreater: return {above, highest};
+        case QuerySign::kGreaterEqual: return {rounded < condition.number ? above : at, highest};
         default: return {at, at};
     }
 }
@@ -180,7 +180,7 @@ QueryWalk::Found QueryWalk::compared(const std::vector<std::uint16_t>& keys, con
     }
     Found found;
     const auto [low, high] = keyRange(condition);
-    if (condition.comparison == Comparison::kNotEqual) {
+    if (condition.comparison == QuerySign::kNotEqual) {
         found.words = bitsWhere(columns.rows, [&](std::size_t row) { return keys[row] != 0 && keys[row] != low; });
     } else {
         const std::uint32_t least = std::max<std::uint32_t>(low, 1);
@@ -255,7 +255,7 @@ QueryWalk::Found QueryWalk::rowsOf(const Condition& condition, std::size_t route
                 parts.push_back(moved(routed(condition, other), other, router));
         return joined(std::move(parts), false);
     }
-    const bool equal = condition.comparison != Comparison::kNotEqual;
+    const bool equal = condition.comparison != QuerySign::kNotEqual;
     switch (condition.field) {
         case QueryField::kMasked: return {false, columns.masked};
         case QueryField::kModality: {

@@ -2,6 +2,7 @@
 // Sets of samples and of tokens, as values that any analysis takes to look at a part of a run.
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,15 @@ public:
     [[nodiscard]] const SampleSet& wholeSamples() const { return whole_; }
     /// Samples with at least one token in the set.
     [[nodiscard]] SampleSet samples() const;
+    /// Calls visit(sample, objective, modality, position) for each token that is named one by one: samples, streams, positions ascending.
+    template <class Visitor>
+    void forEachListed(Visitor&& visit) const {
+        for (const Stream& stream : streams_)
+            for (std::uint32_t word = 0; word < stream.words; ++word)
+                for (std::uint64_t bits = words_[stream.first_word + word]; bits != 0; bits &= bits - 1)
+                    visit(stream.sample, static_cast<Objective>(stream.objective), static_cast<Modality>(stream.modality),
+                          word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits)));
+    }
     /// Names the content: equal sets, equal numbers.
     [[nodiscard]] std::uint64_t fingerprint() const;
     [[nodiscard]] std::size_t bytes() const;  ///< of memory

@@ -26,15 +26,23 @@ const std::vector<Part>& parts() {
         {{"load", "Share of each expert, MaxVio, effective experts, dead experts, drops: probed and in training"}, &addLoad},
         {{"confidence", "Router entropy, largest probability, margins, chosen mass, logits"}, &addConfidence},
         {{"modality", "p(expert | modality) and p(modality | expert) with the base rate"}, &addModality},
-        {{"specialisation", "Mutual information of expert and category or token id, beside random router, untrained net and permutation"}, &addSpecialisation},
+        {{"specialisation", "Mutual information of expert and what is known of a token, beside random router, untrained net and permutation"},
+         &addSpecialisation},
         {{"categories", "nPMI of each category and expert"}, &addCategories},
         {{"vocabulary", "Share of a word's assignments that go to its most frequent expert"}, &addVocabulary},
         {{"repetition", "How often neighbouring tokens share their first choice"}, &addRepetition},
+        {{"domains", "Experts by domain of the sample"}, &addDomains},
+        {{"context", "Does a word or a position go to the same experts whatever stands around it"}, &addContext},
+        {{"divergence", "How differently patches and words, single samples and pairs, and domains are routed"}, &addDivergence},
+        {{"spread", "Experts a token where the number varies, combine weights, drops by position"}, &addSpread},
         {{"change", "Churn between checkpoints and saturation towards the last"}, &addChange},
         {{"coactivation", "Experts chosen together by one token (k > 1)"}, &addCoactivation},
         {{"flow", "Mutual information of a token's experts in consecutive routers"}, &addFlow},
         {{"causal", "What banning each expert alone costs for pictures and for words, as the run keeps it (run --causal)"}, &addCausal},
         {{"similarity", "How alike experts are by weights, router rows and outputs, as the run keeps it (run --similarity)"}, &addSimilarity},
+        {{"paths", "Ways of tokens through all routers: number, entropy, the most frequent"}, &addPaths},
+        {{"router_similarity", "How alike routers, and the experts of each, are by their probabilities"}, &addRouterSimilarity},
+        {{"seed_match", "Experts matched with those of another run (--against)"}, &addSeedMatch},
         {{"stability", "Spikes of loss and gradient norm"}, &addStability},
         {{"alarms", "Dead experts, overload, spikes, large logits, drops, with their steps"}, &addAlarms},
     };
@@ -91,6 +99,16 @@ void addRow(AnalyzeResult& result, MetricRow row, std::string name, double value
 }
 
 Result<AnalyzeResult> analyzeRun(const store::RunReader& run, const AnalyzeRequest& request, const JobContext& context) {
+    if (const auto part = restrictBorrowed(run, request.set)) {
+        AnalyzeRequest everything = request;
+        everything.set = {};
+        auto result = analyzeRun(*part, everything, context);
+        if (result) {
+            result->set = request.set.note();
+            result->notes.insert(result->notes.begin(), result->set + "; what is recorded at every step of training is of all tokens");
+        }
+        return result;
+    }
     std::vector<std::string> names;
     for (const Part& part : parts()) names.push_back(part.info.name);
     for (const std::string& metric : request.metrics)

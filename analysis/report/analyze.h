@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "analysis/compare/comparison.h"
 #include "analysis/metrics/specialisation.h"
+#include "analysis/query/restricted_run.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
 #include "engine/store/run_reader.h"
@@ -27,6 +29,8 @@ struct AnalyzeRequest {
     LayerIndex layer = {};                  ///< invalid: every layer
     std::int64_t checkpoint = -1;           ///< step of a probe; -1: the newest
     SpecialisationOptions specialisation = {};
+    std::shared_ptr<const store::RunReader> against = {};  ///< another run on the same probe, as another seed: its experts are matched with this one's
+    ChosenSet set = {};  ///< only these tokens of probes and these samples of evaluations; what training recorded is of all tokens
 };
 
 /// One number. `name` ends in its unit where it has one ("mi_nats", "drop_rate", "entropy_nats").
@@ -52,6 +56,7 @@ struct AnalyzeResult {
     std::vector<Specialisation> specialisation;  ///< when asked for: rows hold its numbers too
     std::vector<std::string> notes;              ///< what is missing, partial, left out
     std::string verdict;                         ///< on specialisation
+    std::string set;                             ///< what it was restricted to: ChosenSet::note(); empty: everything
 };
 
 /// Errors: unknown metric (the nearest is named), no such layer, no probe at that step. A metric whose records are missing is a note.

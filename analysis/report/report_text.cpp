@@ -35,6 +35,25 @@ Json toJsonValue(const SpecialisationBaseline& baseline) {
             {"missing", textOrNull(baseline.missing)}};
 }
 
+Json toJsonValue(const std::vector<LabelPreference>& preferences) {
+    Json json = Json::array();
+    for (const LabelPreference& one : preferences)
+        json.push_back({{"label", one.label},
+                        {"expert", one.expert},
+                        {"tokens", one.tokens},
+                        {"label_tokens", one.label_tokens},
+                        {"p_label", numberOrNull(one.p_label)},
+                        {"p_expert", numberOrNull(one.p_expert)},
+                        {"p_label_given_expert", numberOrNull(one.p_label_given_expert)},
+                        {"p_expert_given_label", numberOrNull(one.p_expert_given_label)},
+                        {"npmi", numberOrNull(one.npmi)},
+                        {"risk_difference", numberOrNull(one.risk_difference)},
+                        {"low", numberOrNull(one.low)},
+                        {"high", numberOrNull(one.high)},
+                        {"p", numberOrNull(one.p)}});
+    return json;
+}
+
 Json toJsonValue(const LossDifference& d) {
     static constexpr const char* kReplication[] = {"none", "paired_seeds", "seeds", "samples"};
     return {{"loss", d.loss},
@@ -119,12 +138,26 @@ bool sameButExpert(const MetricRow& a, const MetricRow& b) {
 /// One line a router, the baselines beside the measured value.
 std::string specialisationText(const std::vector<Specialisation>& rows) {
     std::vector<std::vector<std::string>> cells = {
-        {"  router", "label", "trained", "random mean", "max", "untrained", "permuted 97.5 %", "mi (nats)", "tokens", "blank", "above all"}};
+        {"  router", "label", "trained", "random mean", "max", "untrained", "permuted 97.5 %", "ami", "mi (nats)", "p (Holm)", "tokens", "blank", "above all"}};
     for (const Specialisation& row : rows)
         cells.push_back({"  " + routerName(row.router), std::string(toString(row.label)), fixed(row.nmi, 3), fixed(row.random_router.nmi_mean, 3),
-                         fixed(row.random_router.nmi_max, 3), fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.mi_nats, 3),
-                         grouped(row.tokens), grouped(row.blank_tokens), row.aboveAll() ? "yes" : "no"});
-    return aligned(cells, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0});
+                         fixed(row.random_router.nmi_max, 3), fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.ami, 3),
+                         fixed(row.mi_nats, 3), fixed(row.p_holm, 3), grouped(row.tokens), grouped(row.blank_tokens),
+                         row.found()      ? "yes"
+                         : row.aboveAll() ? "yes, p > 0.05"
+                                          : "no"});
+    std::string text = aligned(cells, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0});
+    std::vector<std::vector<std::string>> pairs = {
+        {"  router", "expert", "label", "value", "p(e|value)", "p(e)", "difference", "95 % interval", "nPMI", "n", "p"}};
+    for (const Specialisation& row : rows)
+        for (const LabelPreference& one : row.preferences)
+            pairs.push_back({"  " + routerName(row.router), std::to_string(one.expert), std::string(toString(row.label)), one.label,
+                             fixed(one.p_expert_given_label, 3), fixed(one.p_expert, 3), fixed(one.risk_difference, 3),
+                             fmt::format("{} to {}", fixed(one.low, 3), fixed(one.high, 3)), fixed(one.npmi, 3),
+                             fmt::format("{} of {}", grouped(one.tokens), grouped(one.label_tokens)), fixed(one.p, 3)});
+    if (pairs.size() > 1)
+        text += "\nwhat experts take: labels over-represented after correction for the whole table\n" + aligned(pairs, {0, 1, 0, 0, 1, 1, 1, 0, 1, 1, 1});
+    return text;
 }
 
 }  // namespace
@@ -135,6 +168,7 @@ std::string toJson(const AnalyzeResult& result) {
                  {"run", result.run},
                  {"run_uuid", result.run_uuid},
                  {"step", result.step},
+                 {"set", textOrNull(result.set)},
                  {"verdict", textOrNull(result.verdict)},
                  {"notes", result.notes},
                  {"rows", Json::array()},
@@ -168,10 +202,17 @@ std::string toJson(const AnalyzeResult& result) {
                                           {"random_router", toJsonValue(one.random_router)},
                                           {"untrained", toJsonValue(one.untrained)},
                                           {"permutation", toJsonValue(one.permutation)},
+                                          {"ami", numberOrNull(one.ami)},
+                                          {"mi_expected_nats", numberOrNull(one.expected_mi_nats)},
+                                          {"p_permutation", numberOrNull(one.p)},
+                                          {"p_holm", numberOrNull(one.p_holm)},
+                                          {"background_left_out", one.background_left_out},
+                                          {"preferences", toJsonValue(one.preferences)},
                                           {"above_random_router", one.above_random_router},
                                           {"above_untrained", one.above_untrained},
                                           {"above_permutation", one.above_permutation},
-                                          {"above_all", one.aboveAll()}});
+                                          {"above_all", one.aboveAll()},
+                                          {"found", one.found()}});
     return dumped(json);
 }
 

@@ -24,6 +24,7 @@ int runCommandLine(int argc, char** argv) {
     addTrainCommand(program, action);
     addRunCommand(program, action);
     addAnalyzeCommand(program, action);
+    addQueryCommand(program, action);
     addCompareCommand(program, action);
     addFigureCommand(program, action, argc, argv);
     addDataCommand(program, action);

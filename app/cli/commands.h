@@ -13,6 +13,7 @@ void addOpenCommand(CLI::App& program, Action& action, int& argc, char** argv);
 void addTrainCommand(CLI::App& program, Action& action);
 void addRunCommand(CLI::App& program, Action& action);
 void addAnalyzeCommand(CLI::App& program, Action& action);
+void addQueryCommand(CLI::App& program, Action& action);
 void addCompareCommand(CLI::App& program, Action& action);
 void addFigureCommand(CLI::App& program, Action& action, int& argc, char** argv);
 void addDataCommand(CLI::App& program, Action& action);
