@@ -23,27 +23,10 @@ constexpr std::size_t kTextRows = 20;
 
 ReportJson jsonNumber(double value) { return std::isfinite(value) ? ReportJson(value) : ReportJson(nullptr); }
 
-std::string partOf(TokenTrait trait) {
-    if (isSceneTruth(trait)) return "truth";
-    switch (trait) {
-        case TokenTrait::kModality: return "modality";
-        case TokenTrait::kWord: return "words";
-        case TokenTrait::kCategory: return "categories";
-        case TokenTrait::kDomain: return "domains";
-        default: return "looks";
-    }
-}
-
-std::string traitTitle(TokenTrait trait) {
-    switch (trait) {
-        case TokenTrait::kModality: return "Modalities";
-        case TokenTrait::kWord: return "Words";
-        case TokenTrait::kCategory: return "Categories";
-        case TokenTrait::kDomain: return "Domains";
-        case TokenTrait::kHue: return "Hues";
-        case TokenTrait::kRole: return "Truth: what the word does";
-        default: return fmt::format("Truth: {} of what is in the patch", toString(trait));
-    }
+std::string tableTitle(const LabelTable& table) {
+    const std::string of = table.modality == Modality::kText ? "words" : "patches";
+    if (table.kind == LabelKind::kTokenId) return "Words";
+    return fmt::format("{}{} of {}", labelPart(table.kind) == "truth" ? "Truth: " : "", labelTitle(table.kind), of);
 }
 
 ReportJson jsonItem(const GalleryItem& item, const ProbeFacts& facts) {
@@ -58,8 +41,7 @@ ReportJson jsonItem(const GalleryItem& item, const ProbeFacts& facts) {
                        {"dropped", item.dropped}};
     if (!sample) return json;
     const store::SampleRecord& record = sample->record;
-    const auto at = static_cast<std::size_t>(std::max(item.token.value, 0));
-    if (item.modality == Modality::kText) json["word"] = at < record.token_texts.size() ? record.token_texts[at] : "";
+    if (item.modality == Modality::kText) json["word"] = wordText(record, item.token.value);
     else if (record.grid_width > 0) json["row"] = item.token.value / record.grid_width, json["column"] = item.token.value % record.grid_width;
     json["caption"] = record.caption;
     json["category"] = record.category;
@@ -84,14 +66,24 @@ ReportJson jsonShares(const LabelShares& shares) {
                         {"taken", row.takers},
                         {"tokens", row.tokens},
                         {"samples", row.samples}});
-    return {{"confidence", shares.confidence},   {"correction", shares.correction}, {"confidence_each", shares.confidence_each}, {"taken", shares.takers},
-            {"tokens", shares.tokens},           {"samples", shares.samples},       {"rows", rows}};
+    return {{"confidence", shares.confidence},
+            {"correction", shares.correction},
+            {"confidence_each", shares.confidence_each},
+            {"taken", shares.takers},
+            {"tokens", shares.tokens},
+            {"samples", shares.samples},
+            {"rows", rows}};
 }
 
 ReportJson jsonPositions(const PositionMap& map) {
     ReportJson values = ReportJson::array();
     for (const double share : map.share_P) values.push_back(jsonNumber(share));
-    return {{"modality", toString(map.modality)}, {"width", map.width}, {"height", map.height}, {"base_rate", map.base}, {"share", values}, {"tokens", map.tokens_P}};
+    return {{"modality", toString(map.modality)},
+            {"width", map.width},
+            {"height", map.height},
+            {"base_rate", map.base},
+            {"share", values},
+            {"tokens", map.tokens_P}};
 }
 
 std::string csvText(const std::string& text) {
@@ -232,10 +224,13 @@ std::string toJson(const ExpertReport& report) {
                            {"notes", report.gallery.notes},
                            {"credits", credits}};
     }
-    for (const TraitShares& one : report.details.labels) {
-        if (!report.has(partOf(one.trait))) continue;
-        if (isSceneTruth(one.trait)) json["truth"][std::string(toString(one.trait))] = jsonShares(one.shares);
-        else json[partOf(one.trait)] = jsonShares(one.shares);
+    if (report.has("modality")) json["modality"] = jsonShares(report.details.modality);
+    for (const LabelTable& one : report.details.labels) {
+        if (!report.has(labelPart(one.kind))) continue;
+        ReportJson table = jsonShares(one.shares);
+        table["kind"] = toString(one.kind);
+        table["modality"] = toString(one.modality);
+        json[std::string(labelPart(one.kind))].push_back(std::move(table));
     }
     if (report.has("positions")) {
         json["positions"] = ReportJson::array();
@@ -245,8 +240,14 @@ std::string toJson(const ExpertReport& report) {
     if (report.has("looks")) {
         ReportJson rows = ReportJson::array();
         for (const LookRow& row : report.details.looks.rows)
-            rows.push_back({{"property", row.name}, {"unit", row.unit}, {"expert", jsonNumber(row.expert)}, {"all", jsonNumber(row.all)},
-                            {"difference", jsonNumber(row.difference)}, {"low", jsonNumber(row.low)}, {"high", jsonNumber(row.high)}, {"taken", row.takers},
+            rows.push_back({{"property", row.name},
+                            {"unit", row.unit},
+                            {"expert", jsonNumber(row.expert)},
+                            {"all", jsonNumber(row.all)},
+                            {"difference", jsonNumber(row.difference)},
+                            {"low", jsonNumber(row.low)},
+                            {"high", jsonNumber(row.high)},
+                            {"taken", row.takers},
                             {"samples", row.samples}});
         json["looks"] = {{"properties", rows}, {"hues", jsonShares(report.details.looks.hues)}};
     }
@@ -287,9 +288,10 @@ std::string toCsv(const ExpertReport& report) {
     const auto items = [&](const std::vector<GalleryItem>& list, const std::string& how) {
         for (const GalleryItem& item : list) {
             const SampleFacts* sample = report.facts.find(item.sample);
-            const std::string credit = sample ? fmt::format("{} · {}", sample->record.license.empty() ? "licence not stated" : sample->record.license, sample->record.source) : "";
-            row("gallery", fmt::format("{:016x} {} {}", item.sample, toString(item.modality), item.token.value), how + " weight", item.weight, kMissing, kMissing,
-                report.gallery.takers, credit);
+            const std::string credit =
+                sample ? fmt::format("{} · {}", sample->record.license.empty() ? "licence not stated" : sample->record.license, sample->record.source) : "";
+            row("gallery", fmt::format("{:016x} {} {}", item.sample, toString(item.modality), item.token.value), how + " weight", item.weight, kMissing,
+                kMissing, report.gallery.takers, credit);
         }
     };
     items(report.gallery.top, "top");
@@ -303,11 +305,15 @@ std::string toCsv(const ExpertReport& report) {
             row(part, label, "npmi", one.npmi, one.npmi_low, one.npmi_high, one.samples, table.correction);
         }
     };
-    for (const TraitShares& one : report.details.labels) shares(partOf(one.trait), isSceneTruth(one.trait) ? std::string(toString(one.trait)) : std::string(), one.shares);
+    shares("modality", {}, report.details.modality);
+    for (const LabelTable& one : report.details.labels)
+        shares(std::string(labelPart(one.kind)),
+               one.kind == LabelKind::kTokenId ? std::string() : fmt::format("{} of {}", toString(one.kind), toString(one.modality)), one.shares);
     for (const PositionMap* map : {&report.details.patches, &report.details.words})
         for (std::size_t cellno = 0; cellno < map->share_P.size(); ++cellno) {
             const auto at = static_cast<std::int32_t>(cellno);
-            const std::string place = map->modality == Modality::kText ? fmt::format("word {}", at) : fmt::format("patch ({}, {})", at / map->width, at % map->width);
+            const std::string place =
+                map->modality == Modality::kText ? fmt::format("word {}", at) : fmt::format("patch ({}, {})", at / map->width, at % map->width);
             row("positions", place, "share_of_place", map->share_P[cellno], kMissing, kMissing, map->tokens_P[cellno], fmt::format("base rate {}", map->base));
         }
     for (const LookRow& look : report.details.looks.rows) {
@@ -322,7 +328,8 @@ std::string toCsv(const ExpertReport& report) {
         if (report.details.partners.several_choices) row("partners", other, "together", partner.together, kMissing, kMissing, report.tokens.takers);
         row("partners", other, "base_rate", partner.base, kMissing, kMissing, report.tokens.tokens);
         for (const KeptSimilarity& similar : report.details.similar)
-            row("partners", other, "similarity_" + similar.measure, similar.value_E[static_cast<std::size_t>(partner.expert.value)], kMissing, kMissing, similar.tokens);
+            row("partners", other, "similarity_" + similar.measure, similar.value_E[static_cast<std::size_t>(partner.expert.value)], kMissing, kMissing,
+                similar.tokens);
     }
     for (std::size_t column = 0; column < report.details.load.history.step.size(); ++column)
         row("load", fmt::format("step {}", report.details.load.history.step[column]), "share", report.details.load.share(column), kMissing, kMissing, 0);
@@ -334,26 +341,30 @@ std::string toText(const ExpertReport& report) {
     std::string text = fmt::format("{} · {}\n{} of {} taken, {} of the assignments (even: {})\n\n", report.run, expertName(tokens), grouped(tokens.takers),
                                    plural(tokens.tokens, "token"), percent(tokens.share()), percent(1.0 / tokens.router().experts));
     if (report.has("gallery")) text += tableText(galleryPanel(tokens, report.gallery, report.facts.records()));
-    for (const TraitShares& one : report.details.labels)
-        if (report.has(partOf(one.trait))) text += tableText(labelPanel(tokens, one.shares, traitTitle(one.trait), std::string(toString(one.trait))));
+    if (report.has("modality") && !report.details.modality.rows.empty())
+        text += tableText(labelPanel(tokens, report.details.modality, "Modalities", "modality"));
+    for (const LabelTable& one : report.details.labels)
+        if (report.has(labelPart(one.kind))) text += tableText(labelPanel(tokens, one.shares, tableTitle(one), std::string(labelTitle(one.kind))));
     if (report.has("positions"))
         for (const PositionMap* map : {&report.details.patches, &report.details.words}) {
             if (map->width <= 0) continue;
-            text += fmt::format("{} (share of each place, base rate {})\n", map->modality == Modality::kText ? "Place in the caption" : "Place in the picture", fixed(map->base, 3));
+            text += fmt::format("{} (share of each place, base rate {})\n", map->modality == Modality::kText ? "Place in the caption" : "Place in the picture",
+                                fixed(map->base, 3));
             for (std::int32_t y = 0; y < map->height; ++y) {
-                for (std::int32_t x = 0; x < map->width; ++x) text += fmt::format(" {:>5}", fixed(map->share_P[static_cast<std::size_t>(y * map->width + x)], 2));
+                for (std::int32_t x = 0; x < map->width; ++x)
+                    text += fmt::format(" {:>5}", fixed(map->share_P[static_cast<std::size_t>(y * map->width + x)], 2));
                 text += "\n";
             }
             text += "\n";
         }
     if (report.has("looks") && !report.details.looks.rows.empty()) {
         text += tableText(looksPanel(tokens, report.details.looks));
-        text += tableText(labelPanel(tokens, report.details.looks.hues, traitTitle(TokenTrait::kHue), "hue"));
+        text += tableText(labelPanel(tokens, report.details.looks.hues, "Hues of patches", "hue"));
     }
     if (report.has("partners")) text += tableText(partnersPanel(tokens, report.details.partners, report.details.similar));
     if (report.has("load") && std::isfinite(report.details.load.now))
-        text += fmt::format("Load in training: {} of the assignments, steps {} to {} (even: {})\n\n", percent(report.details.load.now), grouped(report.details.load.now_from),
-                            grouped(report.details.load.now_to), percent(report.details.load.even));
+        text += fmt::format("Load in training: {} of the assignments, steps {} to {} (even: {})\n\n", percent(report.details.load.now),
+                            grouped(report.details.load.now_from), grouped(report.details.load.now_to), percent(report.details.load.even));
     for (const std::string& note : report.notes) text += "note: " + note + "\n";
     return text;
 }

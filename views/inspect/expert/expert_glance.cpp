@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "views/inspect/expert/expert_glance.h"
+
+#include <QHBoxLayout>
+#include <QVBoxLayout>
+
+#include "analysis/experts/expert_panels.h"
+#include "views/inspect/inspect_dump.h"
+#include "views/widgets/controls.h"
+
+namespace es::views {
+namespace {
+
+constexpr int kGlanceCell = 30;
+constexpr std::size_t kGlanceItems = 24, kGlanceWords = 7;
+
+}  // namespace
+
+ExpertGlance::ExpertGlance(ExpertModel* model, SamplePictures* pictures, QWidget* parent) : InspectPart(parent), model_(model), pictures_(pictures) {
+    Theme* theme = model_->inspect()->context().theme;
+    setObjectName(QStringLiteral("expertGlance"));
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 4, 0, 0);
+    column->setSpacing(5);
+    auto* top = new QHBoxLayout;
+    title_ = new QLabel(this);
+    title_->setObjectName(QStringLiteral("glanceTitle"));
+    title_->setProperty("role", QStringLiteral("strong"));
+    open_ = makeButton(theme, tr("Open page"), ButtonKind::kQuiet, QStringLiteral("expert"), this);
+    open_->setObjectName(QStringLiteral("glanceOpen"));
+    open_->setToolTip(tr("Gallery, words, categories, places and load of this expert"));
+    top->addWidget(title_, 1);
+    top->addWidget(open_);
+    column->addLayout(top);
+    grid_ = new GalleryGrid(theme, pictures_, kGlanceCell, this);
+    grid_->setObjectName(QStringLiteral("glanceGrid"));
+    grid_->setAccessibleName(tr("What the expert takes with most weight"));
+    grid_->setRecords([this](std::uint64_t sample) { return model_->record(sample); });
+    column->addWidget(grid_);
+    const auto line = [&](const char* name, const char* role) {
+        auto* label = new QLabel(this);
+        label->setObjectName(QString::fromLatin1(name));
+        label->setProperty("role", QString::fromLatin1(role));
+        label->setWordWrap(true);
+        label->setTextFormat(Qt::PlainText);
+        column->addWidget(label);
+        return label;
+    };
+    state_ = line("glanceState", "muted");
+    words_ = line("glanceWords", "muted");
+    category_ = line("glanceCategory", "muted");
+    credits_ = line("glanceCredits", "faint");
+    connect(open_, &QPushButton::clicked, this, &ExpertGlance::pageRequested);
+    connect(grid_, &GalleryGrid::itemClicked, this, [this](int index) { model_->chooseItem(grid_->items()[static_cast<std::size_t>(index)]); });
+    connect(model_, &ExpertModel::expertChanged, this, &ExpertGlance::refresh);
+    connect(model_, &ExpertModel::galleryChanged, this, &ExpertGlance::refresh);
+    connect(model_, &ExpertModel::detailsChanged, this, &ExpertGlance::refresh);
+    connect(model_->inspect(), &InspectModel::choiceChanged, this, &ExpertGlance::refresh);
+    refresh();
+}
+
+void ExpertGlance::showEvent(QShowEvent* event) {
+    InspectPart::showEvent(event);
+    model_->setWatched(this, true);
+    refresh();
+}
+
+void ExpertGlance::hideEvent(QHideEvent* event) {
+    InspectPart::hideEvent(event);
+    model_->setWatched(this, false);
+}
+
+bool ExpertGlance::settled() const { return !isVisible() || (model_->settled() && pictures_->settled()); }
+
+void ExpertGlance::refresh() {
+    if (!isVisible()) return;
+    const bool there = model_->expert().valid() && model_->step().has_value();
+    title_->setText(model_->expert().valid() ? tr("Expert %1 · what it sees most").arg(model_->expert().value) : tr("What an expert sees most"));
+    setDisabledReason(open_, model_->expert().valid() ? QString() : tr("This run has no experts"));
+    const auto data = model_->gallery();
+    const bool fresh = there && data && data->tokens.query.expert == model_->expert() && model_->galleryPart() == ExpertModel::Part::kReady;
+    QString state;
+    if (!model_->expert().valid()) state = tr("A dense run has no experts.");
+    else if (!there) state = tr("What experts take is read from probes, and this run has none yet.");
+    else if (model_->galleryPart() == ExpertModel::Part::kFailed) state = QString::fromStdString(model_->galleryError().message());
+    else if (!fresh) state = tr("Choosing…");
+    else if (data->gallery.top.empty()) state = tr("It takes nothing of this probe.");
+    state_->setText(state);
+    state_->setVisible(!state.isEmpty());
+    if (fresh && drawn_ != data) {
+        drawn_ = data;
+        std::vector<analysis::GalleryItem> items = data->gallery.top;
+        items.resize(std::min(items.size(), kGlanceItems));
+        grid_->setItems(std::move(items));
+    }
+    const Selection& now = model_->inspect()->shown();
+    grid_->setSelected(now.sample, now.token_modality, now.token);
+    grid_->setVisible(fresh && !grid_->items().empty());
+    const auto* details = fresh ? model_->details() : nullptr;
+    const auto* words = details ? details->find(analysis::LabelKind::kTokenId, Modality::kText) : nullptr;
+    const auto* category = details ? details->find(analysis::LabelKind::kCategory, Modality::kVision) : nullptr;
+    QStringList best;
+    if (words)
+        for (const std::string& word : analysis::topWords(*words, kGlanceWords)) best << QString::fromStdString(word);
+    words_->setVisible(words != nullptr);
+    if (words) {
+        words_->setText(best.isEmpty() ? tr("words  none stands above its base rate") : tr("top words  %1").arg(best.join(QStringLiteral(" · "))));
+        words_->setToolTip(tr("By nPMI, of those that it takes more often than others; %1 samples, correction: %2")
+                               .arg(words->taker_samples)
+                               .arg(QString::fromStdString(words->correction)));
+    }
+    category_->setVisible(category != nullptr);
+    if (category) {
+        category_->setText(tr("category  %1").arg(QString::fromStdString(analysis::bestLabelWords(*category))));
+        category_->setToolTip(tr("Share of its patches, with the base rate of all patches and the 95 % interval of nPMI over %1 samples; correction: %2")
+                                  .arg(category->taker_samples)
+                                  .arg(QString::fromStdString(category->correction)));
+    }
+    QStringList credits;
+    if (fresh) {
+        std::vector<store::SampleRecord> records;
+        for (const auto& item : grid_->items())
+            if (const auto* record = model_->record(item.sample)) records.push_back(*record);
+        for (const analysis::Credit& credit : analysis::creditsOf(grid_->items(), records)) credits << QString::fromStdString(credit.text());
+    }
+    // The whole list is on the page and in the tooltips; here only that there is one.
+    credits_->setVisible(!credits.isEmpty());
+    credits_->setText(credits.size() == 1 ? credits.front() : tr("pictures of %1 sources: hover one, or see them all").arg(credits.size()));
+    credits_->setToolTip(credits.mid(0, 40).join(QLatin1Char('\n')));
+}
+
+QJsonArray ExpertGlance::dump() const {
+    if (!isVisible()) return {};
+    QJsonArray items;
+    for (const auto& item : grid_->items())
+        items.append(QJsonObject{{QStringLiteral("sample"), sampleText(item.sample)},
+                                 {QStringLiteral("token"), item.token.value},
+                                 {QStringLiteral("weight"), static_cast<double>(item.weight)}});
+    const bool shown = grid_->isVisible();
+    QJsonObject data{{QStringLiteral("expert"), model_->expert().value},
+                     {QStringLiteral("items"), items},
+                     {QStringLiteral("words"), words_->text()},
+                     {QStringLiteral("category"), category_->text()}};
+    return {QJsonObject{{QStringLiteral("name"), QStringLiteral("expert_glance")},
+                        {QStringLiteral("state"), shown ? QStringLiteral("ready") : QStringLiteral("empty")},
+                        {QStringLiteral("data"), shown ? QJsonValue(data) : QJsonValue()},
+                        {QStringLiteral("words"), state_->text()}}};
+}
+
+}  // namespace es::views

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// "Expert 5 · what it sees most": a small gallery with the words and the category that stand out, below the selected token.
+#pragma once
+
+#include <QLabel>
+#include <QPushButton>
+
+#include "views/inspect/expert/expert_model.h"
+#include "views/inspect/expert/gallery_grid.h"
+#include "views/inspect/expert/sample_pictures.h"
+#include "views/inspect/inspect_part.h"
+
+namespace es::views {
+
+/// Shows the selected expert, or without one the selected token's. GUI thread only.
+class ExpertGlance : public InspectPart {
+    Q_OBJECT
+public:
+    ExpertGlance(ExpertModel* model, SamplePictures* pictures, QWidget* parent = nullptr);
+    [[nodiscard]] bool settled() const override;
+    [[nodiscard]] QJsonArray dump() const override;
+    [[nodiscard]] GalleryGrid* grid() const { return grid_; }
+
+Q_SIGNALS:
+    void pageRequested();  ///< the whole page of this expert
+
+protected:
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
+private:
+    void refresh();
+    ExpertModel* model_;
+    SamplePictures* pictures_;
+    std::shared_ptr<const ExpertGalleryData> drawn_;
+    QLabel *title_, *state_, *words_, *category_, *credits_;
+    GalleryGrid* grid_;
+    QPushButton* open_;
+};
+
+}  // namespace es::views

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "views/inspect/expert/other_experts_panel.h"
+
+#include <QScrollArea>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/experts/expert_panels.h"
+#include "views/inspect/token_words.h"
+#include "views/models/panel_json.h"
+#include "views/widgets/chip.h"
+
+namespace es::views {
+namespace {
+constexpr std::size_t kMostPartners = 4;
+}  // namespace
+
+OtherExpertsPanel::OtherExpertsPanel(ExpertModel* model, QWidget* parent)
+    : PanelFrame(model->inspect()->context().theme, tr("Other experts"), parent), model_(model) {
+    Theme* theme = model_->inspect()->context().theme;
+    setObjectName(QStringLiteral("otherExperts"));
+    auto* body = new QWidget(this);
+    auto* column = new QVBoxLayout(body);
+    column->setContentsMargins(10, 6, 4, 4);
+    column->setSpacing(4);
+    const auto chips = [&](QLabel*& title, QWidget*& box, FlowLayout*& row) {
+        title = new QLabel(body);
+        title->setProperty("role", QStringLiteral("muted"));
+        box = new QWidget(body);
+        row = new FlowLayout(box, 6, 4);
+        column->addWidget(title);
+        column->addWidget(box);
+    };
+    chips(active_title_, active_, active_row_);
+    chips(alike_title_, alike_, alike_row_);
+    table_ = new TableView(theme, body);
+    table_->setObjectName(QStringLiteral("otherExpertsTable"));
+    table_->setAccessibleName(tr("Other experts of the router"));
+    column->addWidget(table_, 1);
+    setContent(body);
+    setPanelQuery({}, tr("The Structure page sends such maps to Figures"));
+    setDataText([this] { return toTabSeparated(panel_); });
+    connect(table_, &QAbstractItemView::activated, this,
+            [this](const QModelIndex& index) { model_->chooseExpert(index.siblingAtColumn(0).data().toString().toInt()); });
+}
+
+void OtherExpertsPanel::fill(QLabel* title, const QString& words, FlowLayout* row, QWidget* box, const std::vector<std::pair<int, double>>& experts) {
+    while (QLayoutItem* item = row->takeAt(0)) {
+        item->widget()->hide();
+        item->widget()->deleteLater();
+        delete item;
+    }
+    title->setText(words);
+    for (const auto& [expert, value] : experts) {
+        auto* chip = new Chip(model_->inspect()->context().theme, tr("expert %1 · %2").arg(expert).arg(numberText(value)),
+                              analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert}, box);
+        chip->setObjectName(QStringLiteral("partnerChip"));
+        chip->setToolTip(tr("Go to expert %1").arg(expert));
+        connect(chip, &QAbstractButton::clicked, this, [this, to = expert] { model_->chooseExpert(to); });
+        row->addWidget(chip);
+        chip->show();
+    }
+    box->setVisible(!experts.empty());
+    box->updateGeometry();
+}
+
+void OtherExpertsPanel::refresh() {
+    if (model_->detailsPart() == ExpertModel::Part::kFailed) return showFailed(model_->detailsError());
+    const auto* details = model_->details();
+    if (!details || !model_->gallery()) return showLoading(tr("Comparing experts…"));
+    const analysis::ExpertPartners& partners = details->partners;
+    if (partners.rows.empty()) return showEmpty(tr("No other expert"), tr("This router has one expert only."), {}, QStringLiteral("expert"));
+    panel_ = analysis::partnersPanel(model_->gallery()->tokens, partners, details->similar);
+    setContext(tr("n = %1").arg(stepText(partners.n)));
+    std::vector<std::pair<int, double>> active, alike;
+    if (partners.several_choices) {
+        auto rows = partners.rows;
+        std::stable_sort(rows.begin(), rows.end(), [](const analysis::Partner& a, const analysis::Partner& b) { return a.together > b.together; });
+        for (const auto& row : rows)
+            if (row.together > 0 && active.size() < kMostPartners) active.emplace_back(row.expert.value, row.together);
+    }
+    fill(active_title_, partners.several_choices ? tr("takes the same tokens (share of this one's)") : tr("one expert a token: none is active beside it"),
+         active_row_, active_, active);
+    for (const auto& row : partners.rows)
+        if (std::isfinite(row.co_routing) && alike.size() < kMostPartners) alike.emplace_back(row.expert.value, row.co_routing);
+    fill(alike_title_, tr("most alike in routing (correlation)"), alike_row_, alike_, alike);
+    auto shared = std::make_shared<const analysis::Panel>(panel_);
+    table_->setPanel(std::shared_ptr<const analysis::TablePanel>(shared, &std::get<analysis::TablePanel>(shared->content)));
+    QStringList notes;
+    for (const std::string& note : panel_.notes) notes << QString::fromStdString(note);
+    if (details->similar.empty()) notes << tr("similarity by weights and outputs has not been computed for this checkpoint");
+    setNotes(notes);
+    showReady();
+}
+
+}  // namespace es::views
