@@ -17,7 +17,8 @@ namespace es::analysis {
 
 /// A query that makes a panel. `kind` names it, `parameters` are its arguments as text; both are stable across versions. panelKinds() lists
 /// them: "loss" "scalars" "load" "max_vio" "entropy" "gradients" "throughput" "facts" "alarms" | "overlay" "layer_expert_map" "token_distribution"
-/// "routing_change" "category" "specialisation" "specialisation_bars" "modality" "coactivation" "flow" | "compare_curves" "compare_reach"
+/// "routing_change" "category" "specialisation" "specialisation_bars" "modality" "coactivation" "flow" "preferences" "probe_expert_map" "path_flow"
+/// "paths" "router_similarity" "expert_similarity" | "compare_curves" "compare_reach"
 /// "compare_losses" "compare_categories" "compare_cost" "compare_config" "compare_checks" "speed_quality" "results" "match".
 /// Common parameters: "router" "1.v", "layer" "1", "step" "600" (empty or -1: newest), "sample" 16 hexadecimal digits, "modality" vision|text,
 /// "token" index, "metric" names separated by commas, "smoothing" 0..0.99, "x" and "axis" as toString(XAxis), "baseline" how many of `runs`

@@ -63,6 +63,7 @@ Result<Panel> expertMatch(const RunSource& a, const RunSource& b, const std::str
     map.x.title = labelOf(b) + " expert (matched order)";
     map.rows = map.columns = experts;
     map.row_is_expert = map.column_is_expert = true;
+    map.column_expert = match.permutation_E;
     map.value_title = "share of the row's tokens";
     map.values.assign(size * size, kMissing);
     std::vector<double> column_sum(size, 0), row_sum(size, 0);

@@ -10,6 +10,7 @@
 #include "analysis/figures/nearest.h"
 #include "analysis/figures/query_arguments.h"
 #include "analysis/figures/series.h"
+#include "analysis/figures/structure_panels.h"
 #include "analysis/figures/train_panels.h"
 #include "analysis/figures/wording.h"
 #include "engine/config/config_io.h"
@@ -99,6 +100,18 @@ Result<Panel> fromComparison(Runs runs, QueryArguments& arguments, const JobCont
     auto comparison = comparisonOf(runs, arguments, context, ByCategory);
     if (!comparison) return tl::unexpected(comparison.error());
     return Draw(*comparison);
+}
+
+Result<Panel> paths(Runs runs, QueryArguments& arguments, const JobContext& context, Panel (*draw)(const RoutingPaths&, const FlowOptions&)) {
+    FlowOptions options;
+    options.modality = arguments.modality("modality", Modality::kVision);
+    options.first = static_cast<std::int32_t>(arguments.integer("first", 0, 0, 100'000));
+    options.count = static_cast<std::int32_t>(arguments.integer("count", options.count, 2, 64));
+    options.step = stepOf(arguments);
+    if (arguments.problem()) return tl::unexpected(*arguments.problem());
+    auto found = probePaths(*runs.front().run, options, context);
+    if (!found) return tl::unexpected(found.error());
+    return draw(*found, options);
 }
 
 struct Entry {
@@ -223,6 +236,35 @@ const std::vector<Entry>& entries() {
              const std::int64_t step = stepOf(a);
              return checked(a, [&] { return specialisationTable(*runs.front().run, step, context); });
          }},
+        {{"preferences", "What experts take", "Labels that an expert takes more of than others, with base rates and intervals", {"step"}, 1},
+         [](Runs runs, QueryArguments& a, const JobContext& context) -> Result<Panel> {
+             const std::int64_t step = stepOf(a);
+             if (a.problem()) return tl::unexpected(*a.problem());
+             auto rows = specialisation(*runs.front().run, step, {}, context);
+             if (!rows) return tl::unexpected(rows.error());
+             return preferencePanel(*rows);
+         }},
+        {{"probe_expert_map", "Layer x expert", "Share of the probed tokens that each expert of each router takes, over the even share", {"step"}, 1},
+         [](Runs runs, QueryArguments& a, const JobContext&) {
+             const std::int64_t step = stepOf(a);
+             return checked(a, [&] { return probeExpertMap(*runs.front().run, step); });
+         }},
+        {{"path_flow", "Flow through the layers", "Tokens passing from expert to expert through the routers", {"modality", "first", "count", "step"}, 1},
+         [](Runs runs, QueryArguments& a, const JobContext& context) { return paths(runs, a, context, &pathFlow); }},
+        {{"paths", "Paths", "Ways through the routers with their frequencies", {"modality", "first", "count", "step"}, 1},
+         [](Runs runs, QueryArguments& a, const JobContext& context) { return paths(runs, a, context, &pathTable); }},
+        {{"router_similarity", "Similarity of routers", "Linear CKA of the routers' probabilities over shared tokens", {"step"}, 1},
+         [](Runs runs, QueryArguments& a, const JobContext& context) {
+             const std::int64_t step = stepOf(a);
+             return checked(a, [&] { return routerSimilarity(*runs.front().run, step, context); });
+         }},
+        {{"expert_similarity", "Similarity of experts", "How alike the experts of a router are", {"router", "measure", "step"}, 1},
+         [](Runs runs, QueryArguments& a, const JobContext&) {
+             const RouterId router = routerOf(a, *runs.front().run);
+             const std::string measure = a.text("measure", "probabilities");
+             const std::int64_t step = stepOf(a);
+             return checked(a, [&] { return expertSimilarity(*runs.front().run, router, measure, step); });
+         }},
         {{"specialisation_bars", "Specialisation, bars", "The same as bars, for one router or all", {"router", "step"}, 1},
          [](Runs runs, QueryArguments& a, const JobContext& context) {
              const RouterId router = a.router("router", *runs.front().run, RouterId());
@@ -235,11 +277,12 @@ const std::vector<Entry>& entries() {
              const std::int64_t step = stepOf(a);
              return checked(a, [&] { return modalitySplitBars(*runs.front().run, router, step); });
          }},
-        {{"coactivation", "Co-activation", "Experts chosen together by one token", {"router", "step"}, 1},
+        {{"coactivation", "Co-activation", "Experts chosen together by one token", {"router", "step", "order"}, 1},
          [](Runs runs, QueryArguments& a, const JobContext&) {
              const RouterId router = routerOf(a, *runs.front().run);
              const std::int64_t step = stepOf(a);
-             return checked(a, [&] { return coactivationMap(*runs.front().run, router, step); });
+             const bool ordered = a.choice("order", {"number", "cluster"}) == 1;
+             return checked(a, [&] { return coactivationMap(*runs.front().run, router, step, ordered); });
          }},
         {{"flow", "Flow between layers", "Where the tokens of each expert go in another layer", {"from", "to", "step"}, 1},
          [](Runs runs, QueryArguments& a, const JobContext&) {

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "analysis/figures/inspect_panels.h"
 #include "analysis/figures/series.h"
+#include "analysis/figures/structure_panels.h"
 #include "analysis/figures/train_panels.h"
 #include "analysis/figures/wording.h"
 #include "analysis/metrics/dependence.h"
@@ -211,7 +213,7 @@ Result<Panel> modalitySplitBars(const store::RunReader& run, RouterId router, st
     return panel;
 }
 
-Result<Panel> coactivationMap(const store::RunReader& run, RouterId router, std::int64_t step) {
+Result<Panel> coactivationMap(const store::RunReader& run, RouterId router, std::int64_t step, bool ordered) {
     auto table = probeTable(run, router, step);
     if (!table) return tl::unexpected(table.error());
     if (table->router.layout == store::RoutingLayout::kFixedK && table->router.k < 2)
@@ -221,23 +223,31 @@ Result<Panel> coactivationMap(const store::RunReader& run, RouterId router, std:
     HeatmapPanel map;
     map.x.title = "with expert";
     map.y.title = "expert";
-    map.x.categories = map.y.categories = expertNames(pairs.experts);
     map.columns = map.rows = pairs.experts;
     map.row_is_expert = map.column_is_expert = true;
-    map.values = pairs.conditional_EE;
+    std::vector<std::int32_t> order(static_cast<std::size_t>(pairs.experts));
+    std::iota(order.begin(), order.end(), 0);
+    if (ordered) order = coactivationOrder(pairs);
+    map.row_expert = map.column_expert = order;
     double largest = 0;
-    for (std::int32_t e = 0; e < pairs.experts; ++e)
-        for (std::int32_t j = 0; j < pairs.experts; ++j) {
-            double& cell = map.values[static_cast<std::size_t>(e * pairs.experts + j)];
-            if (e == j) cell = kMissing;
-            else largest = std::max(largest, cell);
+    for (const std::int32_t e : order) {
+        map.x.categories.push_back(std::to_string(e));
+        for (const std::int32_t j : order) {
+            const double cell = e == j ? kMissing : pairs.conditional_EE[static_cast<std::size_t>(e * pairs.experts + j)];
+            map.values.push_back(cell);
+            if (e != j) largest = std::max(largest, cell);
         }
+    }
+    map.y.categories = map.x.categories;
     map.value_title = "share of the row's tokens";
     map.value_max = largest > 0 ? largest : 1;
     Panel panel;
     panel.title = "Co-activation";
     panel.context = contextOf(*table);
     panel.notes.push_back("N_ij / N_i over all pairs of a token's experts; the diagonal is left out");
+    if (table->router.k > 0 && table->router.experts > 1)
+        panel.notes.push_back(fmt::format("even and unrelated: {}", fixed(static_cast<double>(table->router.k - 1) / (table->router.experts - 1), 3)));
+    if (ordered) panel.notes.push_back("ordered by clustering (average linkage)");
     panel.content = std::move(map);
     return panel;
 }
@@ -278,31 +288,13 @@ Result<Panel> specialisationTable(const store::RunReader& run, std::int64_t step
     if (!rows) return tl::unexpected(rows.error());
     if (rows->empty())
         return jobFailed("No specialisation to show", "the run has no routers with labelled tokens", "Choose a sparse run", run.folder().string());
-    TablePanel table;
-    table.columns = {"router", "label", "NMI", "random router", "untrained", "permutation 97.5 %", "MI (nats)", "tokens", "above all"};
-    table.right_aligned = {0, 0, 1, 1, 1, 1, 1, 1, 0};
-    for (const Specialisation& row : *rows) {
-        const auto shown = [](const SpecialisationBaseline& baseline, bool range) {
-            if (!baseline.available()) return std::string("not recorded");
-            return range && baseline.draws > 1 ? fmt::format("{} (max {})", fixed(baseline.nmi_mean, 3), fixed(baseline.nmi_max, 3))
-                                               : fixed(baseline.nmi_max, 3);
-        };
-        table.rows.push_back({routerName(row.router), row.label == LabelKind::kCategory ? "category" : "token id", fixed(row.nmi, 3),
-                              shown(row.random_router, true), shown(row.untrained, false), shown(row.permutation, false), fixed(row.mi_nats, 3),
-                              grouped(row.tokens), row.aboveAll() ? "yes" : "no"});
-    }
-    Panel panel;
-    panel.title = "Specialisation";
-    panel.context = fmt::format("first choice and label · step {}", grouped(rows->front().step));
-    panel.notes.push_back(specialisationVerdict(*rows));
-    for (const Specialisation& row : *rows)
-        for (const std::string& note : row.notes) panel.notes.push_back(routerName(row.router) + ": " + note);
-    panel.content = std::move(table);
-    return panel;
+    return specialisationPanel(*rows);
 }
 
 Result<Panel> specialisationBars(const store::RunReader& run, RouterId router, std::int64_t step, const JobContext& context) {
-    auto rows = specialisation(run, step, {}, context);
+    SpecialisationOptions options;
+    options.labels = {LabelKind::kCategory, LabelKind::kTokenId};
+    auto rows = specialisation(run, step, options, context);
     if (!rows) return tl::unexpected(rows.error());
     Panel panel;
     BarPanel bars;

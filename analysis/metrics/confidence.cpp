@@ -106,4 +106,34 @@ ConfidenceStats confidence(const store::RoutingView& view, std::span<const std::
     return divided(sum);
 }
 
+std::vector<double> tokenEntropies(const store::RoutingView& view) {
+    const store::RoutingTable& table = view.table();
+    const auto experts = static_cast<std::size_t>(std::max(view.experts(), 0));
+    std::vector<double> entropies;
+    if (!table.probs_TE.empty() && experts > 0) {
+        for (std::size_t at = 0; at + experts <= table.probs_TE.size(); at += experts)
+            entropies.push_back(entropyNats(std::span<const float>(table.probs_TE).subspan(at, experts)));
+        return entropies;
+    }
+    entropies.assign(table.entropy_nats_T.begin(), table.entropy_nats_T.end());
+    return entropies;
+}
+
+double chosenEntropy(const store::RoutingView& view) {
+    if (view.table().gates.empty()) return kNaN;
+    double sum = 0;
+    std::int64_t tokens = 0;
+    std::vector<double> weights;
+    for (std::int64_t t = 0; t < view.tokens(); ++t) {
+        weights.clear();
+        view.forEachAssignmentOf(t, [&](std::int64_t, ExpertIndex e, float gate, bool) {
+            if (e.valid() && e.value < view.experts()) weights.push_back(static_cast<double>(gate));
+        });
+        if (weights.size() < 2) continue;
+        sum += entropyNats(std::span<const double>(weights)) / std::log(static_cast<double>(weights.size()));
+        ++tokens;
+    }
+    return tokens > 0 ? sum / static_cast<double>(tokens) : kNaN;
+}
+
 }  // namespace es::analysis

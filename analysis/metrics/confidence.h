@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "analysis/metrics/weighing.h"
 
@@ -26,5 +27,11 @@ struct ConfidenceStats {
 /// From a recorded table: whole distributions when there, else the recorded entropy and boundary margin. chosen_mass sums the router's own
 /// choices, which differ from the k largest under noise or an intervention. Ragged and dense layouts take k = 1 for the boundary.
 [[nodiscard]] ConfidenceStats confidence(const store::RoutingView& view, std::span<const std::uint8_t> include_T = {});
+
+/// H(p_t) of every token with a recorded distribution or entropy; empty when neither was recorded.
+[[nodiscard]] std::vector<double> tokenEntropies(const store::RoutingView& view);
+/// Mean over tokens of the entropy of the chosen experts' weights, renormalised, over ln k: 1 all alike, 0 one has everything. NaN for k = 1 and
+/// without weights; soft routing over all experts.
+[[nodiscard]] double chosenEntropy(const store::RoutingView& view);
 
 }  // namespace es::analysis

@@ -72,14 +72,14 @@ double usageOverlap(std::span<const double> u_E, std::span<const double> v_E) {
 }
 
 double routerCka(const store::RoutingTable& a, const store::RoutingTable& b, std::int64_t most_tokens) {
-    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+    constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
     const auto width_a = static_cast<std::size_t>(a.router.experts), width_b = static_cast<std::size_t>(b.router.experts);
-    if (a.probs_TE.empty() || b.probs_TE.empty()) return kNaN;
+    if (a.probs_TE.empty() || b.probs_TE.empty()) return kUnset;
     const std::vector<std::int64_t> rows = alignTokens(a, b);
     std::vector<std::size_t> common;
     for (std::size_t t = 0; t < rows.size(); ++t)
         if (rows[t] >= 0) common.push_back(t);
-    if (common.empty()) return kNaN;
+    if (common.empty()) return kUnset;
     const std::size_t every = std::max<std::size_t>(1, (common.size() + static_cast<std::size_t>(most_tokens) - 1) / static_cast<std::size_t>(most_tokens));
     std::vector<double> x, y;
     for (std::size_t i = 0; i < common.size(); i += every) {

@@ -19,11 +19,11 @@
 namespace es::analysis {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 
 std::string nameOf(const store::RouterInfo& router) { return fmt::format("{}.{}", router.layer.value, toString(router.branch)); }
 
-SpecialisationBaseline missingBaseline(std::string why) { return {0, kNaN, kNaN, kNaN, kNaN, std::move(why)}; }
+SpecialisationBaseline missingBaseline(std::string why) { return {0, kAbsent, kAbsent, kAbsent, kAbsent, std::move(why)}; }
 
 SpecialisationBaseline baselineOf(const std::vector<MutualInformation>& draws) {
     SpecialisationBaseline baseline;
@@ -168,7 +168,7 @@ public:
 
 private:
     [[nodiscard]] TokenLabels labelsOf(const store::RoutingTable& table, LabelKind kind, Modality modality) const {
-        return source_.labels(table, kind, modality, options_.only ? options_.only->rowsOf(table) : std::vector<std::uint8_t>{});
+        return source_.labels(table, kind, modality);
     }
     [[nodiscard]] static Joint jointOf(const store::RoutingTable& table, const TokenLabels& labels, std::span<const std::int32_t> label_T,
                                        std::span<const std::int32_t> expert_T) {
@@ -194,7 +194,12 @@ private:
         }
         std::vector<double> mi, nmi, deviations;
         const auto least = static_cast<double>(options_.min_label_tokens);
-        for (std::int32_t i = 0; i < options_.permutations; ++i) {
+        const auto reached = [&] { return std::any_of(nmi.begin(), nmi.end(), [&](double value) { return value >= row.nmi; }); };
+        for (std::int32_t i = 0; i < std::max(options_.permutations, options_.most_permutations); ++i) {
+            if (i == options_.permutations) {
+                row.permutation = {i, moments(mi).mean, quantile(mi, options_.quantile), moments(nmi).mean, quantile(nmi, options_.quantile), {}};
+                if (reached()) break;
+            }
             if (context_.stopRequested()) return stopped("Measuring specialisation");
             const Joint dealt = jointOf(tables_.trained, labels, labels.draw(options_.seed, static_cast<std::uint64_t>(i)), experts_);
             const MutualInformation one = dealt.information();
@@ -202,7 +207,9 @@ private:
             nmi.push_back(one.nmi);
             deviations.push_back(dealt.largestDeviation(least));
         }
-        row.permutation = {options_.permutations, moments(mi).mean, quantile(mi, options_.quantile), moments(nmi).mean, quantile(nmi, options_.quantile), {}};
+        if (!row.permutation.available())
+            row.permutation = {
+                options_.permutations, moments(mi).mean, quantile(mi, options_.quantile), moments(nmi).mean, quantile(nmi, options_.quantile), {}};
         row.p = permutationP(row.nmi, nmi);
         if (row.tokens == 0) return {};
         struct Pair {
@@ -234,7 +241,7 @@ private:
 /// Holm over the rows; a preference is believed no more than its row.
 void correct(std::vector<Specialisation>& rows, double alpha) {
     std::vector<double> p;
-    for (const Specialisation& row : rows) p.push_back(row.permutation.available() && row.tokens > 0 ? row.p : kNaN);
+    for (const Specialisation& row : rows) p.push_back(row.permutation.available() && row.tokens > 0 ? row.p : kAbsent);
     const std::vector<double> corrected = holm(p);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         rows[i].p_holm = std::isfinite(corrected[i]) ? corrected[i] : 1;

@@ -11,7 +11,7 @@ TokenSpread tokenSpread(const store::RoutingView& view) {
     const store::RoutingTable& table = view.table();
     const std::int32_t experts = view.experts();
     const bool dense = table.router.layout == store::RoutingLayout::kDenseMass;
-    constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+    constexpr double kUnset = std::numeric_limits<double>::quiet_NaN();
     for (std::int32_t m = 1; m <= experts; m *= 2) result.thresholds.push_back(m);
     if (!result.thresholds.empty() && result.thresholds.back() != experts) result.thresholds.push_back(experts);
     std::vector<std::int64_t> reach(result.thresholds.size(), 0);
@@ -35,13 +35,13 @@ TokenSpread tokenSpread(const store::RoutingView& view) {
         result.most = std::max(result.most, count);
         for (std::size_t m = 0; m < reach.size(); ++m) reach[m] += count >= result.thresholds[m];
     }
-    const double n = result.tokens > 0 ? static_cast<double>(result.tokens) : kNaN;
+    const double n = result.tokens > 0 ? static_cast<double>(result.tokens) : kUnset;
     result.mean = static_cast<double>(sum) / n;
     for (const std::int64_t count : reach) result.at_least.push_back(static_cast<double>(count) / n);
     const bool weights = !table.gates.empty() && sum > 0;
-    result.smallest_weight = weights ? smallest : kNaN;
-    result.largest_weight = weights ? largest : kNaN;
-    result.mean_weight = weights && kept_assignments > 0 ? kept_weight / static_cast<double>(kept_assignments) : kNaN;
+    result.smallest_weight = weights ? smallest : kUnset;
+    result.largest_weight = weights ? largest : kUnset;
+    result.mean_weight = weights && kept_assignments > 0 ? kept_weight / static_cast<double>(kept_assignments) : kUnset;
     return result;
 }
 

@@ -62,6 +62,25 @@ std::vector<std::int32_t> firstChoices(const store::RoutingView& view) {
     return result;
 }
 
+store::RoutingTable firstChoiceTable(const store::RoutingTable& table) {
+    store::RoutingTable result;
+    result.router = table.router;
+    result.router.k = 1;
+    result.router.layout = store::RoutingLayout::kFixedK;
+    result.step = table.step;
+    result.tokens = table.tokens;
+    constexpr std::uint16_t kNone = 0xFFFF;
+    for (const std::int32_t expert : firstChoices(store::RoutingView(table)))
+        result.expert_ids.push_back(expert < 0 ? kNone : static_cast<std::uint16_t>(expert));
+    result.sample_T = table.sample_T;
+    result.position_T = table.position_T;
+    result.modality_T = table.modality_T;
+    result.token_id_T = table.token_id_T;
+    result.masked_T = table.masked_T;
+    result.objective_T = table.objective_T;
+    return result;
+}
+
 std::vector<TokenChoice> choicesOf(const store::RoutingView& view, std::int64_t token) {
     std::vector<TokenChoice> result;
     view.forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex expert, float gate, bool kept) {

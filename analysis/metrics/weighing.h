@@ -30,6 +30,9 @@ void forEachWeighted(const store::RoutingView& view, Weighing weighing, Visitor&
 /// First choice of every token, -1 where it has none. Ragged and dense mass: the expert of largest mass, ties to the lower.
 [[nodiscard]] std::vector<std::int32_t> firstChoices(const store::RoutingView& view);
 
+/// A table whose tokens have their first choice alone (fixed k = 1, no weights), with the same token columns.
+[[nodiscard]] store::RoutingTable firstChoiceTable(const store::RoutingTable& table);
+
 /// The experts of one token, best first: fixed k as recorded, else by mass, equal ones in the order recorded.
 struct TokenChoice {
     std::int32_t expert = -1;

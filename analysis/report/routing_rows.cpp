@@ -4,16 +4,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include "analysis/figures/train_panels.h"
 #include "analysis/figures/wording.h"
+#include "analysis/metrics/chance.h"
 #include "analysis/metrics/confidence.h"
 #include "analysis/metrics/dependence.h"
+#include "analysis/metrics/group_routing.h"
 #include "analysis/metrics/labels.h"
 #include "analysis/metrics/load.h"
+#include "analysis/metrics/neighbours.h"
 #include "analysis/metrics/pairs.h"
 #include "analysis/metrics/stability.h"
 #include "analysis/report/metric_rows.h"
+#include "analysis/stats/clustered.h"
+#include "analysis/stats/quantiles.h"
 
 namespace es::analysis {
 namespace {
@@ -29,10 +35,86 @@ void addLoadStats(AnalyzeResult& result, MetricRow row, const LoadStats& load) {
     }
     addRow(result, row, "cv", load.cv);
     addRow(result, row, "max_vio", load.max_vio);
+    addRow(result, row, "cv_squared", load.cv * load.cv);
     addRow(result, row, "imbalance", load.imbalance);
+    addRow(result, row, "min_share", load.min_share);
+    addRow(result, row, "max_min_ratio", load.max_min_ratio);
+    addRow(result, row, "top_fifth_share", load.top_share);
+    addRow(result, row, "bottom_fifth_share", load.bottom_share);
+    addRow(result, row, "relative_perplexity", load.relative_perplexity);
     addRow(result, row, "effective_experts", load.effective_experts);
     addRow(result, row, "normalized_entropy", load.normalized_entropy);
     addRow(result, std::move(row), "dead_experts", static_cast<double>(load.dead));
+}
+
+/// What first choices alone, and probabilities, say of the balance.
+void addFirstChoices(AnalyzeResult& result, MetricRow row, const store::RoutingTable& table) {
+    const auto experts = static_cast<std::size_t>(table.router.experts);
+    row.n = table.tokens;
+    if (table.router.layout != store::RoutingLayout::kFixedK || table.router.k > 1) {
+        std::vector<double> first(experts, 0);
+        for (const std::int32_t e : firstChoices(store::RoutingView(table)))
+            if (e >= 0) first[static_cast<std::size_t>(e)] += 1;
+        const LoadStats load = loadOf(first);
+        MetricRow one = row;
+        one.note = "first choices only";
+        for (std::size_t e = 0; e < experts; ++e) {
+            one.expert = ExpertIndex(static_cast<std::int32_t>(e));
+            addRow(result, one, "first_choice_share", load.share_E[e]);
+        }
+    }
+    if (table.probs_TE.empty()) return;
+    std::vector<double> importance(experts, 0);
+    for (std::size_t i = 0; i < table.probs_TE.size(); ++i) importance[i % experts] += static_cast<double>(table.probs_TE[i]);
+    const double cv = loadOf(importance).cv;
+    row.note = "of the sum of probabilities (V-MoE's importance)";
+    addRow(result, std::move(row), "importance_cv_squared", cv * cv);
+}
+
+/// Tokens of group 0 and 1, and those for which an expert is active, by sample.
+struct ActiveBySample {
+    std::vector<double> y[2], n[2];
+};
+std::vector<ActiveBySample> activeBySample(const store::RoutingView& view, const std::vector<std::int32_t>& group_T) {
+    std::vector<ActiveBySample> result(static_cast<std::size_t>(view.experts()));
+    std::unordered_map<std::uint64_t, std::size_t> number;
+    const bool dense = view.router().layout == store::RoutingLayout::kDenseMass;
+    for (std::int64_t t = 0; t < view.tokens(); ++t) {
+        const auto at = static_cast<std::size_t>(t);
+        if (at >= group_T.size() || group_T[at] < 0 || group_T[at] > 1) continue;
+        const auto [found, fresh] = number.emplace(view.table().sample_T.empty() ? at : view.table().sample_T[at], number.size());
+        const std::size_t sample = found->second;
+        const auto group = static_cast<std::size_t>(group_T[at]);
+        for (ActiveBySample& one : result) {
+            for (std::size_t side = 0; side < 2 && fresh; ++side) one.y[side].push_back(0), one.n[side].push_back(0);
+            one.n[group][sample] += 1;
+        }
+        view.forEachAssignmentOf(t, [&](std::int64_t, ExpertIndex e, float gate, bool) {
+            if (e.valid() && e.value < view.experts()) result[static_cast<std::size_t>(e.value)].y[group][sample] += dense ? static_cast<double>(gate) : 1.0;
+        });
+    }
+    return result;
+}
+
+/// How much experts tell of the modality where both share a pool.
+void addModalityDependence(AnalyzeResult& result, const store::RoutingTable& table, std::int64_t step) {
+    std::vector<std::int32_t> modality_T;
+    for (const Modality m : table.modality_T) modality_T.push_back(m == Modality::kUnknown ? -1 : static_cast<std::int32_t>(m));
+    const MutualInformation shared = mutualInformation(modality_T, firstChoices(store::RoutingView(table)));
+    if (shared.labels < 2) return;
+    MetricRow row = routerRow("modality", table.router, step);
+    row.note = "first choice and modality; unequal numbers of tokens and a balance loss bound it";
+    addRow(result, row, "mi_nats", shared.mi_nats, shared.tokens);
+    addRow(result, row, "nmi", shared.nmi, shared.tokens);
+    const std::vector<ActiveBySample> sides = activeBySample(store::RoutingView(table), modality_T);
+    for (std::size_t e = 0; e < sides.size(); ++e) {
+        const Interval difference = clusteredDifference(sides[e].y[0], sides[e].n[0], sides[e].y[1], sides[e].n[1]);
+        row.expert = ExpertIndex(static_cast<std::int32_t>(e));
+        row.low = difference.low;
+        row.high = difference.high;
+        row.note = "p(active | patch) - p(active | word); interval over samples";
+        addRow(result, row, "risk_difference", difference.mean, difference.n);
+    }
 }
 
 /// The training steps up to the checkpoint that a router's state is averaged over.
@@ -52,6 +134,7 @@ Status addLoad(const AnalyzeInput& input, AnalyzeResult& result) {
         row.label = "probe";
         const store::RoutingView view(table);
         addLoadStats(result, row, loadOf(expertLoads(view)));
+        addFirstChoices(result, row, table);
         const DropStats dropped = drops(view);
         addRow(result, row, "drop_rate", dropped.dropRate(), dropped.assignments);
         addRow(result, row, "left_behind_rate", dropped.tokens > 0 ? static_cast<double>(dropped.left_behind) / static_cast<double>(dropped.tokens) : kMissing,
@@ -65,10 +148,14 @@ Status addLoad(const AnalyzeInput& input, AnalyzeResult& result) {
             continue;
         }
         std::vector<double> counts(static_cast<std::size_t>(router.experts), 0);
-        double dropped = 0, assignments = 0;
+        double dropped = 0, assignments = 0, max_vio = 0, balance = 0, z = 0;
+        std::int64_t balanced = 0, z_steps = 0;
         for (const store::LoadRecord& record : *records) {
             dropped += record.dropped;
+            if (std::isfinite(record.balance_loss)) balance += static_cast<double>(record.balance_loss), ++balanced;
+            if (std::isfinite(record.z_loss)) z += static_cast<double>(record.z_loss), ++z_steps;
             const std::vector<double> load = store::expertLoad(router, record);
+            max_vio += loadOf(load).max_vio / static_cast<double>(records->size());
             for (std::size_t e = 0; e < std::min(counts.size(), load.size()); ++e) {
                 counts[e] += load[e];
                 assignments += load[e];
@@ -77,7 +164,13 @@ Status addLoad(const AnalyzeInput& input, AnalyzeResult& result) {
         MetricRow row = routerRow("load", router, input.step);
         row.label = trainingLabel(*records);
         addLoadStats(result, row, loadOf(counts));
-        addRow(result, std::move(row), "drop_rate", assignments > 0 ? dropped / assignments : kMissing, std::llround(assignments));
+        addRow(result, row, "drop_rate", assignments > 0 ? dropped / assignments : kMissing, std::llround(assignments));
+        const auto steps = static_cast<std::int64_t>(records->size());
+        row.note = "mean over step and modality of each one's own";
+        addRow(result, row, "max_vio_of_a_step", max_vio, steps);
+        row.note = "unscaled, mean";
+        if (balanced > 0) addRow(result, row, "balance_loss", balance / static_cast<double>(balanced), balanced);
+        if (z_steps > 0) addRow(result, std::move(row), "z_loss", z / static_cast<double>(z_steps), z_steps);
     }
     return {};
 }
@@ -94,7 +187,17 @@ Status addConfidence(const AnalyzeInput& input, AnalyzeResult& result) {
         addRow(result, row, "top1", stats.top1);
         addRow(result, row, "margin12", stats.margin12);
         addRow(result, row, "boundary_margin", stats.boundary_margin);
-        addRow(result, std::move(row), "chosen_mass", stats.chosen_mass);
+        addRow(result, row, "chosen_mass", stats.chosen_mass);
+        const std::vector<double> entropies = tokenEntropies(store::RoutingView(table));
+        for (const double p : {0.1, 0.5, 0.9}) {
+            if (entropies.empty()) break;
+            row.label = fmt::format("probe, {:.0f} % quantile of tokens", p * 100);
+            addRow(result, row, "entropy_nats", quantile(entropies, p));
+        }
+        row.label = "probe";
+        row.note = "of the renormalised weights of the chosen, over ln k; 1: all alike";
+        if (const double chosen = chosenEntropy(store::RoutingView(table)); std::isfinite(chosen))
+            addRow(result, std::move(row), "chosen_entropy_normalized", chosen);
     }
     for (const store::RouterInfo& router : input.routers) {
         auto records = lastRecords(input, router.id);
@@ -125,6 +228,11 @@ Status addModality(const AnalyzeInput& input, AnalyzeResult& result) {
             row.modality = static_cast<Modality>(m);
             row.n = table.tokens;
             addRow(result, row, "base_rate", split.base_M[at]);
+            if (split.base_M[at] < 1) {
+                row.note = "most p(modality | expert) that balanced experts can have: base rate x E, at most 1";
+                addRow(result, row, "p_modality_given_expert_cap", std::min(1.0, split.base_M[at] * split.experts));
+                row.note.clear();
+            }
             for (std::int32_t e = 0; e < split.experts; ++e) {
                 row.expert = ExpertIndex(e);
                 addRow(result, row, "p_expert_given_modality", split.p_expert_given_modality_ME[static_cast<std::size_t>(m * split.experts + e)]);
@@ -134,6 +242,7 @@ Status addModality(const AnalyzeInput& input, AnalyzeResult& result) {
                 addRow(result, row, "p_modality_given_expert", split.p_modality_given_expert_EM[static_cast<std::size_t>(e * split.modalities + m)]);
             }
         }
+        addModalityDependence(result, table, input.step);
     }
     return {};
 }
@@ -150,6 +259,8 @@ Status addSpecialisation(const AnalyzeInput& input, AnalyzeResult& result) {
         row.n = one.tokens;
         addRow(result, row, "mi_nats", one.mi_nats);
         addRow(result, row, "nmi", one.nmi);
+        addRow(result, row, "ami", one.ami);
+        addRow(result, row, "mi_expected_nats", one.expected_mi_nats);
         addRow(result, row, "h_label_nats", one.h_label_nats);
         addRow(result, row, "h_expert_nats", one.h_expert_nats);
         const auto add = [&](const SpecialisationBaseline& baseline, const std::string& name, const char* high) {
@@ -163,8 +274,26 @@ Status addSpecialisation(const AnalyzeInput& input, AnalyzeResult& result) {
         add(one.random_router, "random_router", "_max");
         add(one.untrained, "untrained", "_max");
         add(one.permutation, "permutation", "_quantile");
+        addRow(result, row, "p_permutation", one.p);
+        addRow(result, row, "p_holm", one.p_holm);
         addRow(result, row, "blank_tokens", static_cast<double>(one.blank_tokens));
+        if (one.background_left_out > 0) addRow(result, row, "background_left_out", static_cast<double>(one.background_left_out));
         addRow(result, row, "above_all_baselines", one.aboveAll() ? 1 : 0);
+        addRow(result, row, "found", one.found() ? 1 : 0);
+        for (const LabelPreference& preference : one.preferences) {
+            MetricRow pair = row;
+            pair.expert = ExpertIndex(preference.expert);
+            pair.label = std::string(toString(one.label)) + ": " + preference.label;
+            pair.n = preference.label_tokens;
+            pair.note = fmt::format("p {:.4f} after correction; base rates: expert {}, label {}", preference.p, fixed(preference.p_expert, 4),
+                                    fixed(preference.p_label, 4));
+            addRow(result, pair, "p_expert_given_label", preference.p_expert_given_label);
+            addRow(result, pair, "p_label_given_expert", preference.p_label_given_expert);
+            addRow(result, pair, "npmi", preference.npmi);
+            pair.low = preference.low;
+            pair.high = preference.high;
+            addRow(result, std::move(pair), "risk_difference", preference.risk_difference);
+        }
         for (const std::string& note : one.notes) result.notes.push_back(fmt::format("specialisation: {}: {}", routerName(one.router), note));
     }
     result.verdict = specialisationVerdict(*rows);
@@ -177,7 +306,12 @@ Status addCategories(const AnalyzeInput& input, AnalyzeResult& result) {
         auto categories = categoryLabels(input.run, samplesOf(table));
         if (!categories) return tl::unexpected(categories.error());
         const std::int32_t labels = categories->blankLabel() + 1, experts = table.router.experts;
-        const std::vector<double> joint = labelByExpert(store::RoutingView(table), categories->of(table), labels), values = npmi(joint, labels, experts);
+        const std::vector<std::int32_t> label_T = categories->of(table);
+        const std::vector<double> joint = labelByExpert(store::RoutingView(table), label_T, labels), values = npmi(joint, labels, experts);
+        std::vector<double> weights, tokens_of(static_cast<std::size_t>(labels), 0);
+        if (!table.gates.empty()) weights = labelByExpert(store::RoutingView(table), label_T, labels, Weighing::kMass);
+        for (const std::int32_t label : label_T)
+            if (label >= 0) tokens_of[static_cast<std::size_t>(label)] += 1;
         for (std::int32_t l = 0; l < labels; ++l) {
             double total = 0;
             for (std::int32_t e = 0; e < experts; ++e) total += joint[static_cast<std::size_t>(l * experts + e)];
@@ -193,6 +327,10 @@ Status addCategories(const AnalyzeInput& input, AnalyzeResult& result) {
                 row.expert = ExpertIndex(e);
                 addRow(result, row, "p_expert_given_category", joint[static_cast<std::size_t>(l * experts + e)] / total);
             }
+            for (std::int32_t e = 0; e < experts && !weights.empty(); ++e) {
+                row.expert = ExpertIndex(e);
+                addRow(result, row, "mean_weight", weights[static_cast<std::size_t>(l * experts + e)] / tokens_of[static_cast<std::size_t>(l)]);
+            }
         }
     }
     return {};
@@ -206,30 +344,38 @@ Status addVocabulary(const AnalyzeInput& input, AnalyzeResult& result) {
         MetricRow row = routerRow("vocabulary", table.router, input.step);
         row.modality = Modality::kText;
         row.note = "1 / E would be even; ids seen once count as 1 at k = 1";
-        addRow(result, std::move(row), "specialization", vocabularySpecialisation(store::RoutingView(table), ids), words);
+        addRow(result, row, "specialization", vocabularySpecialisation(store::RoutingView(table), ids), words);
+        row.note = "the same with words dealt anew, mean of 20 draws: what the numbers of occurrences give";
+        addRow(result, row, "specialization_chance", vocabularyChance(store::RoutingView(table), ids, 20, 0), words);
+        if (table.router.layout != store::RoutingLayout::kFixedK || table.router.k > 1) {
+            const store::RoutingTable first = firstChoiceTable(table);
+            row.note = "first choices only";
+            addRow(result, row, "specialization_first", vocabularySpecialisation(store::RoutingView(first), ids), words);
+            row.note = "first choices only, words dealt anew";
+            addRow(result, std::move(row), "specialization_first_chance", vocabularyChance(store::RoutingView(first), ids, 20, 0), words);
+        }
     }
     return {};
 }
 
 Status addRepetition(const AnalyzeInput& input, AnalyzeResult& result) {
     for (const store::RoutingTable& table : input.tables) {
-        const std::vector<std::int32_t> experts = firstChoices(store::RoutingView(table));
-        // A sequence is one sample's tokens of one modality and stream.
-        std::vector<std::int64_t> sequence(static_cast<std::size_t>(table.tokens), 0);
-        std::int64_t number = 0;
-        for (std::size_t t = 1; t < sequence.size(); ++t) {
-            const bool same = (table.sample_T.empty() || table.sample_T[t] == table.sample_T[t - 1]) &&
-                              (table.modality_T.empty() || table.modality_T[t] == table.modality_T[t - 1]) &&
-                              (table.objective_T.empty() || table.objective_T[t] == table.objective_T[t - 1]);
-            sequence[t] = same ? number : ++number;
-        }
-        const LoadStats load = loadOf(expertLoads(store::RoutingView(table)));
-        double chance = 0;
-        for (const double share : load.share_E) chance += share * share;
+        const NeighbourStats stats = neighbourStats(store::RoutingView(table));
         MetricRow row = routerRow("repetition", table.router, input.step);
-        row.note = "chance: sum of squared shares";
-        addRow(result, row, "repetition_rate", repetitionRate(sequence, experts), table.tokens);
-        addRow(result, std::move(row), "repetition_chance", chance, table.tokens);
+        row.n = stats.pairs;
+        row.note = "chance: sum of squared shares of first choices";
+        addRow(result, row, "repetition_rate", stats.same_first);
+        addRow(result, row, "repetition_chance", stats.same_first_chance);
+        if (std::isfinite(stats.any_of_two)) {
+            row.note = "first two choices share an expert; chance: two random pairs";
+            addRow(result, row, "first_or_second_rate", stats.any_of_two);
+            addRow(result, row, "first_or_second_chance", stats.any_of_two_chance);
+        }
+        if (std::isfinite(stats.overlap) && table.router.k > 1) {
+            row.note = "shared experts of neighbours / k; chance: from how often each expert is active";
+            addRow(result, row, "adjacent_overlap", stats.overlap);
+            addRow(result, row, "adjacent_overlap_chance", stats.overlap_chance);
+        }
     }
     return {};
 }
@@ -241,6 +387,13 @@ Status addCoactivation(const AnalyzeInput& input, AnalyzeResult& result) {
             continue;
         }
         const Coactivation pairs = coactivation(store::RoutingView(table));
+        const std::vector<std::int32_t> order = coactivationOrder(pairs);
+        for (std::size_t place = 0; place < order.size(); ++place) {
+            MetricRow row = routerRow("coactivation", table.router, input.step);
+            row.expert = ExpertIndex(order[place]);
+            row.note = "place when experts that are active together stand together";
+            addRow(result, std::move(row), "cluster_place", static_cast<double>(place), table.tokens);
+        }
         for (std::int32_t i = 0; i < pairs.experts; ++i)
             for (std::int32_t j = 0; j < pairs.experts; ++j) {
                 if (i == j) continue;
@@ -266,7 +419,15 @@ Status addFlow(const AnalyzeInput& input, AnalyzeResult& result) {
         MetricRow row = routerRow("flow", from.router, input.step);
         row.label = "to " + routerName(next->router);
         addRow(result, row, "mi_nats", shared.mi_nats, counts.tokens);
-        addRow(result, std::move(row), "nmi", shared.nmi, counts.tokens);
+        addRow(result, row, "nmi", shared.nmi, counts.tokens);
+        // Chance is exact only where a token counts once.
+        const auto single = [](const store::RouterInfo& router) { return router.layout == store::RoutingLayout::kFixedK && router.k == 1; };
+        if (single(from.router) && single(next->router)) {
+            const AdjustedInformation adjusted = adjustedInformation(counts.count_EE, counts.from_experts, counts.to_experts);
+            row.note = "adjusted for chance among single tokens; an untrained router follows the one before it as well";
+            addRow(result, row, "ami", adjusted.ami, counts.tokens);
+            addRow(result, std::move(row), "mi_expected_nats", adjusted.expected_mi_nats, counts.tokens);
+        }
     }
     return {};
 }
@@ -297,7 +458,13 @@ Status addChange(const AnalyzeInput& input, AnalyzeResult& result) {
             const RoutingChange rest = compareRouting(*table, last);
             row.label = fmt::format("with step {}", last.step);
             if (last.router.k > 0) row.note = fmt::format("chance {:.3f}", chanceOverlap(last.router.experts, last.router.k));
-            addRow(result, std::move(row), "overlap", rest.overlap, rest.tokens);
+            addRow(result, row, "overlap", rest.overlap, rest.tokens);
+            row.note = fmt::format("first choices; chance {:.3f}", chanceOverlap(last.router.experts, 1));
+            addRow(result, row, "overlap_first", 1 - rest.changed_first, rest.tokens);
+            row.note = last.router.k > 1
+                           ? fmt::format("two random choices share an expert with probability {:.3f}", chanceAnyShared(last.router.experts, last.router.k))
+                           : std::string();
+            addRow(result, std::move(row), "iou", rest.iou, rest.tokens);
             before = std::move(*table);
         }
     }

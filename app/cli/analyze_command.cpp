@@ -27,11 +27,12 @@ struct AnalyzeArguments {
     bool allOfSample = false;
 };
 
-int analyzeExpert(const AnalyzeArguments& arguments, const store::RunReader& reader, const JobContext& context) {
+int analyzeExpert(const AnalyzeArguments& arguments, const store::RunReader& reader, const std::string& within, const JobContext& context) {
     analysis::ExpertReportRequest request;
     request.expert = arguments.expert;
     request.parts = arguments.metrics;
     request.checkpoint = arguments.checkpoint;
+    request.within = within;
     request.gallery.count = arguments.items;
     request.gallery.seed = arguments.seed;
     request.gallery.one_per_sample = !arguments.allOfSample;
@@ -49,7 +50,7 @@ int analyze(const AnalyzeArguments& arguments) {
     if (!reader) return report(reader.error(), arguments.json);
     auto set = analysis::chooseSet(**reader, arguments.set, {arguments.checkpoint, analysis::queryCacheFolder()}, context);
     if (!set) return report(set.error(), arguments.json);
-    if (!arguments.expert.empty()) return analyzeExpert(arguments, *analysis::restrictTo(*reader, *set), context);
+    if (!arguments.expert.empty()) return analyzeExpert(arguments, *analysis::restrictTo(*reader, *set), set->note(), context);
     analysis::AnalyzeRequest request;
     request.metrics = arguments.metrics;
     request.layer = LayerIndex(arguments.layer);

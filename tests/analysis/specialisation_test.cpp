@@ -63,7 +63,8 @@ TEST(Specialisation, FindsWhatIsPlantedAboveAllBaselines) {
     const test::MemoryRun run = plantedRun(0.5, 0.2, 0.1, Modality::kVision);
     const auto rows = specialisation(run);
     ASSERT_TRUE(rows.has_value());
-    ASSERT_EQ(rows->size(), 1u);
+    ASSERT_EQ(rows->size(), 2u) << "categories, and positions, of which the tokens tell as well";
+    EXPECT_EQ(rows->back().label, LabelKind::kPosition);
     const Specialisation& row = rows->front();
     EXPECT_EQ(row.label, LabelKind::kCategory);
     EXPECT_EQ(row.tokens, 1600);
@@ -76,7 +77,7 @@ TEST(Specialisation, FindsWhatIsPlantedAboveAllBaselines) {
     EXPECT_NEAR(row.untrained.mi_max, test::plantedMutualInformation({.follow = 0.1}), 1e-12);
     EXPECT_EQ(row.permutation.draws, 200);
     EXPECT_TRUE(row.aboveAll());
-    EXPECT_NE(specialisationVerdict(*rows).find("1 of 1 above all three baselines: 1.v category"), std::string::npos);
+    EXPECT_NE(specialisationVerdict(*rows).find("1 of 2 above all three baselines: 1.v category"), std::string::npos);
 }
 
 TEST(Specialisation, PermutationAloneProvesNothing) {

@@ -20,7 +20,7 @@ store::RoutingTable routeTokens(const store::RouterInfo& router, std::int64_t st
     for (const PlantedToken& token : tokens) {
         double sum = 0, entropy = 0;
         for (std::size_t e = 0; e < experts; ++e) {
-            const bool planted = static_cast<std::size_t>(token.planted) % experts == e;
+            const bool planted = token.planted >= 0 && static_cast<std::size_t>(token.planted) % experts == e;
             const double logit = static_cast<std::int32_t>(e) == dead ? -30.0 : (planted ? strength : 0.0) + random.normal();
             probs[e] = std::exp(logit);
             sum += probs[e];

@@ -18,7 +18,7 @@ struct PlantedToken {
     Objective objective = Objective::kImage;
     std::int32_t token_id = -1;
     bool masked = false;
-    std::int32_t planted = 0;  ///< expert, taken modulo the number of experts
+    std::int32_t planted = 0;  ///< expert, taken modulo the number of experts; -1: none
 };
 
 /// Routes the tokens by softmax of `strength` for the planted expert plus unit normal noise; k best; `dead` (>= 0) gets nothing.

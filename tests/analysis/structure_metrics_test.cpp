@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Metrics of structure against closed forms on planted routing.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "analysis/metrics/chance.h"
+#include "analysis/metrics/confidence.h"
+#include "analysis/metrics/group_routing.h"
+#include "analysis/metrics/load.h"
+#include "analysis/metrics/neighbours.h"
+#include "analysis/metrics/pairs.h"
+#include "analysis/metrics/paths.h"
+#include "analysis/metrics/spread.h"
+#include "analysis/metrics/stability.h"
+#include "analysis/metrics/token_labels.h"
+#include "analysis/planted_scenes.h"
+#include "analysis/stats/clustered.h"
+#include "analysis/stats/clustering.h"
+#include "analysis/stats/multiple.h"
+#include "support/planted_routing.h"
+
+namespace es::analysis {
+namespace {
+
+using store::RoutingView;
+
+std::vector<double> jointOf(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b, std::int32_t rows, std::int32_t columns) {
+    std::vector<double> joint(static_cast<std::size_t>(rows * columns), 0);
+    for (std::size_t t = 0; t < a.size(); ++t) joint[static_cast<std::size_t>(a[t] * columns + b[t])] += 1;
+    return joint;
+}
+
+TEST(Adjusted, ExpectedInformationIsTheMeanOverAllPermutations) {
+    const std::vector<std::int32_t> a = {0, 0, 0, 1, 1, 2, 2};
+    std::vector<std::int32_t> b = {0, 1, 1, 0, 0, 1, 2}, order(b.size());
+    std::iota(order.begin(), order.end(), 0);
+    double sum = 0;
+    int permutations = 0;
+    do {
+        std::vector<std::int32_t> dealt;
+        for (const std::int32_t i : order) dealt.push_back(b[static_cast<std::size_t>(i)]);
+        sum += mutualInformation(a, dealt).mi_nats;
+        ++permutations;
+    } while (std::next_permutation(order.begin(), order.end()));
+    ASSERT_EQ(permutations, 5040);
+    EXPECT_NEAR(expectedMutualInformation(std::vector<double>{3, 2, 2}, std::vector<double>{3, 3, 1}), sum / permutations, 1e-12);
+}
+
+TEST(Adjusted, AgreesWithAPublishedExample) {
+    // The example of scikit-learn's own tests: MI 0.41022, expected 0.15042, adjusted 0.27821.
+    const std::vector<std::int32_t> a = {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2}, b = {0, 0, 0, 0, 1, 0, 1, 1, 1, 1, 2, 0, 2, 2, 2, 1, 1};
+    const AdjustedInformation found = adjustedInformation(jointOf(a, b, 3, 3), 3, 3);
+    EXPECT_NEAR(mutualInformation(a, b).mi_nats, 0.41022, 1e-5);
+    EXPECT_NEAR(found.expected_mi_nats, 0.15042, 1e-5);
+    EXPECT_NEAR(found.ami, 0.27821, 1e-5);
+}
+
+TEST(Adjusted, IsOneForEqualPartitionsAndHoldsForManyTokens) {
+    const std::vector<std::int32_t> a = {0, 0, 1, 1, 2, 2};
+    EXPECT_NEAR(adjustedInformation(jointOf(a, a, 3, 3), 3, 3).ami, 1, 1e-12);
+    EXPECT_EQ(adjustedInformation(std::vector<double>{5, 5}, 1, 2).ami, 0) << "one label shares nothing";
+    EXPECT_TRUE(std::isnan(adjustedInformation(std::vector<double>{0.5, 1, 1, 0.5}, 2, 2).ami)) << "masses are no counts";
+    // 10^8 tokens: about (L - 1)(E - 1) / 2N.
+    const std::vector<double> rows(12, 1e8 / 12 - std::fmod(1e8 / 12, 1)), columns(8, 12 * rows[0] / 8);
+    EXPECT_NEAR(expectedMutualInformation(rows, columns) / (11.0 * 7 / (2 * 12 * rows[0])), 1, 1e-3);
+}
+
+TEST(Chance, TwoRandomChoices) {
+    EXPECT_NEAR(chanceAnyShared(8, 2), 0.464, 5e-4);
+    EXPECT_NEAR(chanceAnyShared(64, 8), 0.679, 5e-4);
+    EXPECT_EQ(chanceAnyShared(4, 4), 1);
+    EXPECT_EQ(chanceAnyShared(4, 3), 1);
+}
+
+TEST(Load, FifthsAndRatios) {
+    const LoadStats load = loadOf(std::vector<double>{50, 10, 10, 10, 10, 2, 2, 2, 2, 2});
+    EXPECT_NEAR(load.top_share, 0.6, 1e-12);
+    EXPECT_NEAR(load.bottom_share, 0.04, 1e-12);
+    EXPECT_NEAR(load.max_min_ratio, 25, 1e-12);
+    EXPECT_NEAR(load.relative_perplexity, load.effective_experts / 10, 1e-12);
+    EXPECT_TRUE(std::isinf(loadOf(std::vector<double>{1, 0}).max_min_ratio));
+}
+
+TEST(Change, IntersectionOverUnion) {
+    const std::vector<std::int32_t> a = {0, 1, 2, 3}, b = {0, 2, 2, 3};
+    EXPECT_NEAR(compareRouting(test::tableOf(a, 4, 2), test::tableOf(b, 4, 2)).iou, (1.0 / 3 + 1) / 2, 1e-12);
+    EXPECT_NEAR(compareRouting(test::raggedOf(a, 4, 2), test::raggedOf(b, 4, 2)).iou, (1.0 / 3 + 1) / 2, 1e-12);
+    EXPECT_NEAR(compareRouting(test::denseOf(a, 4, 2), test::denseOf(b, 4, 2)).iou, (1.0 / 3 + 1) / 2, 1e-6) << "masses of 1/2";
+}
+
+TEST(Neighbours, OfRoundRobinAndOfBlocks) {
+    const store::RoutingTable table = test::roundRobin(64, 8, 2);
+    const NeighbourStats even = neighbourStats(RoutingView(table));
+    EXPECT_EQ(even.pairs, 63);
+    EXPECT_EQ(even.same_first, 0);
+    EXPECT_NEAR(even.same_first_chance, 1.0 / 8, 1e-12);
+    EXPECT_EQ(even.any_of_two, 1) << "token t takes t and t + 1";
+    EXPECT_NEAR(even.any_of_two_chance, chanceAnyShared(8, 2), 1e-12);
+    EXPECT_NEAR(even.overlap, 0.5, 1e-12);
+    EXPECT_NEAR(even.overlap_chance, 2.0 / 8, 1e-12);
+    store::RoutingTable two = test::tableOf({0, 0, 1, 1}, 2, 1);
+    two.sample_T = {1, 1, 2, 2};
+    two.position_T = {0, 1, 0, 1};
+    const NeighbourStats blocks = neighbourStats(RoutingView(two));
+    EXPECT_EQ(blocks.pairs, 2) << "the end of one sample and the start of the next are no neighbours";
+    EXPECT_EQ(blocks.same_first, 1);
+    EXPECT_TRUE(std::isnan(blocks.any_of_two));
+}
+
+TEST(Paths, EntropiesOfDependentAndIndependentLayers) {
+    // Layer 2 copies layer 1; layer 3 goes its own way, every combination equally often.
+    std::vector<std::int32_t> first, third;
+    for (int t = 0; t < 64; ++t) {
+        first.push_back(t % 4);
+        third.push_back(t / 4 % 2);
+    }
+    std::vector<store::RoutingTable> tables = {test::tableOf(first, 4, 1), test::tableOf(first, 4, 1), test::tableOf(third, 2, 1)};
+    const RoutingPaths paths = routingPaths(tables);
+    EXPECT_EQ(paths.tokens, 64);
+    EXPECT_EQ(paths.paths.size(), 8u);
+    EXPECT_NEAR(paths.entropy_nats, std::log(8.0), 1e-12);
+    EXPECT_NEAR(paths.effective_paths, 8, 1e-9);
+    EXPECT_NEAR(paths.independent_entropy_nats, std::log(4.0) * 2 + std::log(2.0), 1e-12);
+    EXPECT_EQ(paths.paths.front().tokens, 8);
+    EXPECT_NEAR(paths.paths.front().expected, 64.0 / 32, 1e-12);
+    EXPECT_EQ(paths.paths.front().experts, (std::vector<std::int32_t>{0, 0, 0})) << "ties by experts";
+    tables[1].expert_ids[5] = 0xFFFF;
+    EXPECT_EQ(routingPaths(tables).left_out, 1);
+}
+
+TEST(Similarity, OfRoutersAndOfExperts) {
+    const test::PlantedTable made = test::planted({.labels = 4, .experts = 4, .per_label = 50, .follow = 0.5});
+    EXPECT_NEAR(routerCka(made.table, made.table), 1, 1e-9);
+    store::RoutingTable renamed = made.table;
+    for (std::size_t t = 0; t < static_cast<std::size_t>(renamed.tokens); ++t)
+        std::reverse(renamed.probs_TE.begin() + static_cast<std::ptrdiff_t>(t * 4), renamed.probs_TE.begin() + static_cast<std::ptrdiff_t>(t * 4 + 4));
+    EXPECT_NEAR(routerCka(made.table, renamed), 1, 1e-9) << "names of experts do not matter";
+    renamed.probs_TE.clear();
+    EXPECT_TRUE(std::isnan(routerCka(made.table, renamed)));
+    store::RoutingTable two = test::tableOf({0, 1, 0}, 2, 1);
+    two.probs_TE = {0.9f, 0.1f, 0.2f, 0.8f, 0.6f, 0.4f};
+    const std::vector<double> correlation = probabilityCorrelation(two);
+    EXPECT_NEAR(correlation[1], -1, 1e-6) << "two probabilities sum to one";
+    EXPECT_EQ(correlation[0], 1);
+    EXPECT_NEAR(usageOverlap(std::vector<double>{0.5, 0.5, 0}, std::vector<double>{0.25, 0.25, 0.5}), 0.5, 1e-12);
+}
+
+TEST(Clustering, PutsBlocksTogether) {
+    // Items 0, 2, 4 are alike, so are 1, 3, 5.
+    std::vector<double> distance(36);
+    for (std::size_t i = 0; i < 6; ++i)
+        for (std::size_t j = 0; j < 6; ++j) distance[i * 6 + j] = i % 2 == j % 2 ? 0.1 : 1.0;
+    const Clustering found = averageLinkage(distance, 6);
+    ASSERT_EQ(found.order.size(), 6u);
+    for (std::size_t i = 1; i < 3; ++i) {
+        EXPECT_EQ(found.order[i] % 2, found.order[0] % 2);
+        EXPECT_EQ(found.order[i + 3] % 2, found.order[3] % 2);
+    }
+    ASSERT_EQ(found.merges.size(), 5u);
+    EXPECT_NEAR(found.merges.back().distance, 1, 1e-12);
+    EXPECT_TRUE(averageLinkage({}, 0).order.empty());
+    // Points on a line come out in their order, or turned round.
+    const std::vector<double> at = {5, 1, 9, 2, 7};
+    std::vector<double> line(25);
+    for (std::size_t i = 0; i < 5; ++i)
+        for (std::size_t j = 0; j < 5; ++j) line[i * 5 + j] = std::abs(at[i] - at[j]);
+    std::vector<std::int32_t> order = averageLinkage(line, 5).order;
+    if (order.front() != 1) std::reverse(order.begin(), order.end());
+    EXPECT_EQ(order, (std::vector<std::int32_t>{1, 3, 0, 4, 2}));
+}
+
+TEST(Clustering, CoactiveExpertsStandTogether) {
+    const store::RoutingTable table = test::tableOf({0, 3, 0, 3, 1, 2, 1, 2, 3, 0, 2, 1}, 4, 2);
+    const std::vector<std::int32_t> order = coactivationOrder(coactivation(RoutingView(table)));
+    const auto place = [&](std::int32_t e) { return std::find(order.begin(), order.end(), e) - order.begin(); };
+    EXPECT_EQ(std::abs(place(0) - place(3)), 1);
+    EXPECT_EQ(std::abs(place(1) - place(2)), 1);
+}
+
+TEST(Spread, ExpertsATokenAndDropsByPosition) {
+    store::RoutingTable ragged = test::raggedOf({0, 1, 2, -1, -1, -1, 3, -1}, 4, 2);
+    const TokenSpread spread = tokenSpread(RoutingView(ragged));
+    EXPECT_EQ(spread.least, 0);
+    EXPECT_EQ(spread.most, 2);
+    EXPECT_NEAR(spread.mean, 1, 1e-12);
+    EXPECT_EQ(spread.thresholds, (std::vector<std::int32_t>{1, 2, 4}));
+    EXPECT_EQ(spread.at_least, (std::vector<double>{0.75, 0.25, 0}));
+    EXPECT_NEAR(spread.mean_weight, 0.5, 1e-7);
+    store::RoutingTable fixed = test::roundRobin(16, 4, 1);
+    fixed.kept.assign(16, 1);
+    for (std::size_t t = 12; t < 16; ++t) fixed.kept[t] = 0;
+    const DropsByPosition drops = dropsByPosition(RoutingView(fixed), 4);
+    EXPECT_EQ(drops.first_position, (std::vector<std::int32_t>{0, 4, 8, 12}));
+    EXPECT_EQ(drops.dropped, (std::vector<std::int64_t>{0, 0, 0, 4}));
+    EXPECT_EQ(drops.assignments, (std::vector<std::int64_t>{4, 4, 4, 4}));
+}
+
+TEST(Confidence, EntropyOfTheChosen) {
+    store::RoutingTable table = test::roundRobin(4, 4, 2);
+    EXPECT_NEAR(chosenEntropy(RoutingView(table)), 1, 1e-7) << "equal weights";
+    for (std::size_t t = 0; t < 4; ++t) table.gates[t * 2] = 0.9f, table.gates[t * 2 + 1] = 0.1f;
+    EXPECT_NEAR(chosenEntropy(RoutingView(table)), -(0.9 * std::log(0.9) + 0.1 * std::log(0.1)) / std::log(2.0), 1e-6);
+    const store::RoutingTable single = test::roundRobin(4, 4, 1);
+    EXPECT_TRUE(std::isnan(chosenEntropy(RoutingView(single)))) << "one choice has no entropy";
+    table.probs_TE.assign(16, 0.25f);
+    EXPECT_EQ(tokenEntropies(RoutingView(table)).size(), 4u);
+    EXPECT_NEAR(tokenEntropies(RoutingView(table)).front(), std::log(4.0), 1e-7);
+}
+
+TEST(Context, DeviationOfWordsThatAlwaysTakeOneExpert) {
+    // Four words, each always to its own expert of four: every share is 1 or 0.
+    std::vector<std::int32_t> expert, word;
+    for (int t = 0; t < 400; ++t) {
+        expert.push_back(t % 4);
+        word.push_back(t % 4 + 100);
+    }
+    const store::RoutingTable table = test::tableOf(expert, 4, 1);
+    const LabelDeviation found = labelDeviation(RoutingView(table), word, 16);
+    EXPECT_EQ(found.labels, 4);
+    EXPECT_NEAR(found.deviation, std::sqrt(3.0) / 4, 1e-12);
+    EXPECT_NEAR(found.deviation, found.most, 1e-12);
+    EXPECT_NEAR(found.chance, std::sqrt(0.25 * 0.75 / 100), 1e-12);
+    EXPECT_EQ(labelDeviation(RoutingView(table), word, 101).labels, 0);
+    EXPECT_NEAR(vocabularyChance(RoutingView(table), word, 40, 1), 0.3, 0.05) << "of 100 dealt to four experts the most frequent has about 0.3";
+}
+
+TEST(Divergence, OfApartAndOfEqualGroups) {
+    const store::RoutingTable table = test::tableOf({0, 1, 2, 3, 0, 1, 2, 3}, 4, 1);
+    const GroupDivergence apart = groupDivergence(RoutingView(table), std::vector<std::int32_t>{0, 0, 1, 1, 0, 0, 1, 1});
+    EXPECT_NEAR(apart.pooled_nats, std::log(2.0), 1e-12);
+    EXPECT_NEAR(apart.by_sample.mean, std::log(2.0), 1e-12);
+    const GroupDivergence equal = groupDivergence(RoutingView(table), std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1, 1});
+    EXPECT_NEAR(equal.pooled_nats, 0, 1e-12);
+    EXPECT_GE(equal.chance_nats, 0);
+    EXPECT_EQ(groupDivergence(RoutingView(table), std::vector<std::int32_t>(8, 0)).tokens_b, 0);
+}
+
+TEST(Multiple, HolmAndPermutationP) {
+    EXPECT_EQ(holm(std::vector<double>{0.01, 0.04, 0.03, 0.005}), (std::vector<double>{0.03, 0.06, 0.06, 0.02}));
+    const std::vector<double> with_gap = holm(std::vector<double>{0.6, std::nan(""), 0.9});
+    EXPECT_EQ(with_gap[0], 1);
+    EXPECT_TRUE(std::isnan(with_gap[1]));
+    std::vector<double> draws;
+    for (int i = 1; i <= 99; ++i) draws.push_back(i / 100.0);
+    EXPECT_NEAR(permutationP(0.5, draws), 51.0 / 100, 1e-12);
+    EXPECT_LT(permutationP(30, draws), 1e-6) << "far beyond all draws: the gamma's tail";
+    EXPECT_EQ(permutationP(1, {}), 1);
+}
+
+TEST(Clustered, SharesEqualClosedForms) {
+    // Groups of one token: the linearised variance is the sample variance of the mean.
+    std::vector<double> y, n;
+    for (int i = 0; i < 40; ++i) {
+        y.push_back(i % 4 == 0);
+        n.push_back(1);
+    }
+    const Interval share = clusteredShare(y, n);
+    EXPECT_NEAR(share.mean, 0.25, 1e-12);
+    const double error = std::sqrt(0.25 * 0.75 / 39), t = 2.0226909, logit = std::log(1.0 / 3);
+    EXPECT_NEAR(share.low, 1 / (1 + std::exp(-(logit - t * error / 0.1875))), 1e-6);
+    EXPECT_NEAR(share.high, 1 / (1 + std::exp(-(logit + t * error / 0.1875))), 1e-6);
+    const Interval all = clusteredShare(std::vector<double>{3, 5}, std::vector<double>{3, 5});
+    EXPECT_EQ(all.mean, 1);
+    EXPECT_EQ(all.high, 1);
+    EXPECT_LT(all.low, 0.6) << "two groups prove little";
+    EXPECT_TRUE(std::isnan(clusteredShare(std::vector<double>{1}, std::vector<double>{2}).low));
+    const Interval difference =
+        clusteredDifference(std::vector<double>{1, 1, 0, 0}, std::vector<double>{1, 1, 0, 0}, std::vector<double>{0, 0, 0, 1}, std::vector<double>{0, 0, 1, 1});
+    EXPECT_NEAR(difference.mean, 0.5, 1e-12);
+    EXPECT_EQ(difference.n, 4);
+}
+
+TEST(TokenLabels, ComeFromTheTruthOfScenes) {
+    const test::MemoryRun run = test::plantedScenes({.samples = 12});
+    auto source = LabelSource::open(run);
+    ASSERT_TRUE(source.has_value());
+    std::vector<std::uint64_t> hashes;
+    for (const store::SampleRecord& sample : run.samples) hashes.push_back(sample.hash);
+    ASSERT_TRUE(source->add(run, hashes).has_value());
+    const store::RoutingTable& patches = run.probe_tables.at({600, "trained"}).at(0);
+    const TokenLabels colour = source->labels(patches, LabelKind::kColour, Modality::kVision);
+    std::int64_t background = 0;
+    for (std::size_t t = 0; t < colour.label_T.size(); ++t) {
+        const store::SampleRecord& sample = run.samples[static_cast<std::size_t>(patches.sample_T[t] - 1)];
+        const PatchTruth truth = patchTruth(*sample.truth, 8, 8)[patches.position_T[t]];
+        if (truth.object < 0) {
+            EXPECT_EQ(colour.label_T[t], -1);
+            ++background;
+        } else {
+            EXPECT_EQ(colour.names[static_cast<std::size_t>(colour.label_T[t])], sample.truth->objects[static_cast<std::size_t>(truth.object)].colour);
+        }
+    }
+    EXPECT_EQ(colour.background_left_out, background);
+    const store::RoutingTable& words = run.probe_tables.at({600, "trained"}).at(1);
+    const TokenLabels part = source->labels(words, LabelKind::kPartOfSpeech, Modality::kText);
+    for (std::size_t t = 0; t < part.label_T.size(); ++t) {
+        const auto& truth = *run.samples[static_cast<std::size_t>(words.sample_T[t] - 1)].truth;
+        EXPECT_EQ(part.names[static_cast<std::size_t>(part.label_T[t])], partOfSpeech(truth.words[words.position_T[t]].role));
+    }
+    EXPECT_EQ(source->labels(words, LabelKind::kCategory, Modality::kVision).masked_left_out, 0);
+    // Exchanging keeps what belongs together: maps as wholes, so every label keeps its number of patches.
+    for (const LabelKind kind : {LabelKind::kColour, LabelKind::kCategory, LabelKind::kPosition}) {
+        const TokenLabels labels = source->labels(patches, kind, Modality::kVision);
+        const std::vector<std::int32_t> dealt = labels.draw(1, 0);
+        EXPECT_NE(dealt, labels.label_T) << toString(kind);
+        EXPECT_EQ(dealt, labels.draw(1, 0)) << "the same draw whoever asks";
+        std::vector<std::int32_t> a = labels.label_T, b = dealt;
+        std::sort(a.begin(), a.end());
+        std::sort(b.begin(), b.end());
+        if (kind != LabelKind::kCategory) {
+            EXPECT_EQ(a, b) << toString(kind);
+        }
+    }
+    for (int i = 0; i < kLabelKindCount; ++i) EXPECT_EQ(labelKindFromString(toString(static_cast<LabelKind>(i))), static_cast<LabelKind>(i));
+}
+
+}  // namespace
+}  // namespace es::analysis
