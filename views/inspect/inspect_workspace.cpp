@@ -18,6 +18,7 @@
 #include "views/inspect/interventions/causal_page.h"
 #include "views/inspect/interventions/intervention_panel.h"
 #include "views/inspect/sheet/sheet_page.h"
+#include "views/inspect/structure/structure_page.h"
 #include "views/inspect/token_words.h"
 #include "views/plots/plot_panel.h"
 #include "views/widgets/splitter_sizes.h"
@@ -107,6 +108,7 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     auto* glance = new ExpertGlance(experts, pictures, token_);
     addSection(Section::kBelowToken, QStringLiteral("expert_glance"), glance);
     connect(glance, &ExpertGlance::pageRequested, this, [this] { showPage(QStringLiteral("expert")); });
+    addPage(QStringLiteral("structure"), tr("Structure"), new StructurePage(model_, pages_));
     auto* sheet = new SheetPage(model_, pages_);
     addPage(QStringLiteral("sheet"), tr("Sheet"), sheet);
     connect(sheet, &SheetPage::sampleOpened, this, [this] { showPage(QStringLiteral("sample")); });
@@ -116,6 +118,7 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     connect(model_, &InspectModel::runChanged, this, &InspectWorkspace::showSelection);
     connect(model_, &InspectModel::choiceChanged, this, &InspectWorkspace::showSelection);
     connect(model_, &InspectModel::sampleChanged, this, &InspectWorkspace::showSelection);
+    connect(model_, &InspectModel::chosenSetChanged, this, &InspectWorkspace::showSelection);
     showSelection();
     auto* paste_key = new QShortcut(QKeySequence::Paste, this);
     paste_key->setContext(Qt::WidgetWithChildrenShortcut);
@@ -167,6 +170,7 @@ void InspectWorkspace::showSelection() {
         words << (model_->shown().expert.valid() ? tr("expert %1").arg(model_->shown().expert.value) : tr("no expert selected"));
     }
     if (model_->step() >= 0) words << tr("step %1").arg(stepText(model_->step()));
+    if (!model_->chosenSet().everything) words << tr("pages: %1").arg(QString::fromStdString(model_->chosenSet().note()));
     chosen_->setText(words.join(QStringLiteral(" · ")));
 }
 
@@ -256,6 +260,7 @@ QJsonObject InspectWorkspace::saveState() const {
         if (const QJsonObject state = part->saveState(); !state.isEmpty()) parts[key] = state;
     return {{QStringLiteral("page"), page()},
             {QStringLiteral("parts"), parts},
+            {QStringLiteral("own"), model_->ownState()},
             {QStringLiteral("columns"), sizesOf(columns_)},
             {QStringLiteral("rows"), sizesOf(rows_)},
             {QStringLiteral("upper"), sizesOf(upper_)},
@@ -284,6 +289,7 @@ void InspectWorkspace::restoreState(const QJsonObject& state) {
     routing_->column()->overlay()->keepView(state.value(QStringLiteral("zoom")).toDouble(1),
                                             {state.value(QStringLiteral("center_x")).toDouble(0.5), state.value(QStringLiteral("center_y")).toDouble(0.5)});
     samples_->restoreState(state.value(QStringLiteral("samples")).toObject());
+    model_->restoreOwn(state.value(QStringLiteral("own")).toArray());
     const QJsonObject parts = state.value(QStringLiteral("parts")).toObject();
     for (const auto& [key, part] : parts_) part->restoreState(parts.value(key).toObject());
     showPage(state.value(QStringLiteral("page")).toString());

@@ -2,19 +2,78 @@
 #include "views/plots/table_view.h"
 
 #include <QHeaderView>
+#include <QKeyEvent>
 #include <QScrollBar>
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
 namespace es::views {
 namespace {
 
 constexpr int kColumnRoom = 26;  ///< padding of a cell on both sides, and a little air
 
+/// The number that a cell begins with: groups of digits set apart by thin or plain spaces are one number.
+std::optional<double> leadingNumber(const QString& text) {
+    QString digits;
+    for (qsizetype i = 0; i < text.size(); ++i) {
+        const QChar c = text[i];
+        const bool between = c.isSpace() && !digits.isEmpty() && i + 1 < text.size() && text[i + 1].isDigit() && digits.back().isDigit();
+        if (c.isDigit() || c == QLatin1Char('.') || ((c == QLatin1Char('e') || c == QLatin1Char('E')) && !digits.isEmpty())) digits += c;
+        else if ((c == QLatin1Char('-') || c == QChar(0x2212) || c == QLatin1Char('+')) && (digits.isEmpty() || digits.back() == QLatin1Char('e')))
+            digits += c == QLatin1Char('+') ? c : QLatin1Char('-');
+        else if (between) continue;
+        else if (digits.isEmpty() && (c == QLatin1Char('<') || c == QLatin1Char('>') || c.isSpace())) continue;
+        else break;
+    }
+    bool fine = false;
+    const double value = digits.toDouble(&fine);
+    return fine ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace
 
 void TablePanelModel::setPanel(std::shared_ptr<const analysis::TablePanel> panel) {
     beginResetModel();
     panel_ = std::move(panel);
+    arrange();
+    endResetModel();
+}
+
+int TablePanelModel::panelRow(int row) const { return row < 0 || static_cast<std::size_t>(row) >= order_.size() ? -1 : order_[static_cast<std::size_t>(row)]; }
+
+void TablePanelModel::arrange() {
+    order_.resize(panel_ ? panel_->rows.size() : 0);
+    std::iota(order_.begin(), order_.end(), 0);
+    const auto column = static_cast<std::size_t>(sort_column_);
+    if (!panel_ || sort_column_ < 0 || column >= panel_->columns.size()) return;
+    struct Key {
+        QString text;
+        std::optional<double> number;
+    };
+    std::vector<Key> keys;
+    for (const auto& row : panel_->rows) {
+        const QString text = column < row.size() ? QString::fromStdString(row[column]) : QString();
+        keys.push_back({text, leadingNumber(text)});
+    }
+    const bool descending = sort_order_ == Qt::DescendingOrder;
+    std::stable_sort(order_.begin(), order_.end(), [&](int a, int b) {
+        const Key &p = keys[static_cast<std::size_t>(a)], &q = keys[static_cast<std::size_t>(b)];
+        const auto rank = [](const Key& key) {
+            return key.text.isEmpty() || key.text == QStringLiteral("–") || key.text == QStringLiteral("not recorded") ? 1 : 0;
+        };
+        if (rank(p) != rank(q)) return rank(p) < rank(q);
+        if (p.number && q.number) return descending ? *p.number > *q.number : *p.number < *q.number;
+        const int compared = QString::localeAwareCompare(p.text, q.text);
+        return descending ? compared > 0 : compared < 0;
+    });
+}
+
+void TablePanelModel::sort(int column, Qt::SortOrder order) {
+    beginResetModel();
+    sort_column_ = column;
+    sort_order_ = order;
+    arrange();
     endResetModel();
 }
 
@@ -24,7 +83,9 @@ int TablePanelModel::columnCount(const QModelIndex& parent) const { return paren
 QVariant TablePanelModel::data(const QModelIndex& index, int role) const {
     if (!index.isValid() || !panel_) return {};
     const auto column = static_cast<std::size_t>(index.column());
-    const auto& row = panel_->rows[static_cast<std::size_t>(index.row())];
+    const int shown = panelRow(index.row());
+    if (shown < 0) return {};
+    const auto& row = panel_->rows[static_cast<std::size_t>(shown)];
     if (role == Qt::DisplayRole || role == Qt::ToolTipRole) return column < row.size() ? QString::fromStdString(row[column]) : QString();
     if (role == Qt::TextAlignmentRole) {
         const bool right = column < panel_->right_aligned.size() && panel_->right_aligned[column] != 0;
@@ -67,6 +128,32 @@ TableView::TableView(Theme* theme, QWidget* parent) : QTableView(parent), model_
     setModel(model_);
     dressTable(this, *theme);
     setAccessibleName(tr("Table"));
+    connect(this, &QTableView::clicked, this, [this](const QModelIndex& index) { Q_EMIT rowChosen(panelRow(index.row())); });
+}
+
+void TableView::setSortable(bool sortable) {
+    // Not QTableView's own switch: that one sorts at once, and tables come in an order that means something.
+    horizontalHeader()->setSectionsClickable(sortable);
+    horizontalHeader()->setSortIndicatorShown(false);
+    disconnect(horizontalHeader(), &QHeaderView::sectionClicked, this, nullptr);
+    if (!sortable) return;
+    connect(horizontalHeader(), &QHeaderView::sectionClicked, this, [this](int column) {
+        QHeaderView* header = horizontalHeader();
+        const bool same = header->isSortIndicatorShown() && header->sortIndicatorSection() == column;
+        // Numbers are mostly looked through from the largest.
+        const bool number =
+            panel() && static_cast<std::size_t>(column) < panel()->right_aligned.size() && panel()->right_aligned[static_cast<std::size_t>(column)] != 0;
+        const Qt::SortOrder first = number ? Qt::DescendingOrder : Qt::AscendingOrder, second = number ? Qt::AscendingOrder : Qt::DescendingOrder;
+        const bool off = same && header->sortIndicatorOrder() == second;
+        header->setSortIndicatorShown(!off);
+        header->setSortIndicator(off ? -1 : column, same ? second : first);
+        model_->sort(off ? -1 : column, same ? second : first);
+    });
+}
+
+void TableView::keyPressEvent(QKeyEvent* event) {
+    if ((event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) && currentIndex().isValid()) Q_EMIT rowChosen(panelRow(currentIndex().row()));
+    else QTableView::keyPressEvent(event);
 }
 
 void TableView::setPanel(std::shared_ptr<const analysis::TablePanel> panel) {
