@@ -33,9 +33,9 @@ double npmiOf(double joint, double label, double expert) {
 }
 
 /// Sums over samples that every label's variance of nPMI needs.
-class SampleSums {
+class NpmiSums {
 public:
-    SampleSums(const std::vector<LabelSums>& samples, double taken, double total) : samples_(samples), taken_(taken), total_(total) {
+    NpmiSums(const std::vector<LabelSums>& samples, double taken, double total) : samples_(samples), taken_(taken), total_(total) {
         for (const LabelSums& one : samples_) {
             if (!(one.total > 0)) continue;
             ++count_;
@@ -116,7 +116,7 @@ LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t
         }
     }
     cells.resize(kept);
-    const SampleSums measure(samples, taken, total);
+    const NpmiSums measure(samples, taken, total);
     result.samples = measure.samples();
     result.taker_samples = measure.takerSamples();
     result.expert_share = total > 0 ? taken / total : 0;

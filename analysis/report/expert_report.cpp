@@ -189,6 +189,7 @@ Result<ExpertReport> expertReport(const store::RunReader& run, const ExpertRepor
     shown.insert(shown.end(), report.gallery.random.begin(), report.gallery.random.end());
     report.credits = creditsOf(shown, report.facts.records());
     report.notes = report.details.notes;
+    if (!request.within.empty()) report.notes.insert(report.notes.begin(), request.within);
     if (report.tokens.takers == 0) report.notes.push_back("the expert takes no token of this probe");
     if (const std::string note = partialNote(run); !note.empty()) report.notes.push_back(note);
     for (const std::string& warning : run.status().warnings) report.notes.push_back(warning);
@@ -338,7 +339,8 @@ std::string toCsv(const ExpertReport& report) {
 
 std::string toText(const ExpertReport& report) {
     const ExpertTokens& tokens = report.tokens;
-    std::string text = fmt::format("{} · {}\n{} of {} taken, {} of the assignments (even: {})\n\n", report.run, expertName(tokens), grouped(tokens.takers),
+    std::string text = fmt::format("{} · {}\n{}{} of {} taken, {} of the assignments (even: {})\n\n", report.run, expertName(tokens),
+                                   report.request.within.empty() ? std::string() : report.request.within + "\n", grouped(tokens.takers),
                                    plural(tokens.tokens, "token"), percent(tokens.share()), percent(1.0 / tokens.router().experts));
     if (report.has("gallery")) text += tableText(galleryPanel(tokens, report.gallery, report.facts.records()));
     if (report.has("modality") && !report.details.modality.rows.empty())

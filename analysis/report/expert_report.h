@@ -16,6 +16,7 @@ struct ExpertReportRequest {
     std::string expert;                   ///< "6.v:5": layer, branch and expert
     std::vector<std::string> parts = {};  ///< of expertParts(); empty: all
     std::int64_t checkpoint = -1;         ///< step of a probe; -1: the newest
+    std::string within = {};              ///< what the run was restricted to, in words: said in the notes
     GalleryOptions gallery = {};
     LabelShareOptions labels = {};
 };

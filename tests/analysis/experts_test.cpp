@@ -13,6 +13,7 @@
 #include "analysis/memory_run.h"
 #include "analysis/metrics/pairs.h"
 #include "analysis/query/restricted_run.h"
+#include "analysis/stats/intervals.h"
 #include "engine/base/random.h"
 #include "support/planted_routing.h"
 #include "support/synthetic_run.h"
@@ -225,7 +226,9 @@ TEST(Gallery, TakesMostWeightOncePerSampleAndPlace) {
     EXPECT_EQ(all.samples, 3);
     for (std::size_t i = 0; i < 6; ++i) {
         EXPECT_FLOAT_EQ(all.top[i].weight, weightOf(all.top[i].sample, all.top[i].token.value));
-        if (i > 0) EXPECT_GE(all.top[i - 1].weight, all.top[i].weight);
+        if (i > 0) {
+            EXPECT_GE(all.top[i - 1].weight, all.top[i].weight);
+        }
     }
     const ExpertGallery one = expertGallery(tokens, {.count = 2});
     ASSERT_EQ(one.top.size(), 2u);
@@ -488,7 +491,9 @@ TEST(Partners, CoactivationAndCorrelation) {
     for (int i = 0; i < 4; ++i) m0 += p0[static_cast<std::size_t>(i)] / 4, m1 += p1[static_cast<std::size_t>(i)] / 4;
     for (std::size_t i = 0; i < 4; ++i) c += (p0[i] - m0) * (p1[i] - m1), v0 += (p0[i] - m0) * (p0[i] - m0), v1 += (p1[i] - m1) * (p1[i] - m1);
     for (const Partner& row : correlated.rows)
-        if (row.expert == ExpertIndex(1)) EXPECT_NEAR(row.co_routing, c / std::sqrt(v0 * v1), 1e-6);
+        if (row.expert == ExpertIndex(1)) {
+            EXPECT_NEAR(row.co_routing, c / std::sqrt(v0 * v1), 1e-6);
+        }
 }
 
 TEST(ModalityShare, StandsBesideItsBaseRate) {

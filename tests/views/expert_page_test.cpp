@@ -60,7 +60,9 @@ TEST(ExpertPage, ShowsTheTokensOfMostWeightOneAPicture) {
     for (std::size_t i = 0; i < items.size(); ++i) {
         EXPECT_TRUE(samples.insert(items[i].sample).second) << "one a picture";
         EXPECT_FLOAT_EQ(items[i].weight, best.at(items[i].sample));
-        if (i > 0) EXPECT_GE(items[i - 1].weight, items[i].weight);
+        if (i > 0) {
+            EXPECT_GE(items[i - 1].weight, items[i].weight);
+        }
     }
     EXPECT_EQ(bench.random()->items().size(), items.size()) << "as many at random";
     EXPECT_EQ(bench.panel("expert_gallery").value(QStringLiteral("state")).toString(), QStringLiteral("ready"));

@@ -143,14 +143,14 @@ void ExpertGalleryPanel::applyShown() {
 }
 
 void ExpertGalleryPanel::refresh() {
-    const auto data = model_->gallery();
+    const auto read = model_->gallery();
     setTitle(tr("Expert %1 · what it takes").arg(model_->expert().value));
     if (model_->galleryPart() == ExpertModel::Part::kFailed) {
         setContext({});
         return showFailed(model_->galleryError());
     }
-    if (!data || (model_->galleryPart() == ExpertModel::Part::kLoading && data->tokens.query.expert != model_->expert())) return showLoading(tr("Choosing…"));
-    const analysis::ExpertGallery& gallery = data->gallery;
+    if (!read || (model_->galleryPart() == ExpertModel::Part::kLoading && read->tokens.query.expert != model_->expert())) return showLoading(tr("Choosing…"));
+    const analysis::ExpertGallery& gallery = read->gallery;
     kinds_->setChoiceDisabled(QStringLiteral("vision"), model_->hasPatches() ? QString() : tr("No patches pass this router"));
     kinds_->setChoiceDisabled(QStringLiteral("text"), model_->hasWords() ? QString() : tr("No words pass this router"));
     const bool words = model_->shownKind() == Modality::kText;
@@ -166,8 +166,8 @@ void ExpertGalleryPanel::refresh() {
             QStringLiteral("expert"));
     }
     // New items let go of hovering and of the keyboard's place, so only others are set.
-    if (drawn_ != data) {
-        drawn_ = data;
+    if (drawn_ != read) {
+        drawn_ = read;
         top_->setItems(gallery.top);
         random_->setItems(gallery.random);
     }
@@ -239,9 +239,9 @@ QImage ExpertGalleryPanel::picture() const {
     QPainter painter(&image);
     painter.setPen(colors.text);
     painter.setFont(title);
-    const auto data = model_->gallery();
+    const auto read = model_->gallery();
     painter.drawText(QRect(kPictureMargin, kPictureMargin, inside, line), Qt::AlignLeft | Qt::AlignVCenter,
-                     data ? tr("Expert %1 · %2").arg(model_->expert().value).arg(QString::fromStdString(analysis::expertName(data->tokens))) : QString());
+                     read ? tr("Expert %1 · %2").arg(model_->expert().value).arg(QString::fromStdString(analysis::expertName(read->tokens))) : QString());
     int left = kPictureMargin;
     for (const GalleryGrid* grid : grids) {
         painter.setFont(small);
@@ -265,9 +265,9 @@ Status ExpertGalleryPanel::savePicture(const QString& file) const {
 }
 
 QString ExpertGalleryPanel::tableText() const {
-    const auto data = model_->gallery();
-    if (!data) return {};
-    const analysis::Panel panel = analysis::galleryPanel(data->tokens, data->gallery, shownRecords());
+    const auto read = model_->gallery();
+    if (!read) return {};
+    const analysis::Panel panel = analysis::galleryPanel(read->tokens, read->gallery, shownRecords());
     return toTabSeparated(panel) + QLatin1Char('\n') + tr("Credits") + QLatin1Char('\n') + credits() + QLatin1Char('\n');
 }
 

@@ -77,19 +77,19 @@ void ExpertGlance::refresh() {
     const bool there = model_->expert().valid() && model_->step().has_value();
     title_->setText(model_->expert().valid() ? tr("Expert %1 · what it sees most").arg(model_->expert().value) : tr("What an expert sees most"));
     setDisabledReason(open_, model_->expert().valid() ? QString() : tr("This run has no experts"));
-    const auto data = model_->gallery();
-    const bool fresh = there && data && data->tokens.query.expert == model_->expert() && model_->galleryPart() == ExpertModel::Part::kReady;
+    const auto read = model_->gallery();
+    const bool fresh = there && read && read->tokens.query.expert == model_->expert() && model_->galleryPart() == ExpertModel::Part::kReady;
     QString state;
     if (!model_->expert().valid()) state = tr("A dense run has no experts.");
     else if (!there) state = tr("What experts take is read from probes, and this run has none yet.");
     else if (model_->galleryPart() == ExpertModel::Part::kFailed) state = QString::fromStdString(model_->galleryError().message());
     else if (!fresh) state = tr("Choosing…");
-    else if (data->gallery.top.empty()) state = tr("It takes nothing of this probe.");
+    else if (read->gallery.top.empty()) state = tr("It takes nothing of this probe.");
     state_->setText(state);
     state_->setVisible(!state.isEmpty());
-    if (fresh && drawn_ != data) {
-        drawn_ = data;
-        std::vector<analysis::GalleryItem> items = data->gallery.top;
+    if (fresh && drawn_ != read) {
+        drawn_ = read;
+        std::vector<analysis::GalleryItem> items = read->gallery.top;
         items.resize(std::min(items.size(), kGlanceItems));
         grid_->setItems(std::move(items));
     }
@@ -137,13 +137,13 @@ QJsonArray ExpertGlance::dump() const {
                                  {QStringLiteral("token"), item.token.value},
                                  {QStringLiteral("weight"), static_cast<double>(item.weight)}});
     const bool shown = grid_->isVisible();
-    QJsonObject data{{QStringLiteral("expert"), model_->expert().value},
+    QJsonObject read{{QStringLiteral("expert"), model_->expert().value},
                      {QStringLiteral("items"), items},
                      {QStringLiteral("words"), words_->text()},
                      {QStringLiteral("category"), category_->text()}};
     return {QJsonObject{{QStringLiteral("name"), QStringLiteral("expert_glance")},
                         {QStringLiteral("state"), shown ? QStringLiteral("ready") : QStringLiteral("empty")},
-                        {QStringLiteral("data"), shown ? QJsonValue(data) : QJsonValue()},
+                        {QStringLiteral("data"), shown ? QJsonValue(read) : QJsonValue()},
                         {QStringLiteral("words"), state_->text()}}};
 }
 

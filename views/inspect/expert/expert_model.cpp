@@ -33,6 +33,10 @@ ExpertModel::ExpertModel(InspectModel* model, QObject* parent) : QObject(parent)
     });
     connect(model_, &InspectModel::choiceChanged, this, &ExpertModel::follow);
     connect(model_, &InspectModel::sampleChanged, this, &ExpertModel::follow);
+    connect(model_, &InspectModel::chosenSetChanged, this, [this] {
+        target_.reset();  // all that was read was of other tokens
+        follow();
+    });
     indexSamples();
     follow();
 }
@@ -126,7 +130,7 @@ void ExpertModel::loadGallery() {
     query.step = std::get<3>(target);
     job<std::shared_ptr<const ExpertGalleryData>>(
         QStringLiteral("gallery"), tr("Choosing what expert %1 takes").arg(query.expert.value),
-        [reader = model_->reader(), query, table, options = options_](JobContext&) -> Result<std::shared_ptr<const ExpertGalleryData>> {
+        [reader = model_->analysisReader(), query, table, options = options_](JobContext&) -> Result<std::shared_ptr<const ExpertGalleryData>> {
             auto tokens = table ? analysis::expertTokens(table, query) : analysis::expertTokens(*reader, query);
             if (!tokens) return tl::unexpected(tokens.error());
             auto data = std::make_shared<ExpertGalleryData>();
@@ -167,7 +171,7 @@ void ExpertModel::loadDetails() {
     Q_EMIT detailsChanged();
     job<ReadDetails>(
         QStringLiteral("details"), tr("Looking at expert %1").arg(std::get<2>(target)),
-        [reader = model_->reader(), data = gallery_, known](JobContext& context) -> Result<ReadDetails> {
+        [reader = model_->analysisReader(), data = gallery_, known](JobContext& context) -> Result<ReadDetails> {
             ReadDetails read;
             read.facts = known;
             if (!read.facts) {

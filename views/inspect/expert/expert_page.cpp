@@ -216,11 +216,11 @@ void ExpertPage::refreshHeader() {
     QStringList facts;
     if (router) facts << QString::fromStdString(longName(*router));
     if (!model_->isSelected()) facts << tr("not selected: the first choice of the selected token");
-    if (const auto& data = model_->gallery(); data && data->tokens.query.expert.value == expert && model_->galleryPart() == ExpertModel::Part::kReady) {
+    if (const auto& read = model_->gallery(); read && read->tokens.query.expert.value == expert && model_->galleryPart() == ExpertModel::Part::kReady) {
         facts << tr("takes %1 of the probe (even %2), %3 of %4 tokens")
-                     .arg(percentText(data->tokens.share()), percentText(router ? 1.0 / router->experts : NAN), stepText(data->tokens.takers),
-                          stepText(data->tokens.tokens));
-        if (data->tokens.dense()) facts << tr("soft routing: shares are of the weights");
+                     .arg(percentText(read->tokens.share()), percentText(router ? 1.0 / router->experts : NAN), stepText(read->tokens.takers),
+                          stepText(read->tokens.tokens));
+        if (read->tokens.dense()) facts << tr("soft routing: shares are of the weights");
     }
     if (const auto* details = model_->details(); details && std::isfinite(details->load.now))
         facts << tr("training, steps %1 to %2: %3").arg(stepText(details->load.now_from), stepText(details->load.now_to), percentText(details->load.now));
@@ -265,8 +265,8 @@ void ExpertPage::refreshDetails() {
     if (model_->galleryPart() == ExpertModel::Part::kFailed) return each([&](PanelFrame* panel) { panel->showFailed(model_->galleryError()); });
     if (model_->detailsPart() == ExpertModel::Part::kFailed) return each([&](PanelFrame* panel) { panel->showFailed(model_->detailsError()); });
     const auto* details = model_->details();
-    const auto data = model_->gallery();
-    if (!details || !data) return each([](PanelFrame* panel) { panel->showLoading(tr("Reading samples…")); });
+    const auto read = model_->gallery();
+    if (!details || !read) return each([](PanelFrame* panel) { panel->showLoading(tr("Reading samples…")); });
     {
         const QSignalBlocker quiet(kinds_);
         kinds_->clear();
@@ -279,7 +279,7 @@ void ExpertPage::refreshDetails() {
     }
     refreshLabels();
     const analysis::PositionMap& map = model_->shownKind() == Modality::kText ? details->words : details->patches;
-    if (map.width > 0) position_->showPanel(std::make_shared<const analysis::Panel>(analysis::positionPanel(data->tokens, map)));
+    if (map.width > 0) position_->showPanel(std::make_shared<const analysis::Panel>(analysis::positionPanel(read->tokens, map)));
     else position_->showEmpty(tr("No places known"), tr("The probe does not say where its tokens lie."), {}, QStringLiteral("grid"));
     if (details->looks.patches > 0) {
         colours_->setLooks(details->looks);
