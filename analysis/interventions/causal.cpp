@@ -15,10 +15,10 @@
 namespace es::analysis {
 namespace {
 
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoEffect = std::numeric_limits<double>::quiet_NaN();
 
 /// Which expert a result is about, and how it was interfered with.
-struct Target {
+struct BannedExpert {
     std::string kind;
     store::EffectRouter router;
     std::int32_t expert = -1;
@@ -32,7 +32,7 @@ std::optional<std::int32_t> wholeNumberOf(std::string_view text) {
 }
 
 /// "ban 1.v:3" of a result whose routers include 1.v.
-std::optional<Target> targetOf(const store::KeptResult& result) {
+std::optional<BannedExpert> bannedExpertOf(const store::KeptResult& result) {
     if (result.interventions.size() != 1) return {};
     const std::string_view text = result.interventions.front();
     const auto space = text.find(' '), dot = text.find('.'), colon = text.find(':');
@@ -41,11 +41,11 @@ std::optional<Target> targetOf(const store::KeptResult& result) {
     const auto branch = branchFromString(text.substr(dot + 1, colon - dot - 1));
     if (!layer || !expert || !branch) return {};
     for (const store::EffectRouter& router : result.routers)
-        if (router.router.layer.value == *layer && router.router.branch == *branch) return Target{std::string(text.substr(0, space)), router, *expert};
+        if (router.router.layer.value == *layer && router.router.branch == *branch) return BannedExpert{std::string(text.substr(0, space)), router, *expert};
     return {};
 }
 
-std::optional<Objective> firstOf(const std::vector<store::KeptResult>& results, std::initializer_list<Objective> wanted) {
+std::optional<Objective> firstObjectiveOf(const std::vector<store::KeptResult>& results, std::initializer_list<Objective> wanted) {
     for (const Objective objective : wanted)
         for (const store::KeptResult& result : results)
             if (std::any_of(result.rows.begin(), result.rows.end(), [&](const store::EffectRow& row) { return row.objective == objective; })) return objective;
@@ -53,12 +53,12 @@ std::optional<Objective> firstOf(const std::vector<store::KeptResult>& results, 
 }
 
 /// Sums over the masked tokens of each sample, in an order that all results share.
-struct SampleSums {
+struct MaskedSums {
     std::vector<double> before, after, targets;
 };
 
-SampleSums sumsOf(const store::KeptResult& result, Objective objective, const std::map<std::uint64_t, std::size_t>& place) {
-    SampleSums sums{std::vector<double>(place.size()), std::vector<double>(place.size()), std::vector<double>(place.size())};
+MaskedSums maskedSumsOf(const store::KeptResult& result, Objective objective, const std::map<std::uint64_t, std::size_t>& place) {
+    MaskedSums sums{std::vector<double>(place.size()), std::vector<double>(place.size()), std::vector<double>(place.size())};
     for (const store::EffectRow& row : result.rows) {
         if (row.objective != objective || !std::isfinite(row.before) || !std::isfinite(row.after)) continue;
         const auto found = place.find(row.sample);
@@ -71,26 +71,26 @@ SampleSums sumsOf(const store::KeptResult& result, Objective objective, const st
 }
 
 /// δ under the weights of a draw, divided by the loss itself where effects are relative.
-double deltaOf(const SampleSums& sums, const std::vector<double>& weight, bool relative) {
+double deltaOf(const MaskedSums& sums, const std::vector<double>& weight, bool relative) {
     double before = 0, after = 0, targets = 0;
     for (std::size_t i = 0; i < weight.size(); ++i) {
         before += weight[i] * sums.before[i];
         after += weight[i] * sums.after[i];
         targets += weight[i] * sums.targets[i];
     }
-    if (targets <= 0) return kUndefined;
+    if (targets <= 0) return kNoEffect;
     return relative ? (after - before) / before : (after - before) / targets;
 }
 
 double selectivityOf(double vision, double text) {
-    if (std::isnan(vision) || std::isnan(text)) return kUndefined;
+    if (std::isnan(vision) || std::isnan(text)) return kNoEffect;
     const double v = std::max(vision, 0.0), l = std::max(text, 0.0);
-    return v + l > 0 ? std::abs(v - l) / (v + l) : kUndefined;
+    return v + l > 0 ? std::abs(v - l) / (v + l) : kNoEffect;
 }
 
 LossEffect noEffect() {
     LossEffect none;
-    none.without = none.with = none.difference = none.low = none.high = none.p = kUndefined;
+    none.without = none.with = none.difference = none.low = none.high = none.p = kNoEffect;
     return none;
 }
 
@@ -106,12 +106,12 @@ std::pair<double, std::int32_t> meanDefined(const std::vector<double>& values) {
     std::int32_t count = 0;
     for (const double value : values)
         if (!std::isnan(value)) sum += value, ++count;
-    return {count > 0 ? sum / count : kUndefined, count};
+    return {count > 0 ? sum / count : kNoEffect, count};
 }
 
-struct ExpertSums {
+struct BannedSums {
     RouterId router;
-    SampleSums vision, text;
+    MaskedSums vision, text;
 };
 
 }  // namespace
@@ -120,7 +120,8 @@ CausalTable causalTable(const std::vector<store::KeptResult>& results, const con
                         std::uint64_t seed) {
     CausalTable table;
     table.confidence = confidence;
-    const auto vision = firstOf(results, {Objective::kPairImage, Objective::kImage}), text = firstOf(results, {Objective::kPairText, Objective::kText});
+    const auto vision = firstObjectiveOf(results, {Objective::kPairImage, Objective::kImage}),
+               text = firstObjectiveOf(results, {Objective::kPairText, Objective::kText});
     if (vision) table.vision = toString(*vision);
     if (text) table.text = toString(*text);
     table.relative = config.model.image_target != "codes";
@@ -131,23 +132,23 @@ CausalTable causalTable(const std::vector<store::KeptResult>& results, const con
     std::size_t next = 0;
     for (auto& [sample, index] : place) index = next++;
 
-    std::vector<ExpertSums> sums;
+    std::vector<BannedSums> sums;
     std::vector<double> once(place.size(), 1.0);
     for (const store::KeptResult& result : results) {
-        const auto target = targetOf(result);
+        const auto target = bannedExpertOf(result);
         if (!target) continue;
         table.step = result.checkpoint;
         table.kind = target->kind;
         ExpertCausal expert{target->router.router, ExpertIndex(target->expert), target->router.tokens, target->router.rerouted, noEffect(), noEffect(), 0};
         if (vision) expert.vision = effectOn(result, config, table.vision, confidence);
         if (text) expert.text = effectOn(result, config, table.text, confidence);
-        ExpertSums own{expert.router.id, {}, {}};
+        BannedSums own{expert.router.id, {}, {}};
         if (vision && text) {
-            own.vision = sumsOf(result, *vision, place);
-            own.text = sumsOf(result, *text, place);
+            own.vision = maskedSumsOf(result, *vision, place);
+            own.text = maskedSumsOf(result, *text, place);
             expert.selectivity = selectivityOf(deltaOf(own.vision, once, table.relative), deltaOf(own.text, once, table.relative));
         } else {
-            expert.selectivity = kUndefined;
+            expert.selectivity = kNoEffect;
         }
         table.experts.push_back(std::move(expert));
         sums.push_back(std::move(own));
@@ -166,7 +167,7 @@ CausalTable causalTable(const std::vector<store::KeptResult>& results, const con
         }
         std::tie(row.specialisation, row.experts) = meanDefined(values);
         row.samples = static_cast<std::int64_t>(place.size());
-        row.low = row.high = kUndefined;
+        row.low = row.high = kNoEffect;
         if (vision && text && place.size() > 1 && row.experts > 0) {
             std::vector<double> drawn;
             for (std::int32_t draw = 0; draw < draws; ++draw) {
@@ -174,7 +175,7 @@ CausalTable causalTable(const std::vector<store::KeptResult>& results, const con
                 std::vector<double> weight(place.size(), 0.0);
                 for (std::size_t i = 0; i < place.size(); ++i) weight[random.below(static_cast<std::uint32_t>(place.size()))] += 1;
                 values.clear();
-                for (const ExpertSums& one : sums)
+                for (const BannedSums& one : sums)
                     if (one.router == router)
                         values.push_back(selectivityOf(deltaOf(one.vision, weight, table.relative), deltaOf(one.text, weight, table.relative)));
                 if (const auto [mean, count] = meanDefined(values); count > 0) drawn.push_back(mean);

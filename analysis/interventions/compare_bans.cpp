@@ -17,10 +17,10 @@ namespace es::analysis {
 namespace {
 
 constexpr std::int32_t kChanceDraws = 50;
-constexpr double kLeastShare = 0.1;  // of an even share of first choices
+constexpr double kLeastFirstShare = 0.1;  // of an even share of first choices
 
 /// Labels of a table's tokens, and the units whose labels are exchanged by chance: pictures, or single words.
-struct LabelledTokens {
+struct BanLabels {
     LabelKind kind = LabelKind::kCategory;
     std::vector<std::int32_t> labels, chosen;
     std::vector<std::int64_t> unit_of;  ///< -1: the label stays where it is
@@ -28,8 +28,8 @@ struct LabelledTokens {
     std::int64_t counted = 0;
 };
 
-LabelledTokens labelledTokens(const store::RoutingTable& table, const CategoryLabels& categories) {
-    LabelledTokens tokens;
+BanLabels banLabels(const store::RoutingTable& table, const CategoryLabels& categories) {
+    BanLabels tokens;
     const store::RoutingView view(table);
     const auto patches = std::count(table.modality_T.begin(), table.modality_T.end(), Modality::kVision);
     tokens.kind = 2 * patches >= static_cast<std::int64_t>(table.modality_T.size()) ? LabelKind::kCategory : LabelKind::kTokenId;
@@ -52,7 +52,7 @@ LabelledTokens labelledTokens(const store::RoutingTable& table, const CategoryLa
 }
 
 /// Information of each expert above what exchanged labels give.
-std::vector<double> informationAboveChance(const LabelledTokens& tokens, std::int32_t experts, std::uint64_t seed) {
+std::vector<double> informationAboveChance(const BanLabels& tokens, std::int32_t experts, std::uint64_t seed) {
     std::vector<double> information = expertInformation(tokens.labels, tokens.chosen, experts);
     for (std::int32_t draw = 0; draw < kChanceDraws; ++draw) {
         const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(tokens.unit_labels.size()), seed, static_cast<std::uint64_t>(draw));
@@ -65,12 +65,12 @@ std::vector<double> informationAboveChance(const LabelledTokens& tokens, std::in
     return information;
 }
 
-std::int32_t mostInformative(const LabelledTokens& tokens, const std::vector<double>& information) {
+std::int32_t mostInformative(const BanLabels& tokens, const std::vector<double>& information) {
     std::vector<std::int64_t> first(information.size(), 0);
     for (std::size_t t = 0; t < tokens.labels.size(); ++t)
         if (tokens.labels[t] >= 0 && tokens.chosen[t] >= 0 && static_cast<std::size_t>(tokens.chosen[t]) < first.size())
             ++first[static_cast<std::size_t>(tokens.chosen[t])];
-    const double least = kLeastShare * static_cast<double>(tokens.counted) / static_cast<double>(information.size());
+    const double least = kLeastFirstShare * static_cast<double>(tokens.counted) / static_cast<double>(information.size());
     std::int32_t best = -1;
     for (std::size_t e = 0; e < information.size(); ++e)
         if (static_cast<double>(first[e]) >= least && (best < 0 || information[e] > information[static_cast<std::size_t>(best)]))
@@ -198,7 +198,7 @@ Result<std::vector<BanComparison>> compareBans(const store::RunReader& run, cons
         }
         auto categories = categoryLabels(run, samplesOf(*routing));
         if (!categories) return tl::unexpected(categories.error());
-        const LabelledTokens tokens = labelledTokens(*routing, *categories);
+        const BanLabels tokens = banLabels(*routing, *categories);
         if (tokens.counted == 0) {
             notes.push_back(name + ": its tokens in the probe have no label");
             continue;

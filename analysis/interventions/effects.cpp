@@ -8,19 +8,19 @@
 namespace es::analysis {
 namespace {
 
-std::string lossUnit(Objective objective, const config::RunConfig& config) {
+std::string effectUnit(Objective objective, const config::RunConfig& config) {
     const bool pixels = (objective == Objective::kImage || objective == Objective::kPairImage) && config.model.image_target != "codes";
     return pixels ? "" : "nats";
 }
 
-std::vector<double> only(Objective objective) {
+std::vector<double> onlyObjective(Objective objective) {
     std::vector<double> one(kObjectiveCount, 0.0);
     one[static_cast<std::size_t>(objective)] = 1;
     return one;
 }
 
 /// The configuration's weights of the objectives that the result has: a stream that the run does not train is not evaluated.
-std::vector<double> totalWeights(const store::KeptResult& result, const config::RunConfig& config) {
+std::vector<double> evaluatedWeights(const store::KeptResult& result, const config::RunConfig& config) {
     std::vector<double> total = objectiveWeights(config);
     std::vector<bool> there(total.size(), false);
     for (const store::EffectRow& row : result.rows)
@@ -30,7 +30,7 @@ std::vector<double> totalWeights(const store::KeptResult& result, const config::
     return total;
 }
 
-SampleLosses lossesOf(const store::KeptResult& result, double store::EffectRow::*value) {
+SampleLosses effectLosses(const store::KeptResult& result, double store::EffectRow::*value) {
     SampleLosses losses;
     losses.step = result.checkpoint;
     for (const store::EffectRow& row : result.rows)
@@ -39,7 +39,7 @@ SampleLosses lossesOf(const store::KeptResult& result, double store::EffectRow::
     return losses;
 }
 
-LossEffect effectOf(const SampleDifference& d, std::string loss, std::string unit, double confidence) {
+LossEffect lossEffectOf(const SampleDifference& d, std::string loss, std::string unit, double confidence) {
     LossEffect effect;
     effect.loss = std::move(loss);
     effect.unit = std::move(unit);
@@ -56,8 +56,8 @@ LossEffect effectOf(const SampleDifference& d, std::string loss, std::string uni
 
 }  // namespace
 
-SampleLosses lossesBefore(const store::KeptResult& result) { return lossesOf(result, &store::EffectRow::before); }
-SampleLosses lossesAfter(const store::KeptResult& result) { return lossesOf(result, &store::EffectRow::after); }
+SampleLosses lossesBefore(const store::KeptResult& result) { return effectLosses(result, &store::EffectRow::before); }
+SampleLosses lossesAfter(const store::KeptResult& result) { return effectLosses(result, &store::EffectRow::after); }
 
 std::vector<LossEffect> lossEffects(const store::KeptResult& result, const config::RunConfig& config, double confidence) {
     const Baseline before(lossesBefore(result));
@@ -65,12 +65,12 @@ std::vector<LossEffect> lossEffects(const store::KeptResult& result, const confi
     std::vector<LossEffect> effects;
     const auto add = [&](std::string loss, std::string unit, const std::vector<double>& weights) {
         const SampleDifference d = sampleDifference(before, after, weights, confidence);
-        if (d.samples > 0) effects.push_back(effectOf(d, std::move(loss), std::move(unit), confidence));
+        if (d.samples > 0) effects.push_back(lossEffectOf(d, std::move(loss), std::move(unit), confidence));
     };
-    add("total", "", totalWeights(result, config));
+    add("total", "", evaluatedWeights(result, config));
     for (int o = 0; o < kObjectiveCount; ++o) {
         const auto objective = static_cast<Objective>(o);
-        add(std::string(toString(objective)), lossUnit(objective, config), only(objective));
+        add(std::string(toString(objective)), effectUnit(objective, config), onlyObjective(objective));
     }
     return effects;
 }
@@ -78,8 +78,8 @@ std::vector<LossEffect> lossEffects(const store::KeptResult& result, const confi
 ClassEffects classEffects(const store::KeptResult& result, const config::RunConfig& config, const std::string& loss, double confidence,
                           std::int64_t min_samples) {
     const auto objective = objectiveFromString(loss);
-    const std::vector<double> weights = objective ? only(*objective) : totalWeights(result, config);
-    const std::string unit = objective ? lossUnit(*objective, config) : "";
+    const std::vector<double> weights = objective ? onlyObjective(*objective) : evaluatedWeights(result, config);
+    const std::string unit = objective ? effectUnit(*objective, config) : "";
     std::map<std::string, std::int32_t> numbers;
     std::map<std::uint64_t, std::int32_t> class_of;
     for (const store::EffectSample& sample : result.names)
@@ -99,7 +99,7 @@ ClassEffects classEffects(const store::KeptResult& result, const config::RunConf
     }
     const double each = shown.empty() ? confidence : 1 - (1 - confidence) / static_cast<double>(shown.size());
     for (const auto& [name, number] : shown) {
-        LossEffect effect = effectOf(sampleDifference(before, after, weights, each, &class_of, number), loss, unit, each);
+        LossEffect effect = lossEffectOf(sampleDifference(before, after, weights, each, &class_of, number), loss, unit, each);
         effect.category = name;
         out.classes.push_back(std::move(effect));
     }
@@ -109,7 +109,7 @@ ClassEffects classEffects(const store::KeptResult& result, const config::RunConf
 }
 
 std::vector<SampleEffect> sampleEffects(const store::KeptResult& result, const config::RunConfig& config) {
-    const std::vector<double> weights = totalWeights(result, config);
+    const std::vector<double> weights = evaluatedWeights(result, config);
     std::map<std::uint64_t, const store::EffectSample*> names;
     for (const store::EffectSample& sample : result.names) names[sample.hash] = &sample;
     // Masks of several seeds under one objective are averaged first.

@@ -55,12 +55,6 @@ void checkAnnotations(Database& database) {
     if (version > kAnnotationsVersion) throw NewerVersion(fmt::format("it is of version {}, this program reads up to {}", version, kAnnotationsVersion));
 }
 
-void startAnnotations(Database& database) {
-    database.execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL;");
-    database.execute(kAnnotationTables);
-    database.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", kApplicationId, kAnnotationsVersion).c_str());
-}
-
 /// Commits what is done inside unless that throws.
 class Transaction {
 public:
@@ -79,6 +73,16 @@ private:
     Database& database_;
     bool done_ = false;
 };
+
+/// Makes the tables where they are not there yet.
+void startAnnotations(Database& database) {
+    database.execute("PRAGMA synchronous = FULL;");
+    if (pragma(database, "PRAGMA user_version") == kAnnotationsVersion) return;
+    Transaction transaction(database);
+    database.execute(kAnnotationTables);
+    database.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", kApplicationId, kAnnotationsVersion).c_str());
+    transaction.commit();
+}
 
 std::string packRows(const std::vector<EffectRow>& rows) {
     ByteWriter bytes;
@@ -285,7 +289,7 @@ Result<std::vector<KeptResult>> Annotations::results(std::string_view purpose) c
         }
         std::vector<KeptResult> results;
         Statement ask(database, fmt::format("SELECT {} FROM results WHERE ?1 = '' OR purpose = ?1 ORDER BY id", kResultColumns).c_str());
-        ask.bind(1, purpose);
+        ask.bind(1, std::string(purpose));  // an empty view would be NULL
         while (ask.step()) {
             results.push_back(resultFrom(ask));
             results.back().names = namesOf(results.back(), known);

@@ -38,7 +38,10 @@ session::SampleResult obey(const session::SampleRequest& request, const es::test
         return all;
     };
     if (request.interventions.empty()) return result;
-    session::SampleReading before{result.routing, predict(0.61f), losses(1.0, 0.5)};
+    session::SampleReading before;
+    before.routing = result.routing;
+    before.predictions = predict(0.61f);
+    before.losses = losses(1.0, 0.5);
     for (auto& table : result.routing) {
         session::Rerouted moved{table.router.id, {}};
         for (const auto& one : request.interventions) {

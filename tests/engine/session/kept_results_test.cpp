@@ -41,8 +41,10 @@ TEST(KeptResults, ASampleKeepsItsLossesWordsAndReroutedTokens) {
     table.step = 300;
     result.routing = {table};
     result.rerouted = {{RouterId(0), {3, 14}}};
-    result.baseline =
-        SampleReading{{table}, {{1, {"sheep", "goat", "cow"}, {0.4f, 0.3f, 0.2f}}}, {{Objective::kPairText, 1.5, 1}, {Objective::kPairImage, 0.5, 9}}};
+    result.baseline.emplace();
+    result.baseline->routing = {table};
+    result.baseline->predictions = {{1, {"sheep", "goat", "cow"}, {0.4f, 0.3f, 0.2f}}};
+    result.baseline->losses = {{Objective::kPairText, 1.5, 1}, {Objective::kPairImage, 0.5, 9}};
     const store::KeptResult kept = keptResult(result, request, 77);
     EXPECT_EQ(kept.checkpoint, 300);
     EXPECT_EQ(kept.sample, 77u);

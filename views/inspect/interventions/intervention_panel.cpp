@@ -17,15 +17,15 @@ namespace es::views {
 namespace {
 
 using session::InterventionKind;
-using Scope = InterventionChoice::Scope;
+using InterventionScope = InterventionChoice::Scope;
 constexpr InterventionKind kKinds[] = {InterventionKind::kBan,  InterventionKind::kForce,        InterventionKind::kSilence,
                                        InterventionKind::kSwap, InterventionKind::kRandomRouter, InterventionKind::kOtherK};
 constexpr int kPollMs = 100;
 constexpr int kListRows = 4, kSamplesNamed = 5, kTableRows = 9;
 
-QString keyOf(InterventionKind kind) { return QString::fromLatin1(toString(kind).data(), static_cast<qsizetype>(toString(kind).size())); }
+QString interventionKey(InterventionKind kind) { return QString::fromLatin1(toString(kind).data(), static_cast<qsizetype>(toString(kind).size())); }
 
-QLabel* words(const char* role, QWidget* parent) {
+QLabel* wrappedLabel(const char* role, QWidget* parent) {
     auto* made = new QLabel(parent);
     made->setProperty("role", QString::fromLatin1(role));
     made->setWordWrap(true);
@@ -68,7 +68,7 @@ void InterventionPanel::makeControls() {
     QStringList titles, keys;
     for (const InterventionKind kind : kKinds) {
         titles << kindTitle(kind);
-        keys << keyOf(kind);
+        keys << interventionKey(kind);
     }
     kinds_->setChoices(titles, keys);
     scope_ = new ChoiceBox(tr("What is run"), true, controls_);
@@ -88,7 +88,7 @@ void InterventionPanel::makeControls() {
     chips_ = new QWidget(this);
     chips_row_ = new FlowLayout(chips_, theme->metrics().space1 + 2, theme->metrics().space1 + 2);
     column->addWidget(chips_);
-    hint_ = words("muted", this);
+    hint_ = wrappedLabel("muted", this);
     column->addWidget(hint_);
 
     auto* row = new QHBoxLayout;
@@ -117,13 +117,15 @@ void InterventionPanel::makeControls() {
     connect(kinds_, &SegmentedControl::chosen, this, [this](const QString& key) {
         InterventionChoice next = model_->choice();
         for (const InterventionKind kind : kKinds)
-            if (keyOf(kind) == key) next.kind = kind;
+            if (interventionKey(kind) == key) next.kind = kind;
         if (next.kind == InterventionKind::kOtherK) next.number = std::max(1, next.number);
         model_->choose(next, tr("Choose “%1”").arg(kindTitle(next.kind)));
     });
     connect(scope_, &ChoiceBox::chosen, this, [this](const QString& key) {
         InterventionChoice next = model_->choice();
-        next.scope = key == QLatin1String("tokens") ? Scope::kTokens : key == QLatin1String("held_out") ? Scope::kHeldOut : Scope::kSample;
+        next.scope = key == QLatin1String("tokens")     ? InterventionScope::kTokens
+                     : key == QLatin1String("held_out") ? InterventionScope::kHeldOut
+                                                        : InterventionScope::kSample;
         model_->choose(next, tr("Intervene on %1").arg(scope_->currentText()));
     });
     connect(number_, &QSpinBox::valueChanged, this, [this](int value) {
@@ -140,7 +142,7 @@ void InterventionPanel::makeControls() {
 void InterventionPanel::makeResult() {
     Theme* theme = model_->inspect()->context().theme;
     auto* column = static_cast<QVBoxLayout*>(layout());
-    error_ = words("bad", this);
+    error_ = wrappedLabel("bad", this);
     error_->setObjectName(QStringLiteral("interventionError"));
     error_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     result_ = new QLabel(this);
@@ -148,11 +150,11 @@ void InterventionPanel::makeResult() {
     result_->setWordWrap(true);
     result_->setTextFormat(Qt::RichText);
     result_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    routers_ = words("muted", this);
+    routers_ = wrappedLabel("muted", this);
     table_ = new TableView(theme, this);
     table_->setObjectName(QStringLiteral("interventionTable"));
     table_->setAccessibleName(tr("Losses before and after"));
-    samples_ = words("muted", this);
+    samples_ = wrappedLabel("muted", this);
     samples_->setObjectName(QStringLiteral("interventionSamples"));
     samples_->setTextFormat(Qt::RichText);
     samples_->setTextInteractionFlags(Qt::LinksAccessibleByMouse | Qt::LinksAccessibleByKeyboard);
@@ -230,11 +232,11 @@ void InterventionPanel::refresh() {
     const InterventionChoice& choice = model_->choice();
     const InspectModel& inspect = *model_->inspect();
     setVisible(inspect.runPart() == InspectModel::Part::kReady && !inspect.contents().routers.empty());
-    kinds_->setValue(keyOf(choice.kind));
+    kinds_->setValue(interventionKey(choice.kind));
     kinds_->setToolTip(kindHelp(choice.kind));
-    scope_->setValue(choice.scope == Scope::kTokens    ? QStringLiteral("tokens")
-                     : choice.scope == Scope::kHeldOut ? QStringLiteral("held_out")
-                                                       : QStringLiteral("sample"));
+    scope_->setValue(choice.scope == InterventionScope::kTokens    ? QStringLiteral("tokens")
+                     : choice.scope == InterventionScope::kHeldOut ? QStringLiteral("held_out")
+                                                                   : QStringLiteral("sample"));
     const bool numbered = !model_->takesExperts();
     number_name_->setVisible(numbered);
     number_->setVisible(numbered);
@@ -339,7 +341,8 @@ QJsonArray InterventionPanel::dump() const {
     QJsonArray kept;
     for (const auto& result : model_->results())
         kept.append(QJsonObject{{QStringLiteral("id"), static_cast<qint64>(result.id)}, {QStringLiteral("recipe"), recipeWords(result)}});
-    QJsonObject data{{QStringLiteral("kind"), keyOf(model_->choice().kind)}, {QStringLiteral("scope"), scope_->value()}, {QStringLiteral("kept"), kept}};
+    QJsonObject data{
+        {QStringLiteral("kind"), interventionKey(model_->choice().kind)}, {QStringLiteral("scope"), scope_->value()}, {QStringLiteral("kept"), kept}};
     if (const store::KeptResult* shown = model_->shown()) {
         QJsonArray losses;
         if (const auto reader = model_->inspect()->reader())

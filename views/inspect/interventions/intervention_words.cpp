@@ -16,8 +16,8 @@ namespace {
 using session::InterventionKind;
 constexpr std::size_t kClassRows = 12;
 
-QString say(const char* text) { return QCoreApplication::translate("Interventions", text); }
-QString text(const std::string& words) { return QString::fromStdString(words); }
+QString inWords(const char* text) { return QCoreApplication::translate("Interventions", text); }
+QString plainText(const std::string& words) { return QString::fromStdString(words); }
 
 /// With its sign, as many decimals as it takes to see it.
 QString signedNumber(double value) {
@@ -26,52 +26,52 @@ QString signedNumber(double value) {
     return (value >= 0 ? QStringLiteral("+") : QStringLiteral("\u2212")) + QString::number(std::abs(value), 'f', decimals);
 }
 
-QString probability(double p) { return p < 0 ? say("below the ten best") : QString::number(p, 'f', 2); }
+QString guessWords(double p) { return p < 0 ? inWords("below the ten best") : QString::number(p, 'f', 2); }
 
 }  // namespace
 
 QString kindTitle(InterventionKind kind) {
     switch (kind) {
-        case InterventionKind::kBan: return say("Ban");
-        case InterventionKind::kForce: return say("Force");
-        case InterventionKind::kSilence: return say("Silence");
-        case InterventionKind::kSwap: return say("Swap");
-        case InterventionKind::kRandomRouter: return say("Random");
-        case InterventionKind::kOtherK: return say("Other k");
-        case InterventionKind::kDropBest: return say("Drop best");
+        case InterventionKind::kBan: return inWords("Ban");
+        case InterventionKind::kForce: return inWords("Force");
+        case InterventionKind::kSilence: return inWords("Silence");
+        case InterventionKind::kSwap: return inWords("Swap");
+        case InterventionKind::kRandomRouter: return inWords("Random");
+        case InterventionKind::kOtherK: return inWords("Other k");
+        case InterventionKind::kDropBest: return inWords("Drop best");
     }
     return {};
 }
 
 QString kindHelp(InterventionKind kind) {
     switch (kind) {
-        case InterventionKind::kBan: return say("The expert cannot be chosen: the next best takes over");
-        case InterventionKind::kForce: return say("The expert is chosen first, with the gate that the router's rule gives");
-        case InterventionKind::kSilence: return say("The expert's gate is 0 where it is chosen; nobody takes over");
-        case InterventionKind::kSwap: return say("The logits of two experts are exchanged");
-        case InterventionKind::kRandomRouter: return say("The router's weights are drawn anew");
-        case InterventionKind::kOtherK: return say("So many experts are chosen instead of k");
-        case InterventionKind::kDropBest: return say("So many of each token's best experts cannot be chosen");
+        case InterventionKind::kBan: return inWords("The expert cannot be chosen: the next best takes over");
+        case InterventionKind::kForce: return inWords("The expert is chosen first, with the gate that the router's rule gives");
+        case InterventionKind::kSilence: return inWords("The expert's gate is 0 where it is chosen; nobody takes over");
+        case InterventionKind::kSwap: return inWords("The logits of two experts are exchanged");
+        case InterventionKind::kRandomRouter: return inWords("The router's weights are drawn anew");
+        case InterventionKind::kOtherK: return inWords("So many experts are chosen instead of k");
+        case InterventionKind::kDropBest: return inWords("So many of each token's best experts cannot be chosen");
     }
     return {};
 }
 
 QString recipeWords(const store::KeptResult& result) {
     QStringList parts;
-    for (const std::string& one : result.interventions) parts << text(one);
-    return parts.isEmpty() ? say("no intervention") : parts.join(QStringLiteral(" · "));
+    for (const std::string& one : result.interventions) parts << plainText(one);
+    return parts.isEmpty() ? inWords("no intervention") : parts.join(QStringLiteral(" · "));
 }
 
 QString scopeWords(const store::KeptResult& result) {
-    const QString step = say("step %1").arg(stepText(result.checkpoint));
+    const QString step = inWords("step %1").arg(stepText(result.checkpoint));
     if (result.sample) {
-        const QString caption = result.names.empty() ? QString() : text(result.names.front().caption);
-        return (caption.isEmpty() ? say("one sample") : QStringLiteral("“%1”").arg(caption)) + QStringLiteral(" · ") + step;
+        const QString caption = result.names.empty() ? QString() : plainText(result.names.front().caption);
+        return (caption.isEmpty() ? inWords("one sample") : QStringLiteral("“%1”").arg(caption)) + QStringLiteral(" · ") + step;
     }
     std::set<std::uint64_t> samples;
     for (const auto& row : result.rows) samples.insert(row.sample);
-    const QString set = result.set.empty() ? QString() : QStringLiteral(" · ") + text(result.set);
-    return say("%1 held-out samples").arg(samples.size()) + set + QStringLiteral(" · ") + step;
+    const QString set = result.set.empty() ? QString() : QStringLiteral(" · ") + plainText(result.set);
+    return inWords("%1 held-out samples").arg(samples.size()) + set + QStringLiteral(" · ") + step;
 }
 
 QString resultLine(const store::KeptResult& result, const std::vector<analysis::LossEffect>& effects, const QString& bad, const QString& good) {
@@ -81,16 +81,16 @@ QString resultLine(const store::KeptResult& result, const std::vector<analysis::
         QString difference = signedNumber(total.difference);
         const bool sure = result.sample ? std::abs(total.difference) > 0 : total.excludesZero();
         if (sure) difference = QStringLiteral("<span style=\"color:%1\">%2</span>").arg(total.difference > 0 ? bad : good, difference);
-        QString line = say("loss %1 → <b>%2</b> %3").arg(numberText(total.without), numberText(total.with), difference);
+        QString line = inWords("loss %1 → <b>%2</b> %3").arg(numberText(total.without), numberText(total.with), difference);
         if (!result.sample && std::isfinite(total.low)) line += QStringLiteral(" [%1, %2]").arg(signedNumber(total.low), signedNumber(total.high));
-        if (!result.sample) line += say(", n = %1").arg(total.samples);
+        if (!result.sample) line += inWords(", n = %1").arg(total.samples);
         parts << line;
     }
     for (const store::EffectWord& word : result.words)
-        parts << say("masked word “%1” p %2 → %3").arg(text(word.before_word).toHtmlEscaped(), probability(word.before_p), probability(word.after_p));
+        parts << inWords("masked word “%1” p %2 → %3").arg(plainText(word.before_word).toHtmlEscaped(), guessWords(word.before_p), guessWords(word.after_p));
     std::int64_t rerouted = 0;
     for (const auto& router : result.routers) rerouted += router.rerouted;
-    parts << say("%1 tokens re-routed").arg(text(analysis::grouped(rerouted)));
+    parts << inWords("%1 tokens re-routed").arg(plainText(analysis::grouped(rerouted)));
     return parts.join(QStringLiteral(" · "));
 }
 
@@ -113,9 +113,10 @@ QString routerWordsOf(const store::KeptResult& result) {
     QStringList parts;
     for (const auto& router : result.routers)
         if (router.rerouted > 0)
-            parts << say("%1 of %2 in %3")
-                         .arg(text(analysis::grouped(router.rerouted)), text(analysis::grouped(router.tokens)), text(analysis::routerWords(router.router)));
-    return parts.isEmpty() ? say("No token was re-routed") : say("Re-routed: %1").arg(parts.join(QStringLiteral(" · ")));
+            parts << inWords("%1 of %2 in %3")
+                         .arg(plainText(analysis::grouped(router.rerouted)), plainText(analysis::grouped(router.tokens)),
+                              plainText(analysis::routerWords(router.router)));
+    return parts.isEmpty() ? inWords("No token was re-routed") : inWords("Re-routed: %1").arg(parts.join(QStringLiteral(" · ")));
 }
 
 }  // namespace es::views
