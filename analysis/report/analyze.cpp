@@ -45,6 +45,7 @@ const std::vector<Part>& parts() {
         {{"seed_match", "Experts matched with those of another run (--against)"}, &addSeedMatch},
         {{"stability", "Spikes of loss and gradient norm"}, &addStability},
         {{"alarms", "Dead experts, overload, spikes, large logits, drops, with their steps"}, &addAlarms},
+        {{"trace", "Load, pairs of experts and mutual information with the category over all traced steps of training"}, &addTrace},
     };
     return kParts;
 }

@@ -32,8 +32,16 @@ using MetricPart = Status (*)(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addChange(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addCoactivation(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addFlow(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addSpread(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addDomains(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addContext(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addDivergence(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addPaths(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addRouterSimilarity(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addSeedMatch(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addStability(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addAlarms(const AnalyzeInput& input, AnalyzeResult& result);
+[[nodiscard]] Status addTrace(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addCausal(const AnalyzeInput& input, AnalyzeResult& result);
 [[nodiscard]] Status addSimilarity(const AnalyzeInput& input, AnalyzeResult& result);
 

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "analysis/kept/kept_analyses.h"
 #include "analysis/query/named_sets.h"
 #include "analysis/report/analyze.h"
 #include "analysis/report/expert_report.h"
@@ -20,7 +21,7 @@ struct AnalyzeArguments {
     std::vector<std::string> metrics;
     std::int32_t layer = -1;
     std::int64_t checkpoint = -1;
-    bool json = false, csv = false, list = false;
+    bool json = false, csv = false, list = false, anew = false;
     std::string expert;  ///< "6.v:5": that expert instead of the whole run
     std::int32_t items = 24;
     std::uint64_t seed = 0;
@@ -61,7 +62,8 @@ int analyze(const AnalyzeArguments& arguments) {
         request.against = std::move(*other);
     }
     request.set = std::move(*set);
-    const auto result = analysis::analyzeRun(**reader, request, context);
+    const auto result =
+        arguments.anew ? analysis::analyzeRun(**reader, request, context) : analysis::keptAnalysis(analysis::KeptAnalyses(), **reader, request, context);
     if (!result) return report(result.error(), arguments.json);
     fmt::print("{}\n", arguments.json ? toJson(*result) : arguments.csv ? toCsv(*result) : toText(*result));
     return 0;
@@ -89,6 +91,7 @@ void addAnalyzeCommand(CLI::App& program, Action& action) {
     command->add_option("--items", arguments->items, "With --expert: tokens in each half of the gallery")->check(CLI::Range(1, 1000))->needs(expert);
     command->add_option("--seed", arguments->seed, "With --expert: of the gallery's random half")->needs(expert);
     command->add_flag("--all-of-sample", arguments->allOfSample, "With --expert: several tokens of one sample may stand in the gallery")->needs(expert);
+    command->add_flag("--anew", arguments->anew, "Measure again, also what was measured and kept before");
     auto* json = command->add_flag("--json", arguments->json, "Print JSON");
     command->add_flag("--csv", arguments->csv, "Print CSV")->excludes(json);
     command->add_flag("--list", arguments->list, "List the metrics");

@@ -203,4 +203,27 @@ Status ReadColumn::read(std::int64_t first, std::int64_t count, hid_t memoryType
     return {};
 }
 
+Status ReadColumn::readAhead(std::int64_t first, std::int64_t count, hid_t memoryType, std::size_t elementBytes, void* out) {
+    constexpr std::size_t kLeast = 64u << 10, kMost = 1u << 20;
+    if (first < 0 || count <= 0 || first > size_ || count > size_ - first || static_cast<std::size_t>(count) * elementBytes > kMost)
+        return read(first, count, memoryType, out);
+    if (first < ahead_first_ || first + count > ahead_first_ + ahead_count_) {
+        const auto reach = static_cast<std::int64_t>(ahead_bytes_ / elementBytes);
+        const bool walking = ahead_bytes_ > 0 && first >= last_end_ && first - last_end_ <= reach;
+        ahead_bytes_ = walking ? std::min(ahead_bytes_ * 2, kMost) : kLeast;
+        const std::int64_t wanted = std::min(std::max(count, static_cast<std::int64_t>(ahead_bytes_ / elementBytes)), size_ - first);
+        ahead_.resize(static_cast<std::size_t>(wanted) * elementBytes);
+        ahead_count_ = 0;
+        if (auto status = read(first, wanted, memoryType, ahead_.data()); !status) {
+            // Damage further on must not cost what can still be read.
+            return read(first, count, memoryType, out);
+        }
+        ahead_first_ = first;
+        ahead_count_ = wanted;
+    }
+    std::memcpy(out, ahead_.data() + static_cast<std::size_t>(first - ahead_first_) * elementBytes, static_cast<std::size_t>(count) * elementBytes);
+    last_end_ = first + count;
+    return {};
+}
+
 }  // namespace es::store

@@ -128,10 +128,17 @@ public:
         return values;
     }
 
+    /// The same for a data set of plain bytes or rows of `elementBytes` that is walked over in pieces: what lies ahead is read along and kept,
+    /// because a call of HDF5 costs as much as reading a thousand pieces. Not thread-safe.
+    [[nodiscard]] Status readAhead(std::int64_t first, std::int64_t count, hid_t memoryType, std::size_t elementBytes, void* out);
+
 private:
     H5Dataset dataset_;
     std::int64_t size_ = 0;
     std::string path_;
+    std::vector<std::uint8_t> ahead_;  ///< elements from ahead_first_ on
+    std::int64_t ahead_first_ = 0, ahead_count_ = 0, last_end_ = 0;
+    std::size_t ahead_bytes_ = 0;  ///< how much is read along: grows while the walk goes on
 };
 
 }  // namespace es::store

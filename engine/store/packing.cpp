@@ -33,17 +33,61 @@ void pack(std::span<const T> values, int bits, std::vector<std::uint8_t>& out) {
     for (; held > 0; held -= 8, pending >>= 8) *write++ = static_cast<std::uint8_t>(pending);
 }
 
+/// Eight values at a time: they fill `Bits` whole bytes, so every group starts on a byte and no value depends on the one before.
+template <int Bits, class T>
+std::size_t unpackGroups(std::span<const std::uint8_t> packed, std::span<T> out) {
+    constexpr std::uint64_t kMask = (std::uint64_t{1} << Bits) - 1;
+    constexpr std::size_t kSecond = static_cast<std::size_t>(4 * Bits / 8);  // byte and bit at which the fifth value starts
+    constexpr int kShift = 4 * Bits % 8;
+    std::size_t done = 0;
+    // Words of eight bytes are loaded whole: the last groups, where they would reach beyond the end, are left to the caller.
+    for (std::size_t at = 0; done + 8 <= out.size() && at + kSecond + 8 <= packed.size(); done += 8, at += Bits) {
+        std::uint64_t low = 0, high = 0;
+        std::memcpy(&low, packed.data() + at, 8);
+        std::memcpy(&high, packed.data() + at + kSecond, 8);
+        high >>= kShift;
+        T* write = out.data() + done;
+        for (int i = 0; i < 4; ++i) {
+            write[i] = static_cast<T>((low >> (i * Bits)) & kMask);
+            write[i + 4] = static_cast<T>((high >> (i * Bits)) & kMask);
+        }
+    }
+    return done;
+}
+
+template <class T>
+std::size_t unpackMost(std::span<const std::uint8_t> packed, int bits, std::span<T> out) {
+    switch (bits) {
+        case 1: return unpackGroups<1>(packed, out);
+        case 2: return unpackGroups<2>(packed, out);
+        case 3: return unpackGroups<3>(packed, out);
+        case 4: return unpackGroups<4>(packed, out);
+        case 5: return unpackGroups<5>(packed, out);
+        case 6: return unpackGroups<6>(packed, out);
+        case 7: return unpackGroups<7>(packed, out);
+        case 8: return unpackGroups<8>(packed, out);
+        case 9: return unpackGroups<9>(packed, out);
+        case 10: return unpackGroups<10>(packed, out);
+        case 11: return unpackGroups<11>(packed, out);
+        case 12: return unpackGroups<12>(packed, out);
+        case 13: return unpackGroups<13>(packed, out);
+        case 14: return unpackGroups<14>(packed, out);
+        default: return 0;
+    }
+}
+
 template <class T>
 void unpack(std::span<const std::uint8_t> packed, int bits, std::span<T> out) {
     if (static_cast<std::size_t>(bits) == 8 * sizeof(T)) {
         if (!out.empty()) std::memcpy(out.data(), packed.data(), out.size_bytes());
         return;
     }
+    const std::size_t done = unpackMost(packed, bits, out);
     const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
     std::uint64_t pending = 0;
     int held = 0;
-    std::size_t at = 0;
-    for (T& value : out) {
+    std::size_t at = done / 8 * static_cast<std::size_t>(bits);
+    for (T& value : out.subspan(done)) {
         while (held < bits) {
             pending |= static_cast<std::uint64_t>(packed[at++]) << held;
             held += 8;

@@ -113,7 +113,7 @@ private:
     std::vector<RouterInfo> routers_;
     std::vector<UnitRow> units_;
     std::vector<TokenTableRow> tables_;
-    std::optional<ReadColumn> packed_, half_, single_, runs_;
+    mutable std::optional<ReadColumn> packed_, half_, single_, runs_;  // they remember what they read ahead
 };
 
 }  // namespace es::store

@@ -82,7 +82,7 @@ Result<std::vector<std::uint8_t>> RoutingFileReader::readPacked(std::int64_t at,
     const auto size = static_cast<std::int64_t>(packedBytes(static_cast<std::size_t>(count), static_cast<int>(bits)));
     if (size > packed_->size()) return damaged("it refers to data beyond its end", path_);
     bytes.resize(static_cast<std::size_t>(size));
-    if (auto status = packed_->read(at, size, H5T_NATIVE_UINT8, bytes.data()); !status) return tl::unexpected(status.error());
+    if (auto status = packed_->readAhead(at, size, H5T_NATIVE_UINT8, 1, bytes.data()); !status) return tl::unexpected(status.error());
     return bytes;
 }
 
@@ -90,7 +90,7 @@ Result<std::vector<float>> RoutingFileReader::readHalf(std::int64_t at, std::int
     if (count > half_->size()) return damaged("it refers to data beyond its end", path_);
     std::vector<std::uint16_t> halves(static_cast<std::size_t>(count));
     const H5Type type = halfType();
-    if (auto status = half_->read(at, count, type.get(), halves.data()); !status) return tl::unexpected(status.error());
+    if (auto status = half_->readAhead(at, count, type.get(), sizeof(std::uint16_t), halves.data()); !status) return tl::unexpected(status.error());
     std::vector<float> values(halves.size());
     readHalves(halves, values);
     return values;
@@ -102,7 +102,7 @@ Result<std::vector<TokenRun>> RoutingFileReader::runsOf(const UnitRow& unit) con
     if (row.tokens != unit.tokens || row.runs < 0 || row.runs > runs_->size()) return damaged("a token table does not fit its unit", path_);
     std::vector<TokenRun> runs(static_cast<std::size_t>(row.runs));
     const H5Type type = tokenRunType();
-    if (auto status = runs_->read(row.first_run, row.runs, type.get(), runs.data()); !status) return tl::unexpected(status.error());
+    if (auto status = runs_->readAhead(row.first_run, row.runs, type.get(), sizeof(TokenRun), runs.data()); !status) return tl::unexpected(status.error());
     std::int64_t total = 0;
     for (const TokenRun& run : runs) total += run.tokens;
     if (total != row.tokens) return damaged("the runs of a token table do not add up", path_);

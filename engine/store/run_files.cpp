@@ -130,7 +130,7 @@ Result<RoutingTable> RunFiles::trace(const TraceQuery& query, const RouterInfo& 
     return result;
 }
 
-Status RunFiles::stream(const TraceQuery& query, const RouterInfo& router, const std::vector<TracePlace>& places, const RoutingColumns& columns,
+Status RunFiles::stream(const TraceQuery& query, const std::vector<TracePlace>& places, const RoutingColumns& columns,
                         const std::function<Status(const RoutingChunk&)>& visit, const JobContext& context, std::vector<std::string>& problems) {
     std::optional<Error> failure;
     bool any = false;
@@ -154,7 +154,7 @@ Status RunFiles::stream(const TraceQuery& query, const RouterInfo& router, const
         any = true;
         context.progress(done++, static_cast<std::int64_t>(segments.size()), "Reading " + segment.file);
         for (const UnitRow& unit : reader->units()) {
-            if (unit.router != router.id.value || !segment.steps.contains(unit.step)) continue;
+            if ((query.router.valid() && unit.router != query.router.value) || !segment.steps.contains(unit.step)) continue;
             if (context.stopRequested()) return stopped("Reading the trace");
             Result<RoutingChunk> chunk;
             {

@@ -42,7 +42,7 @@ public:
                                              std::vector<std::string>& problems);
 
     /// Hands the query's units to `visit` one after the other, outside the lock. Ends early with what `visit` returned.
-    [[nodiscard]] Status stream(const TraceQuery& query, const RouterInfo& router, const std::vector<TracePlace>& places, const RoutingColumns& columns,
+    [[nodiscard]] Status stream(const TraceQuery& query, const std::vector<TracePlace>& places, const RoutingColumns& columns,
                                 const std::function<Status(const RoutingChunk&)>& visit, const JobContext& context, std::vector<std::string>& problems);
 
     /// `stored`: how many the journals speak of; files are looked at again when it grows.

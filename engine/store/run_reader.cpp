@@ -165,10 +165,10 @@ public:
     }
     Status streamTrace(const TraceQuery& query, const RoutingColumns& columns, const std::function<Status(const RoutingChunk&)>& visit,
                        const JobContext& context) const override {
-        const auto info = findRouter(query.router);
-        if (!info) return tl::unexpected(info.error());
+        if (query.router.valid())
+            if (const auto info = findRouter(query.router); !info) return tl::unexpected(info.error());
         std::vector<std::string> problems;
-        Status status = files_.stream(query, *info, placesOf(query), columns, visit, context, problems);
+        Status status = files_.stream(query, placesOf(query), columns, visit, context, problems);
         note(problems);
         return status;
     }
@@ -279,17 +279,21 @@ Status RunReader::streamTrace(const TraceQuery& query, const RoutingColumns&, co
     for (const std::int64_t step : tracedSteps()) {
         if (step < query.first_step || (query.last_step >= 0 && step > query.last_step)) continue;
         if (context.stopRequested()) return stopped("Reading the trace");
-        TraceQuery one = query;
-        one.first_step = one.last_step = step;
-        if (query.max_tokens >= 0) one.max_tokens = query.max_tokens - tokens;
-        if (one.max_tokens == 0) break;
-        auto table = trace(one);
-        if (!table) return tl::unexpected(table.error());
-        if (table->tokens == 0) continue;
-        tokens += table->tokens;
-        RoutingChunk chunk{std::move(*table), {}};
-        chunk.runs = tokenRuns(chunk.table);
-        if (auto status = visit(chunk); !status) return status;
+        for (const RouterInfo& router : routers()) {
+            if (query.router.valid() && router.id != query.router) continue;
+            TraceQuery one = query;
+            one.router = router.id;
+            one.first_step = one.last_step = step;
+            if (query.max_tokens >= 0) one.max_tokens = query.max_tokens - tokens;
+            if (one.max_tokens == 0) return {};
+            auto table = trace(one);
+            if (!table) return tl::unexpected(table.error());
+            if (table->tokens == 0) continue;
+            tokens += table->tokens;
+            RoutingChunk chunk{std::move(*table), {}};
+            chunk.runs = tokenRuns(chunk.table);
+            if (auto status = visit(chunk); !status) return status;
+        }
     }
     return {};
 }

@@ -93,7 +93,8 @@ public:
     /// The traced steps of the range one after the other, steps ascending; `step` of the result is the last of them. Empty when none match.
     [[nodiscard]] virtual Result<RoutingTable> trace(const TraceQuery& query) const = 0;
     [[nodiscard]] virtual std::vector<std::int64_t> tracedSteps() const = 0;
-    /// The same tokens as trace(), unit by unit in the order of the files, without ever holding more than one: for runs of any length.
+    /// The same tokens as trace(), unit by unit in the order of the files, without ever holding more than one: for runs of any length. An
+    /// invalid router asks for all of them in one pass.
     /// Segments that cannot be read are left out and named in status().warnings; fails when none could be read, or with what `visit` returned.
     [[nodiscard]] virtual Status streamTrace(const TraceQuery& query, const RoutingColumns& columns, const std::function<Status(const RoutingChunk&)>& visit,
                                              const JobContext& context = {}) const;

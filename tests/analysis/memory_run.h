@@ -26,6 +26,7 @@ public:
     std::map<std::int64_t, std::vector<store::RoutingTable>> traces;
     std::map<std::int64_t, store::Evaluation> evaluation_list;
     std::vector<store::SampleRecord> samples;
+    bool missing_tables_fail = false;  ///< as a damaged file does
 
     void add(const std::string& name, double step, double value) {
         scalar_values[name][step] = value;
@@ -118,7 +119,11 @@ public:
         for (const auto& [key, tables] : probe_tables) keys.push_back(key);
         return keys;
     }
-    Result<store::RoutingTable> probe(const store::ProbeKey& key, RouterId router) const override { return probe_tables.at(key).at(router.value); }
+    Result<store::RoutingTable> probe(const store::ProbeKey& key, RouterId router) const override {
+        const auto& tables = probe_tables.at(key);
+        if (missing_tables_fail && !tables.contains(router.value)) return badInput("Cannot read the recorded routing", "the file is damaged", "Copy it again");
+        return tables.at(router.value);
+    }
     Result<store::RoutingTable> trace(const store::TraceQuery& query) const override {
         for (const store::RoutingTable& table : traces.at(query.first_step))
             if (table.router.id == query.router) {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "analysis/metrics/trace_metrics.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace es::analysis {
+namespace {
+
+void addTo(std::vector<double>& sum, const std::vector<double>& more) {
+    if (sum.empty()) sum.assign(more.size(), 0);
+    for (std::size_t i = 0; i < std::min(sum.size(), more.size()); ++i) sum[i] += more[i];
+}
+
+/// Counts (label, first choice): the tokens of a run share their label, so a run is one row of the table.
+void addJoint(const store::RoutingChunk& chunk, const SampleCategories& categories, std::vector<std::int64_t>& counts_LE) {
+    const store::RoutingTable& table = chunk.table;
+    const auto experts = static_cast<std::size_t>(table.router.experts);
+    const bool fixed = table.router.layout == store::RoutingLayout::kFixedK;
+    const std::vector<std::int32_t> first = fixed ? std::vector<std::int32_t>{} : firstChoices(store::RoutingView(table));
+    const auto k = static_cast<std::size_t>(std::max(table.router.k, 1));
+    std::size_t row = 0;
+    for (const store::TokenRun& run : chunk.runs) {
+        const std::size_t end = row + run.tokens;
+        const auto label = categories.of.find(run.sample);
+        if (label != categories.of.end()) {
+            std::int64_t* counts = counts_LE.data() + static_cast<std::size_t>(label->second) * experts;
+            if (fixed) {
+                const std::uint16_t* ids = table.expert_ids.data();
+                for (std::size_t t = row; t < end; ++t)
+                    if (const std::uint16_t expert = ids[t * k]; expert < experts) ++counts[expert];
+            } else {
+                for (std::size_t t = row; t < end; ++t)
+                    if (first[t] >= 0) ++counts[first[t]];
+            }
+        }
+        row = end;
+    }
+}
+
+}  // namespace
+
+SampleCategories sampleCategories(const std::vector<store::SampleRecord>& samples) {
+    SampleCategories categories;
+    std::set<std::string> names;
+    for (const store::SampleRecord& sample : samples)
+        if (!sample.category.empty()) names.insert(sample.category);
+    categories.names.assign(names.begin(), names.end());
+    for (const store::SampleRecord& sample : samples)
+        if (!sample.category.empty())
+            categories.of.emplace(sample.hash, static_cast<std::int32_t>(std::lower_bound(categories.names.begin(), categories.names.end(), sample.category) -
+                                                                         categories.names.begin()));
+    return categories;
+}
+
+Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, const TraceOptions& options, const JobContext& context) {
+    SampleCategories categories;
+    if (options.dependence) {
+        auto samples = run.sampleList();
+        if (!samples) return tl::unexpected(samples.error());
+        categories = sampleCategories(*samples);
+    }
+    struct Sum {
+        TraceMetrics metrics;
+        std::vector<std::int64_t> counts_LE;
+        std::vector<double> pairs_EE;
+    };
+    std::map<std::int32_t, Sum> sums;
+    bool soft = false;
+    for (const store::RouterInfo& router : run.routers()) {
+        if (options.layer.valid() && router.layer != options.layer) continue;
+        sums[router.id.value].metrics.router = router;
+        soft = soft || router.layout == store::RoutingLayout::kRagged;
+    }
+    if (sums.empty()) return std::vector<TraceMetrics>{};
+    store::TraceQuery query;
+    query.first_step = options.first_step;
+    query.last_step = options.last_step;
+    store::RoutingColumns columns{.gates = soft, .kept = false, .tokens = false, .confidence = false, .probabilities = false};
+    const auto take = [&](const store::RoutingChunk& chunk) -> Status {
+        const auto found = sums.find(chunk.table.router.id.value);
+        if (found == sums.end()) return {};
+        Sum& sum = found->second;
+        TraceMetrics& metrics = sum.metrics;
+        const store::RoutingTable& table = chunk.table;
+        // A file whose table of routers differs from the run's is of another run.
+        if (table.router.experts != metrics.router.experts) return {};
+        const store::RoutingView view(table);
+        ++metrics.units;
+        metrics.tokens += table.tokens;
+        metrics.assignments +=
+            static_cast<std::int64_t>(table.router.layout == store::RoutingLayout::kDenseMass ? table.gates.size() : table.expert_ids.size());
+        if (metrics.first_step < 0) metrics.first_step = table.step;
+        metrics.first_step = std::min(metrics.first_step, table.step);
+        metrics.last_step = std::max(metrics.last_step, table.step);
+        if (options.load) addTo(metrics.load_E, expertLoads(view));
+        if (options.coactivation && (table.router.k > 1 || table.router.layout != store::RoutingLayout::kFixedK))
+            addTo(sum.pairs_EE, coactivation(view).count_EE);
+        if (options.dependence && !categories.names.empty()) {
+            sum.counts_LE.resize(categories.names.size() * static_cast<std::size_t>(table.router.experts), 0);
+            addJoint(chunk, categories, sum.counts_LE);
+        }
+        return {};
+    };
+    if (auto streamed = run.streamTrace(query, columns, take, context); !streamed) return tl::unexpected(streamed.error());
+    std::vector<TraceMetrics> all;
+    for (auto& [id, sum] : sums) {
+        TraceMetrics& metrics = sum.metrics;
+        if (metrics.units == 0) continue;
+        if (options.load) metrics.load = loadOf(std::span<const double>(metrics.load_E));
+        if (!sum.pairs_EE.empty()) {
+            const auto experts = static_cast<std::size_t>(metrics.router.experts);
+            metrics.coactivation.experts = metrics.router.experts;
+            metrics.coactivation.conditional_EE.assign(sum.pairs_EE.size(), 0);
+            for (std::size_t i = 0; i < experts; ++i)
+                for (std::size_t j = 0; j < experts; ++j)
+                    if (const double n = sum.pairs_EE[i * experts + i]; n > 0)
+                        metrics.coactivation.conditional_EE[i * experts + j] = sum.pairs_EE[i * experts + j] / n;
+            metrics.coactivation.count_EE = std::move(sum.pairs_EE);
+        }
+        if (!sum.counts_LE.empty()) {
+            metrics.joint_LE.assign(sum.counts_LE.begin(), sum.counts_LE.end());
+            metrics.category =
+                mutualInformation(std::span<const double>(metrics.joint_LE), static_cast<std::int32_t>(categories.names.size()), metrics.router.experts);
+        }
+        all.push_back(std::move(metrics));
+    }
+    return all;
+}
+
+}  // namespace es::analysis
