@@ -27,6 +27,7 @@
 #include "views/figures/figures_workspace.h"
 #include "views/inspect/inspect_workspace.h"
 #include "views/train/train_workspace.h"
+#include "views/widgets/detached_panels.h"
 
 namespace es::app {
 namespace {
@@ -147,7 +148,11 @@ Workspace* MainWindow::workspace(const QString& id) {
     else made = new views::FiguresWorkspace(context_, stack_);
     workspaces_[id] = made;
     stack_->addWidget(made);
-    if (options_.remember) made->restoreState(settings_.section(QStringLiteral("workspace.") + id));
+    if (options_.remember) {
+        const QJsonObject kept = settings_.section(QStringLiteral("workspace.") + id);
+        made->restoreState(kept);
+        views::restoreDetached(made, kept.value(QStringLiteral("detached")).toArray());
+    }
     if (!options_.page.isEmpty() && id == options_.workspace) made->showPage(options_.page);
     return made;
 }
@@ -353,7 +358,11 @@ void MainWindow::save() {
     settings_.setSection(QStringLiteral("window"), QJsonObject{{QStringLiteral("geometry"), QString::fromLatin1(saveGeometry().toBase64())},
                                                                {QStringLiteral("theme"), static_cast<int>(theme_.mode())}});
     settings_.setSection(QStringLiteral("selection"), toJson(selection_.current()));
-    for (const auto& [id, one] : workspaces_) settings_.setSection(QStringLiteral("workspace.") + id, one->saveState());
+    for (const auto& [id, one] : workspaces_) {
+        QJsonObject kept = one->saveState();
+        kept.insert(QStringLiteral("detached"), views::detachedPanels(one));
+        settings_.setSection(QStringLiteral("workspace.") + id, kept);
+    }
     settings_.save();
 }
 

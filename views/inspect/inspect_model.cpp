@@ -90,11 +90,15 @@ void InspectModel::followRun() {
     history_of_ = {};
     sample_churn_of_.reset();
     sample_churn_ = {};
+    attention_of_.reset();
+    predicting_.reset();
     context_->jobs->cancel(this);
     pending_.clear();
     running_own_ = false;
     feed_ = feed;
     cache_.reset();
+    analysed_.reset();
+    const bool had_set = !std::exchange(chosen_set_, {}).everything;
     contents_ = {};
     curves_.reset();
     history_.reset();
@@ -111,6 +115,7 @@ void InspectModel::followRun() {
         });
     }
     Q_EMIT runChanged();
+    if (had_set) Q_EMIT chosenSetChanged();
     Q_EMIT sampleChanged();
     Q_EMIT historyChanged();
     if (feed && feed->state() != RunFeed::State::kOpening) loadContents();
@@ -151,6 +156,13 @@ void InspectModel::loadContents() {
             loadHistory();
             loadCurves();
         });
+}
+
+void InspectModel::chooseSet(analysis::ChosenSet set) {
+    if (!cache_ || (set.everything && chosen_set_.everything)) return;
+    chosen_set_ = std::move(set);
+    analysed_ = chosen_set_.everything ? nullptr : analysis::restrictTo(cache_, chosen_set_);
+    Q_EMIT chosenSetChanged();
 }
 
 void InspectModel::fillShown() {
@@ -228,8 +240,12 @@ void InspectModel::loadSample() {
     wanted_ = wanted;
     if (own) {
         auto at = own->by_step.find(wanted.second);
-        if (at == own->by_step.end() && !step) at = std::prev(own->by_step.end());  // its checkpoint is gone; what it answered stays
+        if (at == own->by_step.end() && !step && !own->by_step.empty()) at = std::prev(own->by_step.end());  // its checkpoint is gone; what it answered stays
         if (at != own->by_step.end()) return showSample(own->record, at->second, {});
+        if (!step)
+            return showSample(
+                own->record, nullptr,
+                Error{ErrorKind::kBadInput, "No routing to show", "the run has no checkpoint to run this picture through", "Save one in Train", {}});
     }
     if (!record_) {
         sample_part_ = Part::kLoading;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <tuple>
 
+#include "analysis/query/restricted_run.h"
 #include "views/inspect/caching_reader.h"
 #include "views/inspect/inspect_data.h"
 #include "views/inspect/own_samples.h"
@@ -50,6 +51,11 @@ public:
     /// before the user chooses something.
     [[nodiscard]] const Selection& shown() const { return shown_; }
     [[nodiscard]] std::shared_ptr<const store::RunReader> reader() const { return cache_; }
+    /// The run as far as the chosen set goes: what pages analyse. Null without a run.
+    [[nodiscard]] std::shared_ptr<const store::RunReader> analysisReader() const { return analysed_ ? analysed_ : cache_; }
+    [[nodiscard]] const analysis::ChosenSet& chosenSet() const { return chosen_set_; }
+    /// Everything again with an empty set. Another run lets go of the set.
+    void chooseSet(analysis::ChosenSet set);
     [[nodiscard]] Part runPart() const { return run_part_; }
     [[nodiscard]] const Error& runError() const { return run_error_; }
     [[nodiscard]] const RunContents& contents() const { return contents_; }
@@ -64,6 +70,8 @@ public:
     /// The sample's routing is not read of the run but computed anew at each checkpoint: an own picture, or a sample that no probe holds.
     [[nodiscard]] bool runsAgain() const { return shown_.sample && ranSample(*shown_.sample); }
     [[nodiscard]] const std::vector<OwnSample>& ownSamples() const { return own_.of(shown_.run); }
+    [[nodiscard]] QJsonArray ownState() const { return own_.toJson(); }  ///< for the next session
+    void restoreOwn(const QJsonArray& kept);
 
     /// Router that the layer's tokens of a modality go through; null without one.
     [[nodiscard]] const store::RouterInfo* router(Modality modality) const;
@@ -100,7 +108,7 @@ public:
 
     /// What the model predicts where the word is hidden (with the sample's other hidden words, when it is one of them), best first, at the shown
     /// checkpoint. Null until it is known; asks for it in the background when `ask`, and predictionsChanged follows.
-    [[nodiscard]] const session::WordPrediction* prediction(int word, bool ask);
+    const session::WordPrediction* prediction(int word, bool ask);
     /// Why no word can be predicted; empty when some can.
     [[nodiscard]] QString predictionMissing() const;
     /// The selected token in every router that saw it; empty when none is selected.
@@ -141,11 +149,12 @@ Q_SIGNALS:
     void listedChanged();   ///< the list was filtered
     void sampleChanged();   ///< record, routing or step on screen
     void choiceChanged();   ///< router, expert or token
+    void chosenSetChanged();
     void overlayChanged();  ///< how the overlay is drawn
     void historyChanged();  ///< strip or curves
     void predictionsChanged();
     void similaritiesChanged();  ///< experts of the run were compared by weights and outputs, and the numbers kept
-    void ownRunChanged();  ///< running or done
+    void ownRunChanged();        ///< running or done
     void ownRunFailed(const es::Error& error);
     void ownRunSucceeded(quint64 hash);
 
@@ -181,6 +190,8 @@ private:
     Selection shown_;
     RunFeed* feed_ = nullptr;
     std::shared_ptr<CachingReader> cache_;
+    std::shared_ptr<const store::RunReader> analysed_;  ///< null: everything
+    analysis::ChosenSet chosen_set_;
     Part run_part_ = Part::kNone, sample_part_ = Part::kNone;
     Error run_error_, sample_error_;
     RunContents contents_;

@@ -61,6 +61,7 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
     right_side_ = scroll;
     setContent(body);
     setDataText([this] { return toTabSeparated(panel_); });
+    setPanelSource([this] { return std::make_shared<const analysis::Panel>(panel_); });
     setMenuExtras([this](QMenu* menu) {
         const auto query = mapQuery(*model_);
         QAction* send = menu->addAction(tr("Send expert × layer map to Figures"));
@@ -263,6 +264,7 @@ void RoutingPanel::refreshOverlay() {
     for (const auto& note : panel_.notes) notes << QString::fromStdString(note);
     setNotes(notes);
     setPanelQuery(overlayQuery(*model_), model_->runsAgain() ? tr("This sample was run again and its routing is not stored, so a figure could not draw it")
+                                         : routed_           ? tr("What is drawn now is not in the run's records: attention, another run, or an intervention")
                                                              : tr("This sample has no routing"));
     if (routed_) showReady();
     else showPartial(QString::fromStdString(model_->sampleError().what.empty() ? std::string("This run has no routers") : model_->sampleError().message()));

@@ -66,6 +66,7 @@ std::vector<int> SampleListModel::matching() const {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
         const Row& row = rows_[i];
         if (!category_.isEmpty() && row.category != category_) continue;
+        if (found_ && !found_->contains(row.hash)) continue;
         if (std::all_of(words.begin(), words.end(), [&](const QString& word) { return row.searched.contains(word); })) found.push_back(static_cast<int>(i));
     }
     return found;
@@ -76,6 +77,14 @@ void SampleListModel::setFilter(const QString& text, const QString& category) {
     beginResetModel();
     text_ = text;
     category_ = category;
+    shown_ = matching();
+    endResetModel();
+}
+
+void SampleListModel::setFound(std::optional<analysis::SampleSet> found) {
+    if (found == found_) return;
+    beginResetModel();
+    found_ = std::move(found);
     shown_ = matching();
     endResetModel();
 }

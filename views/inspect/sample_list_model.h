@@ -4,8 +4,10 @@
 
 #include <QAbstractListModel>
 #include <QString>
+#include <optional>
 #include <vector>
 
+#include "analysis/query/token_set.h"
 #include "views/inspect/inspect_data.h"
 #include "views/inspect/own_samples.h"
 
@@ -23,6 +25,8 @@ public:
     void setSamples(const RunContents& contents, const std::vector<OwnSample>& own);
     /// Rows whose caption or category contains every word of `text` (case does not matter), of one category when one is given.
     void setFilter(const QString& text, const QString& category);
+    /// Only these samples, in place of the words; none: no such limit.
+    void setFound(std::optional<analysis::SampleSet> found);
     [[nodiscard]] const QString& filterText() const { return text_; }
     [[nodiscard]] const QString& filterCategory() const { return category_; }
     /// Categories with their number of samples, by name.
@@ -47,6 +51,7 @@ private:
     std::vector<int> shown_;
     std::vector<std::pair<QString, int>> categories_;
     QString text_, category_;
+    std::optional<analysis::SampleSet> found_;
 };
 
 }  // namespace es::views

@@ -19,8 +19,8 @@ SamplePanel::SamplePanel(InspectModel* model, QWidget* parent) : PanelFrame(mode
     thumbnails_ = new ThumbnailCache(model_, SampleDelegate::kPicture, this);
     list_ = new SampleListModel(thumbnails_, this);
     auto* body = new QWidget(this);
-    search_ = new SearchField(theme, tr("caption contains…"), body);
-    search_->setObjectName(QStringLiteral("sampleSearch"));
+    asked_ = new SampleSearch(model_, this);
+    search_ = new QueryField(theme, asked_, model_, body);
     category_ = new QComboBox(body);
     category_->setObjectName(QStringLiteral("sampleCategory"));
     category_->setAccessibleName(tr("Category"));
@@ -56,7 +56,7 @@ SamplePanel::SamplePanel(InspectModel* model, QWidget* parent) : PanelFrame(mode
     setFocusProxy(view_);
     setPanelQuery({}, tr("A list of samples is not a figure; send the overlay instead"));
 
-    connect(search_, &SearchField::searched, this, &SamplePanel::applyFilter);
+    connect(asked_, &SampleSearch::answered, this, &SamplePanel::applyFilter);
     connect(category_, &QComboBox::activated, this, &SamplePanel::applyFilter);
     connect(view_->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& current) {
         if (!following_ && current.isValid()) model_->chooseSample(current.data(SampleListModel::kHash).toULongLong());
@@ -118,7 +118,8 @@ void SamplePanel::refresh() {
 
 void SamplePanel::applyFilter() {
     following_ = true;
-    list_->setFilter(search_->text().trimmed(), category_->currentData().toString());
+    list_->setFilter(asked_->words(), category_->currentData().toString());
+    list_->setFound(asked_->found() ? std::optional(asked_->found()->samples) : std::nullopt);
     following_ = false;
     const int shown = list_->rowCount(), all = list_->total();
     setContext(shown == all ? stepText(all) : tr("%1 of %2").arg(stepText(shown), stepText(all)));
@@ -148,7 +149,8 @@ QJsonObject SamplePanel::dumpData() const {
                                 {QStringLiteral("own"), index.data(SampleListModel::kOwn).toBool()}});
     }
     return {{QStringLiteral("total"), list_->total()},
-            {QStringLiteral("filter"), list_->filterText()},
+            {QStringLiteral("filter"), asked_->text()},
+            {QStringLiteral("answer"), asked_->line()},
             {QStringLiteral("category"), list_->filterCategory()},
             {QStringLiteral("selected"), model_->shown().sample ? QJsonValue(sampleText(*model_->shown().sample)) : QJsonValue()},
             {QStringLiteral("rows"), rows}};
@@ -160,7 +162,7 @@ QJsonObject SamplePanel::saveState() const {
 
 void SamplePanel::restoreState(const QJsonObject& state) {
     search_->setText(state.value(QStringLiteral("filter")).toString());
-    list_->setFilter(search_->text().trimmed(), state.value(QStringLiteral("category")).toString());
+    list_->setFilter(asked_->words(), state.value(QStringLiteral("category")).toString());
     refresh();
 }
 

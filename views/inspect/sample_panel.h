@@ -8,10 +8,10 @@
 
 #include "views/inspect/inspect_model.h"
 #include "views/inspect/own_picture_bar.h"
+#include "views/inspect/query_field.h"
 #include "views/inspect/sample_list_model.h"
 #include "views/inspect/thumbnail_cache.h"
 #include "views/widgets/panel_frame.h"
-#include "views/widgets/search_field.h"
 
 namespace es::views {
 
@@ -23,7 +23,8 @@ public:
     void openPicture();                    ///< asks for a file
     void offerFile(const QString& path);   ///< asks for its caption
     void offerImage(const QImage& image);  ///< null: a caption alone
-    [[nodiscard]] bool settled() const { return thumbnails_->settled(); }
+    [[nodiscard]] bool settled() const { return thumbnails_->settled() && asked_->settled(); }
+    [[nodiscard]] SampleSearch* search() const { return asked_; }
     [[nodiscard]] QJsonObject dumpData() const;
     [[nodiscard]] QJsonObject saveState() const;
     void restoreState(const QJsonObject& state);
@@ -35,7 +36,8 @@ private:
     InspectModel* model_;
     ThumbnailCache* thumbnails_;
     SampleListModel* list_;
-    SearchField* search_;
+    SampleSearch* asked_;
+    QueryField* search_;
     QComboBox* category_;
     OwnPictureBar* own_;
     QListView* view_;

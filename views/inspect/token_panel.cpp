@@ -81,6 +81,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     scroll->setWidget(body);
     setContent(scroll);
     setDataText([this] { return toTabSeparated(distribution_); });
+    setPanelSource([this] { return std::make_shared<const analysis::Panel>(distribution_); });
     connect(bars_, &BarPlot::barClicked, this, [this](int expert) {
         if (const auto* router = model_->router(model_->shown().token_modality)) model_->toggleExpert(router->id, expert);
     });

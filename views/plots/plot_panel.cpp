@@ -6,7 +6,7 @@
 namespace es::views {
 
 PlotPanel::PlotPanel(Theme* theme, const QString& name, const QString& title, QWidget* parent) : PanelFrame(theme, title, parent), theme_(theme), name_(name) {
-    setDataText([this] { return panel_ ? toTabSeparated(*panel_) : QString(); });
+    setPanelSource([this] { return panel_; });
 }
 
 template <class Plot>

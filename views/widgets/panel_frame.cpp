@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "views/widgets/panel_frame.h"
 
-#include <QApplication>
-#include <QClipboard>
 #include <QContextMenuEvent>
 #include <QMenu>
 #include <QPainter>
@@ -11,14 +9,19 @@
 
 namespace es::views {
 
-PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QFrame(parent), theme_(theme) {
+PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QFrame(parent), theme_(theme), first_title_(title) {
     const ThemeMetrics& m = theme_->metrics();
     setFrameShape(QFrame::NoFrame);
-    auto* column = new QVBoxLayout(this);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    body_ = new QWidget(this);
+    body_->installEventFilter(this);
+    outer->addWidget(body_);
+    auto* column = new QVBoxLayout(body_);
     column->setContentsMargins(1, 1, 1, 1);
     column->setSpacing(0);
 
-    header_ = new QWidget(this);
+    header_ = new QWidget(body_);
     header_->setFixedHeight(m.header + 2);
     header_row_ = new QHBoxLayout(header_);
     header_row_->setContentsMargins(10, 0, 4, 0);
@@ -37,7 +40,7 @@ PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QF
     header_row_->addWidget(menu_button_);
     column->addWidget(header_);
 
-    stack_ = new QStackedWidget(this);
+    stack_ = new QStackedWidget(body_);
     empty_ = new EmptyState(theme_, stack_);
     holder_ = new QWidget(stack_);
     auto* inside = new QVBoxLayout(holder_);
@@ -46,7 +49,7 @@ PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QF
     stack_->addWidget(holder_);
     column->addWidget(stack_, 1);
 
-    foot_ = new QWidget(this);
+    foot_ = new QWidget(body_);
     auto* foot_row = new QHBoxLayout(foot_);
     foot_row->setContentsMargins(10, 0, 10, 4);
     foot_row->setSpacing(4);
@@ -63,9 +66,18 @@ PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QF
     connect(menu_button_, &QToolButton::clicked, this, [this] { panelMenu()->popup(menu_button_->mapToGlobal(QPoint(0, menu_button_->height() + 2))); });
     connect(theme_, &Theme::changed, this, [this] {
         showNotes();
-        update();
+        body_->update();
     });
+    addCopies();
     empty_->show(QStringLiteral("clock"), tr("Nothing here yet"), {});
+}
+
+PanelFrame::~PanelFrame() {
+    // The body lies in the window then, and would outlive what its parts refer to.
+    if (window_) {
+        window_->removeEventFilter(this);
+        delete window_;
+    }
 }
 
 void PanelFrame::setTitle(const QString& title) {
@@ -188,39 +200,45 @@ QMenu* PanelFrame::panelMenu() {
     connect(send, &QAction::triggered, this, [this] {
         if (query_) Q_EMIT sendToFiguresRequested(*query_);
     });
-    QAction* image = menu_->addAction(QIcon(theme_->icon(QStringLiteral("image"), ink)), tr("Copy image"));
-    connect(image, &QAction::triggered, this, [this] { QApplication::clipboard()->setPixmap(grab()); });
-    QAction* copy = menu_->addAction(QIcon(theme_->icon(QStringLiteral("copy"), ink)), tr("Copy data"));
-    copy->setEnabled(static_cast<bool>(data_text_));
-    if (!copy->isEnabled()) copy->setToolTip(tr("This panel has no data to copy"));
-    connect(copy, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(data_text_()); });
+    fillCopyMenu(menu_);
+    menu_->addSeparator();
+    QAction* own = menu_->addAction(QIcon(theme_->icon(QStringLiteral("external"), ink)), detached() ? tr("Bring back") : tr("Open in a window of its own"));
+    connect(own, &QAction::triggered, this, [this] { detached() ? attach() : detach(); });
     return menu_;
 }
 
-void PanelFrame::contextMenuEvent(QContextMenuEvent* event) {
-    panelMenu()->popup(event->globalPos());
-    event->accept();
+bool PanelFrame::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == window_ && event->type() == QEvent::Close) {
+        attach();
+        return true;
+    }
+    if (watched != body_) return QFrame::eventFilter(watched, event);
+    switch (event->type()) {
+        case QEvent::Paint: paintBody(); break;
+        case QEvent::Resize: body_->update(); break;
+        case QEvent::ContextMenu:
+            panelMenu()->popup(static_cast<QContextMenuEvent*>(event)->globalPos());
+            event->accept();
+            return true;
+        default: break;
+    }
+    return QFrame::eventFilter(watched, event);
 }
 
-void PanelFrame::resizeEvent(QResizeEvent* event) {
-    QFrame::resizeEvent(event);
-    update();
-}
-
-void PanelFrame::paintEvent(QPaintEvent*) {
+void PanelFrame::paintBody() {
     const ThemeColors& c = theme_->colors();
     const qreal radius = theme_->metrics().radius;
-    QPainter painter(this);
+    QPainter painter(body_);
     painter.setRenderHint(QPainter::Antialiasing);
     QPainterPath outline;
-    outline.addRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius);
+    outline.addRoundedRect(QRectF(body_->rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius);
     painter.fillPath(outline, c.panel);
     painter.save();
     painter.setClipPath(outline);
     const int strip = header_->geometry().bottom() + 1;
-    painter.fillRect(QRect(0, 0, width(), strip), c.panelHeader);
+    painter.fillRect(QRect(0, 0, body_->width(), strip), c.panelHeader);
     painter.setPen(QPen(c.line, 1));
-    painter.drawLine(QPointF(0, strip - 0.5), QPointF(width(), strip - 0.5));
+    painter.drawLine(QPointF(0, strip - 0.5), QPointF(body_->width(), strip - 0.5));
     painter.restore();
     painter.setPen(QPen(c.line, 1));
     painter.drawPath(outline);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The frame of every panel: header strip, content, four designed states, notes, and the ways out (to Figures, to the clipboard).
+// The frame of every panel: header strip, content, four designed states, notes, and the ways out (to Figures, to the clipboard, to a window of
+// its own).
 #pragma once
 
 #include <QFrame>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMimeData>
+#include <QPointer>
 #include <QStackedWidget>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "analysis/figures/figure_recipe.h"
@@ -30,6 +34,7 @@ public:
     };
 
     PanelFrame(Theme* theme, const QString& title, QWidget* parent = nullptr);
+    ~PanelFrame() override;
 
     void setTitle(const QString& title);
     [[nodiscard]] QString title() const { return title_->fullText(); }
@@ -62,8 +67,22 @@ public:
     /// The query that makes this panel again: enables "Send to Figures". Empty: disabled, with `why_not` as its tooltip.
     void setPanelQuery(std::optional<analysis::PanelQuery> query, const QString& why_not = {});
     [[nodiscard]] const std::optional<analysis::PanelQuery>& panelQuery() const { return query_; }
-    /// Enables "Copy data": called when the user asks; the text goes to the clipboard.
+    /// What "Copy data" takes: called when the user asks. Without it the panel's own data, or the rows of a list or table inside, are copied.
     void setDataText(std::function<QString()> text) { data_text_ = std::move(text); }
+    /// The panel's data, as values: enables copying as JSON and as a drawing (SVG, PDF). Called when the user asks; null while there are none.
+    void setPanelSource(std::function<std::shared_ptr<const analysis::Panel>()> source) { source_ = std::move(source); }
+    /// Everything that the panel can give at once: what Ctrl+C copies. Programs take what they understand: a spreadsheet the table, a drawing
+    /// program the SVG, others the picture.
+    [[nodiscard]] std::unique_ptr<QMimeData> copied();
+
+    /// The panel in a window of its own, on any screen; its place shows where it went. It goes on following the selection. Closing the window
+    /// brings it back.
+    void detach();
+    void attach();
+    [[nodiscard]] bool detached() const { return window_ != nullptr; }
+    [[nodiscard]] QWidget* detachedWindow() const { return window_; }
+    /// Names the panel in its workspace from one start to the next.
+    [[nodiscard]] QString key() const;
     [[nodiscard]] QMenu* panelMenu();  ///< as the header's button opens it, newly filled
     /// Fills views' own entries in front of the standard ones.
     void setMenuExtras(std::function<void(QMenu*)> fill) { extras_ = std::move(fill); }
@@ -71,16 +90,23 @@ public:
 Q_SIGNALS:
     void sendToFiguresRequested(const es::analysis::PanelQuery& query);
     void stateChanged();
+    void detachedChanged();
 
 protected:
-    void paintEvent(QPaintEvent* event) override;
-    void contextMenuEvent(QContextMenuEvent* event) override;
-    void resizeEvent(QResizeEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
+    void paintBody();
+    void addCopies();
+    void fillCopyMenu(QMenu* menu);
+    [[nodiscard]] std::shared_ptr<const analysis::Panel> panel() const { return source_ ? source_() : nullptr; }
+    [[nodiscard]] QString tableText() const;
     void enter(State state);
     void showNotes();
     Theme* theme_;
+    QWidget* body_;  ///< all of the panel: what moves into a window of its own
+    QWidget* place_ = nullptr;
+    QPointer<QWidget> window_;
     ElidedLabel *title_, *context_, *notes_label_;
     QLabel* notes_icon_;
     QWidget *header_, *foot_, *holder_;
@@ -95,6 +121,8 @@ private:
     QString partial_note_, why_no_query_;
     std::optional<analysis::PanelQuery> query_;
     std::function<QString()> data_text_;
+    std::function<std::shared_ptr<const analysis::Panel>()> source_;
+    QString first_title_;
     std::function<void(QMenu*)> extras_;
     QMenu* menu_ = nullptr;
 };

@@ -41,6 +41,7 @@ OtherExpertsPanel::OtherExpertsPanel(ExpertModel* model, QWidget* parent)
     setContent(body);
     setPanelQuery({}, tr("The Structure page sends such maps to Figures"));
     setDataText([this] { return toTabSeparated(panel_); });
+    setPanelSource([this] { return std::make_shared<const analysis::Panel>(panel_); });
     connect(table_, &QAbstractItemView::activated, this,
             [this](const QModelIndex& index) { model_->chooseExpert(index.siblingAtColumn(0).data().toString().toInt()); });
 }

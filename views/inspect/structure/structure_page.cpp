@@ -4,6 +4,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "analysis/kept/kept_analyses.h"
 #include "views/inspect/token_words.h"
 #include "views/widgets/splitter_sizes.h"
 
@@ -344,7 +345,8 @@ void StructurePage::readPairs() {
     pair_key_ = key;
     pairs_->showLoading();
     pair_job_.request(
-        [reader = model_->analysisReader(), id = router->id, kind, step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext& context) {
+        [reader = model_->analysisReader(), id = router->id, kind,
+         step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext& context) {
             if (kind == kCoactivation) return analysis::coactivationMap(*reader, id, step, true);
             if (kind == kRouters) return analysis::routerSimilarity(*reader, step, context);
             return analysis::expertSimilarity(*reader, id, kind.toStdString(), step);
@@ -358,8 +360,9 @@ void StructurePage::readLabels() {
     label_key_ = key;
     labels_->showLoading(tr("Measuring specialisation against its baselines"));
     label_job_.request(
-        [reader = model_->analysisReader(), step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext& context) -> Result<LabelAnswer> {
-            auto rows = analysis::specialisation(*reader, step, {}, context);
+        [reader = model_->analysisReader(), set = model_->chosenSet(),
+         step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext& context) -> Result<LabelAnswer> {
+            auto rows = analysis::keptSpecialisation(analysis::KeptAnalyses(), *reader, set, step, {}, context);
             if (!rows) return tl::unexpected(rows.error());
             LabelAnswer answer;
             answer.table = shared(analysis::specialisationPanel(*rows));
@@ -459,9 +462,12 @@ std::vector<PaletteEntry> StructurePage::paletteEntries() {
 }
 
 QJsonObject StructurePage::saveState() const {
-    return {{QStringLiteral("rows"), sizesOf(rows_)},       {QStringLiteral("upper"), sizesOf(upper_)},
-            {QStringLiteral("lower"), sizesOf(lower_)},     {QStringLiteral("modality"), modality_chosen_ ? modality_->value() : QString()},
-            {QStringLiteral("pairs"), pairs_chosen_ ? pair_kind_->value() : QString()}, {QStringLiteral("labels"), label_view_->value()}};
+    return {{QStringLiteral("rows"), sizesOf(rows_)},
+            {QStringLiteral("upper"), sizesOf(upper_)},
+            {QStringLiteral("lower"), sizesOf(lower_)},
+            {QStringLiteral("modality"), modality_chosen_ ? modality_->value() : QString()},
+            {QStringLiteral("pairs"), pairs_chosen_ ? pair_kind_->value() : QString()},
+            {QStringLiteral("labels"), label_view_->value()}};
 }
 
 void StructurePage::restoreState(const QJsonObject& state) {
