@@ -163,6 +163,10 @@ Status LabelSource::add(const store::RunReader& run, std::span<const std::uint64
     return {};
 }
 
+void LabelSource::add(const store::SampleRecord& whole) {
+    if (const auto found = facts_.find(whole.hash); found != facts_.end() && !found->second.read) learn(found->second, whole);
+}
+
 void LabelSource::learn(Facts& facts, const store::SampleRecord& record) {
     facts.read = true;
     facts.category = names(LabelKind::kCategory).number(record.category);

@@ -77,6 +77,8 @@ public:
     [[nodiscard]] static Result<LabelSource> open(const store::RunReader& run);
     /// Reads the samples (with their pictures) that are not known yet. Samples that the run does not hold are passed over.
     [[nodiscard]] Status add(const store::RunReader& run, std::span<const std::uint64_t> samples, const JobContext& context = {});
+    /// A sample that somebody read already, with its picture.
+    void add(const store::SampleRecord& whole);
     /// `include_T`: tokens that are looked at; empty: all. Masked ones are left out.
     [[nodiscard]] TokenLabels labels(const store::RoutingTable& table, LabelKind kind, Modality modality, std::span<const std::uint8_t> include_T = {}) const;
 

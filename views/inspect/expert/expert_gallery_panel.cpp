@@ -17,7 +17,6 @@
 #include "analysis/figures/wording.h"
 #include "views/inspect/inspect_dump.h"
 #include "views/inspect/token_words.h"
-#include "views/models/panel_json.h"
 
 namespace es::views {
 namespace {
@@ -100,7 +99,8 @@ ExpertGalleryPanel::ExpertGalleryPanel(ExpertModel* model, SamplePictures* pictu
     column->addWidget(credits_);
     setContent(body);
     setPanelQuery({}, tr("A gallery is no figure yet: copy or save it with its credits"));
-    setDataText([this] { return tableText(); });
+    setPanelSource([this] { return table(); });
+    setCredit([this] { return credits().isEmpty() ? QString() : tr("Credits\n%1").arg(credits()); });
     setMenuExtras([this](QMenu* menu) {
         const bool any = !shownItems().empty();
         QAction* copy = menu->addAction(tr("Copy gallery with credits"));
@@ -264,11 +264,13 @@ Status ExpertGalleryPanel::savePicture(const QString& file) const {
     return badInput("Cannot save the gallery", "the file cannot be written", "Choose a folder that can be written to", file.toStdString());
 }
 
-QString ExpertGalleryPanel::tableText() const {
+std::shared_ptr<const analysis::Panel> ExpertGalleryPanel::table() const {
     const auto read = model_->gallery();
     if (!read) return {};
-    const analysis::Panel panel = analysis::galleryPanel(read->tokens, read->gallery, shownRecords());
-    return toTabSeparated(panel) + QLatin1Char('\n') + tr("Credits") + QLatin1Char('\n') + credits() + QLatin1Char('\n');
+    auto panel = std::make_shared<analysis::Panel>(analysis::galleryPanel(read->tokens, read->gallery, shownRecords()));
+    // The frame adds the credits to everything that leaves it.
+    std::erase_if(panel->notes, [](const std::string& note) { return note.starts_with("credit: "); });
+    return panel;
 }
 
 void ExpertGalleryPanel::copyPicture() {

@@ -33,8 +33,8 @@ public:
     [[nodiscard]] QImage picture() const;
     /// Writes picture() as PNG.
     [[nodiscard]] Status savePicture(const QString& file) const;
-    /// The gallery as a table with licence and source in each row, and the credits below.
-    [[nodiscard]] QString tableText() const;
+    /// The gallery as a table with licence and source in each row; null before there is one.
+    [[nodiscard]] std::shared_ptr<const analysis::Panel> table() const;
 
 private:
     void applyShown();

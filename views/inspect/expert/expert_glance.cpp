@@ -130,7 +130,6 @@ void ExpertGlance::refresh() {
 }
 
 QJsonArray ExpertGlance::dump() const {
-    if (!isVisible()) return {};
     QJsonArray items;
     for (const auto& item : grid_->items())
         items.append(QJsonObject{{QStringLiteral("sample"), sampleText(item.sample)},

@@ -33,6 +33,10 @@ ExpertModel::ExpertModel(InspectModel* model, QObject* parent) : QObject(parent)
     });
     connect(model_, &InspectModel::choiceChanged, this, &ExpertModel::follow);
     connect(model_, &InspectModel::sampleChanged, this, &ExpertModel::follow);
+    connect(model_, &InspectModel::similaritiesChanged, this, [this] {
+        details_of_.reset();
+        load();
+    });
     connect(model_, &InspectModel::chosenSetChanged, this, [this] {
         target_.reset();  // all that was read was of other tokens
         follow();

@@ -73,6 +73,13 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
     labels_->setObjectName(QStringLiteral("expertLabelTable"));
     labels_panel_->setContent(labels_);
     labels_panel_->setDataText([this] { return labels_->text(false); });
+    labels_panel_->setPanelSource([this]() -> std::shared_ptr<const analysis::Panel> {
+        QString title;
+        const auto* shares = chosenShares(title);
+        if (!shares || !model_->gallery()) return {};
+        return std::make_shared<const analysis::Panel>(
+            analysis::labelPanel(model_->gallery()->tokens, *shares, labels_panel_->title().toStdString(), title.toStdString()));
+    });
     labels_panel_->setPanelQuery({}, tr("Send the categories by expert from the Structure page instead"));
     position_ = new PlotPanel(theme, QStringLiteral("expert_positions"), tr("Place"), lower_);
     colours_panel_ = new PanelFrame(theme, tr("Colour and detail"), lower_);
@@ -80,8 +87,9 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
     colours_ = new ColourStrip(theme, colours_panel_);
     colours_panel_->setContent(colours_, QMargins(2, 4, 2, 2));
     colours_panel_->setPanelQuery({}, tr("Colours of patches are no figure yet: copy the data"));
-    colours_panel_->setDataText([this] {
-        return model_->gallery() && model_->details() ? toTabSeparated(analysis::looksPanel(model_->gallery()->tokens, model_->details()->looks)) : QString();
+    colours_panel_->setPanelSource([this]() -> std::shared_ptr<const analysis::Panel> {
+        if (!model_->gallery() || !model_->details()) return {};
+        return std::make_shared<const analysis::Panel>(analysis::looksPanel(model_->gallery()->tokens, model_->details()->looks));
     });
     load_ = new PlotPanel(theme, QStringLiteral("expert_load"), tr("Load over training"), lower_);
     others_ = new OtherExpertsPanel(model_, lower_);
@@ -115,8 +123,19 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
     InspectModel* inspect = model_->inspect();
     connect(inspect, &InspectModel::runChanged, this, &ExpertPage::refresh);
     connect(inspect, &InspectModel::choiceChanged, this, &ExpertPage::refresh);
+    connect(inspect, &InspectModel::chosenSetChanged, this, &ExpertPage::refresh);
     connect(theme, &Theme::changed, this, &ExpertPage::refresh);
+    for (PanelFrame* panel : findChildren<PanelFrame*>())
+        connect(panel, &PanelFrame::detachedChanged, this, [this] {
+            model_->setWatched(this, active());
+            refresh();
+        });
     refresh();
+}
+
+bool ExpertPage::active() const {
+    const auto panels = findChildren<PanelFrame*>();
+    return isVisible() || std::any_of(panels.begin(), panels.end(), [](const PanelFrame* panel) { return panel->detached(); });
 }
 
 void ExpertPage::makeHeader() {
@@ -154,7 +173,7 @@ void ExpertPage::showEvent(QShowEvent* event) {
 
 void ExpertPage::hideEvent(QHideEvent* event) {
     InspectPart::hideEvent(event);
-    model_->setWatched(this, false);
+    model_->setWatched(this, active());
 }
 
 bool ExpertPage::settled() const { return !isVisible() || (model_->settled() && pictures_->settled() && position_->settled() && load_->settled()); }
@@ -183,7 +202,7 @@ bool ExpertPage::showWhole() {
 }
 
 void ExpertPage::refresh() {
-    if (!isVisible()) return;  // it is not seen; showing it refreshes it
+    if (!active()) return;  // nobody sees it; showing it refreshes it
     const bool whole = showWhole();
     stack_->setCurrentIndex(whole ? 0 : 1);
     if (whole) return;
@@ -215,6 +234,7 @@ void ExpertPage::refreshHeader() {
     const auto* router = model_->router();
     QStringList facts;
     if (router) facts << QString::fromStdString(longName(*router));
+    if (const std::string set = model_->inspect()->chosenSet().note(); !set.empty()) facts << QString::fromStdString(set);
     if (!model_->isSelected()) facts << tr("not selected: the first choice of the selected token");
     if (const auto& read = model_->gallery(); read && read->tokens.query.expert.value == expert && model_->galleryPart() == ExpertModel::Part::kReady) {
         facts << tr("takes %1 of the probe (even %2), %3 of %4 tokens")
@@ -296,9 +316,10 @@ void ExpertPage::refreshDetails() {
 }
 
 QJsonArray ExpertPage::dump() const {
-    if (!isVisible()) return {};
     if (stack_->currentIndex() == 0) return {dumpPanel(QStringLiteral("expert"), *whole_, QJsonValue())};
-    const auto shown = [](const PanelFrame* panel) { return panel->state() == PanelFrame::State::kReady || panel->state() == PanelFrame::State::kPartial; };
+    const auto shown = [this](const PanelFrame* panel) {
+        return active() && (panel->state() == PanelFrame::State::kReady || panel->state() == PanelFrame::State::kPartial);
+    };
     QJsonObject labels;
     QString title;
     if (const auto* shares = chosenShares(title); shares && model_->gallery())

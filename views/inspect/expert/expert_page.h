@@ -36,6 +36,7 @@ protected:
     void hideEvent(QHideEvent* event) override;
 
 private:
+    [[nodiscard]] bool active() const;  ///< it is on screen, or one of its panels in a window of its own
     void makeHeader();
     void refresh();
     void refreshHeader();

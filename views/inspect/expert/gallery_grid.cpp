@@ -94,7 +94,6 @@ void GalleryContext::showItem(const analysis::GalleryItem& item, const store::Sa
     }
     move(where);
     show();
-    raise();
     update();
 }
 

@@ -163,6 +163,15 @@ QString LabelTable::text(bool chosen_only) const {
     return lines.join(QLatin1Char('\n')) + QLatin1Char('\n');
 }
 
+bool LabelTable::event(QEvent* event) {
+    // Ctrl+C in the table means its rows; elsewhere in the panel the whole panel.
+    if (event->type() == QEvent::ShortcutOverride && static_cast<QKeyEvent*>(event)->matches(QKeySequence::Copy)) {
+        event->accept();
+        return true;
+    }
+    return QTableView::event(event);
+}
+
 void LabelTable::keyPressEvent(QKeyEvent* event) {
     if (event->matches(QKeySequence::Copy)) {
         QApplication::clipboard()->setText(text(true));

@@ -41,6 +41,7 @@ public:
     [[nodiscard]] QString text(bool chosen_only) const;
 
 protected:
+    bool event(QEvent* event) override;
     void keyPressEvent(QKeyEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
 

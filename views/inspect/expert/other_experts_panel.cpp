@@ -34,6 +34,7 @@ OtherExpertsPanel::OtherExpertsPanel(ExpertModel* model, QWidget* parent)
     };
     chips(active_title_, active_, active_row_);
     chips(alike_title_, alike_, alike_row_);
+    chips(kept_title_, kept_, kept_row_);
     table_ = new TableView(theme, body);
     table_->setObjectName(QStringLiteral("otherExpertsTable"));
     table_->setAccessibleName(tr("Other experts of the router"));
@@ -53,6 +54,7 @@ void OtherExpertsPanel::fill(QLabel* title, const QString& words, FlowLayout* ro
         delete item;
     }
     title->setText(words);
+    title->setVisible(!words.isEmpty());
     for (const auto& [expert, value] : experts) {
         auto* chip = new Chip(model_->inspect()->context().theme, tr("expert %1 · %2").arg(expert).arg(numberText(value)),
                               analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert}, box);
@@ -86,11 +88,24 @@ void OtherExpertsPanel::refresh() {
     for (const auto& row : partners.rows)
         if (std::isfinite(row.co_routing) && alike.size() < kMostPartners) alike.emplace_back(row.expert.value, row.co_routing);
     fill(alike_title_, tr("most alike in routing (correlation)"), alike_row_, alike_, alike);
+    // What experts do says more than what their weights are: outputs where they were compared.
+    const analysis::KeptSimilarity* kept = nullptr;
+    for (const char* measure : {"weights", "outputs"})
+        for (const auto& one : details->similar)
+            if (one.measure == measure) kept = &one;
+    std::vector<std::pair<int, double>> nearest;
+    if (kept) {
+        for (std::size_t e = 0; e < kept->value_E.size(); ++e)
+            if (std::isfinite(kept->value_E[e])) nearest.emplace_back(static_cast<int>(e), kept->value_E[e]);
+        std::stable_sort(nearest.begin(), nearest.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+        nearest.resize(std::min(nearest.size(), kMostPartners));
+    }
+    fill(kept_title_, kept ? tr("most alike by %1 (cosine)").arg(QString::fromStdString(kept->measure)) : QString(), kept_row_, kept_, nearest);
     auto shared = std::make_shared<const analysis::Panel>(panel_);
     table_->setPanel(std::shared_ptr<const analysis::TablePanel>(shared, &std::get<analysis::TablePanel>(shared->content)));
     QStringList notes;
     for (const std::string& note : panel_.notes) notes << QString::fromStdString(note);
-    if (details->similar.empty()) notes << tr("similarity by weights and outputs has not been computed for this checkpoint");
+    if (details->similar.empty()) notes << tr("alike by weights and outputs: not compared at this checkpoint yet (page Causal)");
     setNotes(notes);
     showReady();
 }

@@ -23,9 +23,9 @@ private:
     void fill(QLabel* title, const QString& words, FlowLayout* row, QWidget* box, const std::vector<std::pair<int, double>>& experts);
     ExpertModel* model_;
     analysis::Panel panel_;
-    QLabel *active_title_, *alike_title_;
-    QWidget *active_, *alike_;
-    FlowLayout *active_row_, *alike_row_;
+    QLabel *active_title_, *alike_title_, *kept_title_;
+    QWidget *active_, *alike_, *kept_;
+    FlowLayout *active_row_, *alike_row_, *kept_row_;
     TableView* table_;
 };
 
