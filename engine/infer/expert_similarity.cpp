@@ -24,7 +24,7 @@ constexpr std::size_t kProbeChunk = 32;
 constexpr std::int64_t kMostNumbers = std::int64_t{1} << 25;  // of the outputs compared at a time: E x T x D doubles, 256 MB
 
 /// 1/x, NaN at 0.
-at::Tensor inverse(const at::Tensor& x) { return at::where(x > 0, x.reciprocal(), at::full_like(x, std::numeric_limits<double>::quiet_NaN())); }
+at::Tensor reciprocalOrNan(const at::Tensor& x) { return at::where(x > 0, x.reciprocal(), at::full_like(x, std::numeric_limits<double>::quiet_NaN())); }
 
 /// All weights of each expert as one row.
 at::Tensor expertRows(const ExpertWeights& weights) {
@@ -140,7 +140,7 @@ store::ExpertSimilarity kept(const CheckpointModel& checkpoint, RouterId router,
 }  // namespace
 
 at::Tensor rowCosines(const at::Tensor& rows_EN) {
-    const at::Tensor rows = rows_EN.detach().to(at::kDouble), unit = rows * inverse(rows.norm(2, 1, true));
+    const at::Tensor rows = rows_EN.detach().to(at::kDouble), unit = rows * reciprocalOrNan(rows.norm(2, 1, true));
     return at::matmul(unit, unit.t()).clamp(-1, 1);
 }
 
@@ -152,7 +152,7 @@ at::Tensor outputCosines(const at::Tensor& outputs_ETD) {
     const at::Tensor unit = y / length_ET1.clamp_min(1e-300);
     at::Tensor sums = at::zeros({experts, experts}, at::kDouble);
     for (std::int64_t i = 0; i < experts; ++i) sums[i] = (unit * unit[i].unsqueeze(0)).sum({1, 2});
-    return (sums * inverse(at::matmul(there_ET, there_ET.t()))).clamp(-1, 1);
+    return (sums * reciprocalOrNan(at::matmul(there_ET, there_ET.t()))).clamp(-1, 1);
 }
 
 at::Tensor linearCka(const at::Tensor& outputs_ETD) {
@@ -174,7 +174,7 @@ at::Tensor linearCka(const at::Tensor& outputs_ETD) {
     // What rounding leaves of a constant output is no variation.
     const at::Tensor scale = y.square().sum({1, 2}).square() * 1e-24;
     const at::Tensor own = at::where(cross.diagonal() > scale, cross.diagonal(), at::zeros_like(scale)).sqrt();
-    return (cross * inverse(own.unsqueeze(1) * own.unsqueeze(0))).clamp(0, 1);
+    return (cross * reciprocalOrNan(own.unsqueeze(1) * own.unsqueeze(0))).clamp(0, 1);
 }
 
 Result<std::vector<store::ExpertSimilarity>> expertSimilarity(const session::SimilarityRequest& request, const JobContext& context) try {
