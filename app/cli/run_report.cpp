@@ -112,6 +112,7 @@ nlohmann::json sampleJson(const session::SampleResult& result, const std::vector
     document["words"] = result.sample.token_texts;
     document["grid"] = {{"width", result.sample.grid_width}, {"height", result.sample.grid_height}};
     document["elapsed_ms"] = result.elapsed_ms;
+    document["caption_cut"] = result.caption_cut;
     document["interventions"] = namesJson(interventions);
     if (!result.baseline) return document;
     document["baseline"] = readingJson(*result.baseline);

@@ -26,6 +26,7 @@ struct Prepared {
     std::vector<std::uint8_t> rgba;
     std::vector<std::int32_t> ids;
     std::vector<std::uint8_t> masked_patches, masked_words;
+    bool caption_cut = false;
     [[nodiscard]] bool pair() const { return !rgba.empty() && !ids.empty(); }
 };
 
@@ -76,7 +77,10 @@ Result<Prepared> prepare(const session::SampleRequest& request, const Checkpoint
         if (!rgba) return tl::unexpected(rgba.error());
         prepared.rgba = std::move(*rgba);
     }
-    if (!request.caption.empty()) prepared.ids = checkpoint.tokenizer->encode(request.caption, checkpoint.state.max_words);
+    if (!request.caption.empty()) {
+        prepared.ids = checkpoint.tokenizer->encode(request.caption, checkpoint.state.max_words);
+        prepared.caption_cut = checkpoint.tokenizer->encode(request.caption, checkpoint.state.max_words + 1).size() > prepared.ids.size();
+    }
     if (prepared.rgba.empty() && request.caption.empty()) return asked("there is neither a picture nor a caption", "Give at least one of them");
     if (prepared.rgba.empty() && prepared.ids.empty()) return asked("the caption has no word", "Write a word, or add a picture");
     if (!prepared.rgba.empty()) prepared.masked_patches.assign(static_cast<std::size_t>(grid * grid), 0);
@@ -192,6 +196,7 @@ Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& re
 
     session::SampleResult out;
     out.sample = recordOf(request, *prepared, checkpoint);
+    out.caption_cut = prepared->caption_cut;
     const Batch batch = batchOf(*prepared, checkpoint);
     const bool changed = !request.interventions.empty();
     static_cast<session::SampleReading&>(out) = read(checkpoint, batch, *prepared, out.sample.hash, changed ? &*plan : nullptr, request.attention);

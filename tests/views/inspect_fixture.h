@@ -12,6 +12,7 @@
 #include <QTest>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -32,6 +33,8 @@ inline QStringList& qtWarnings() {
 /// Runs all tests with a QApplication; a test during which Qt warns fails.
 inline int runGuiTests(int argc, char** argv) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
+    const es::test::ScratchFolder cache;  // what is kept of made-up runs goes with the program
+    qputenv("XDG_CACHE_HOME", QByteArray::fromStdString(cache.path().string()));
     QApplication application(argc, argv);
     testing::InitGoogleTest(&argc, argv);
     qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& message) {
@@ -122,6 +125,15 @@ inline session::SampleResult scriptedAnswer(const session::SampleRequest& reques
         RandomStream random(7, RandomPurpose::kSynthetic, static_cast<std::uint64_t>(request.checkpoint), 0);
         result.routing.push_back(es::test::routeTokens(router, request.checkpoint, tokens, 6, -1, true, random));
     }
+    // Patch 7 receives twice what every other token does; hidden words are taken for "goat".
+    const auto patches = static_cast<std::size_t>(result.sample.grid_width * result.sample.grid_height), words = result.sample.token_ids.size();
+    for (const int layer : {1, 2}) {
+        if (!request.attention) break;
+        const float share = 1.0f / static_cast<float>(patches + words + 1);
+        result.attention.push_back({LayerIndex(layer), std::vector<float>(patches, share), std::vector<float>(words, share)});
+        result.attention.back().patches[7] *= 2;
+    }
+    for (const std::int32_t word : request.masked_words) result.predictions.push_back({word, {"goat", "sheep"}, {0.61f, 0.125f}});
     return result;
 }
 
@@ -135,6 +147,10 @@ public:
         context.feeds = &hub;
         context.runSample = [this](const session::SampleRequest& request, JobContext&) -> Result<session::SampleResult> {
             ++engine_calls;
+            {
+                const std::lock_guard lock(asked_mutex);
+                asked = request;
+            }
             if (engine_error) return tl::unexpected(*engine_error);
             return scriptedAnswer(request, options);
         };
@@ -202,6 +218,8 @@ public:
     QStringList said;
     std::vector<analysis::PanelQuery> sent;
     std::atomic<int> engine_calls = 0;
+    std::mutex asked_mutex;
+    session::SampleRequest asked;  ///< the last one
     std::optional<Error> engine_error;
     std::unique_ptr<InspectWorkspace> workspace;
 };

@@ -104,6 +104,11 @@ void InspectModel::chooseStep(std::int64_t step, int merge_id) {
     change(next, tr("Show step %1").arg(step), merge_id);
 }
 
+void InspectModel::restoreOwn(const QJsonArray& kept) {
+    own_.addFrom(kept);
+    Q_EMIT samplesChanged();
+}
+
 void InspectModel::setListed(std::vector<std::uint64_t> samples) {
     if (samples == listed_) return;
     listed_ = std::move(samples);

@@ -94,6 +94,10 @@ public:
     [[nodiscard]] std::optional<analysis::Panel> otherOverlay() const;
     /// Why the overlay cannot be drawn in a mode; empty when it can.
     [[nodiscard]] QString missing(analysis::OverlayMode mode) const;
+    /// Whether the overlay's values are of the selected expert: then they change with it, and no other expert's tiles step back.
+    [[nodiscard]] bool ofOneExpert() const {
+        return choices_.mode == analysis::OverlayMode::kProbability || choices_.mode == analysis::OverlayMode::kDifference;
+    }
     /// Whether another checkpoint or run is asked for: by the mode, or side by side.
     [[nodiscard]] bool comparing() const;
     [[nodiscard]] QString otherName() const { return other_name_; }         ///< "step 100"

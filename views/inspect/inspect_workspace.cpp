@@ -21,6 +21,7 @@
 #include "views/inspect/structure/structure_page.h"
 #include "views/inspect/token_words.h"
 #include "views/plots/plot_panel.h"
+#include "views/widgets/detached_panels.h"
 #include "views/widgets/splitter_sizes.h"
 
 namespace es::views {
@@ -207,7 +208,7 @@ void InspectWorkspace::showEvent(QShowEvent* event) {
 
 void InspectWorkspace::hideEvent(QHideEvent* event) {
     Workspace::hideEvent(event);
-    model_->setVisible(false);
+    model_->setVisible(!detachedPanels(this).isEmpty());  // panels in windows of their own go on being watched
 }
 
 QJsonObject InspectWorkspace::dump() const {

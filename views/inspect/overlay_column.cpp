@@ -111,14 +111,18 @@ void OverlayColumn::setBefore(const analysis::OverlayPanel* panel, const QString
     before_name_->setVisible(shown);
     now_name_->setVisible(shown);
     if (shown) {
+        before_name_->setText(before_name);
+        now_name_->setText(now_name);
+    }
+    arrange();
+    if (!shown) return;
+    {
+        const QSignalBlocker quiet(before_);  // it follows the zoom here and has none of its own yet
         before_->setPanel(*panel);
         before_->setOpacity(model_->overlayChoices().opacity);
         before_->setView(overlay_->zoom(), overlay_->center());
-        before_name_->setText(before_name);
-        now_name_->setText(now_name);
-        followChoice();
     }
-    arrange();
+    followChoice();
 }
 
 void OverlayColumn::setPanel(const analysis::OverlayPanel& panel, bool routed) {
@@ -151,7 +155,7 @@ void OverlayColumn::followChoice() {
     for (OverlayWidget* overlay : {overlay_, before_}) {
         overlay->setSelected(patches ? shown.token.value : -1);
         overlay->setAlso(also);
-        overlay->setHighlightedExpert(router && router->id == shown.router && shown.expert.valid() ? shown.expert.value : -1);
+        overlay->setHighlightedExpert(router && router->id == shown.router && !model_->ofOneExpert() ? shown.expert.value : -1);
     }
     legend_->setHighlightedExpert(shown.expert.valid() ? shown.expert.value : -1);
 }

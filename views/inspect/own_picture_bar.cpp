@@ -17,6 +17,8 @@ namespace {
 constexpr int kPreview = 44;
 constexpr int kLongestPasted = 2048;  // a model sees far less; a screenshot of two screens need not be copied whole
 
+constexpr int kLongestCaption = 1'000'000;  // the model takes its first words and says so; nothing is cut before
+
 QImage previewOf(const QString& path) {
     QImageReader reader(path);
     reader.setAutoTransform(true);
@@ -38,6 +40,7 @@ OwnPictureBar::OwnPictureBar(InspectModel* model, QWidget* parent) : QFrame(pare
     caption_ = new QLineEdit(this);
     caption_->setPlaceholderText(tr("Caption (optional)"));
     caption_->setAccessibleName(tr("Caption of the own picture"));
+    caption_->setMaxLength(kLongestCaption);
     problem_ = new QLabel(this);
     problem_->setWordWrap(true);
     problem_->setProperty("role", QStringLiteral("bad"));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Pictures and captions that the user ran through the model in this session.
+// Pictures and captions that the user ran through the model.
 #pragma once
 
+#include <QJsonArray>
 #include <QString>
 #include <cstdint>
 #include <map>
@@ -18,7 +19,7 @@ namespace es::views {
 struct OwnSample {
     session::SampleRequest request;  ///< to run it again at another checkpoint
     store::SampleRecord record;
-    std::map<std::int64_t, std::shared_ptr<const analysis::SampleRouting>> by_step;
+    std::map<std::int64_t, std::shared_ptr<const analysis::SampleRouting>> by_step;  ///< empty until it ran in this session
 };
 
 /// Kept per run, newest first. GUI thread only.
@@ -28,6 +29,11 @@ public:
     std::uint64_t add(const QString& run, const session::SampleRequest& request, session::SampleResult result, std::int64_t step);
     [[nodiscard]] const std::vector<OwnSample>& of(const QString& run) const;
     [[nodiscard]] const OwnSample* find(const QString& run, std::uint64_t hash) const;
+
+    /// The newest of all runs with their pictures as PNG, for the next session; their routing is computed again when they are shown.
+    [[nodiscard]] QJsonArray toJson() const;
+    /// Adds those of an earlier session behind what is there. What cannot be read is left out.
+    void addFrom(const QJsonArray& kept);
 
 private:
     std::map<QString, std::vector<OwnSample>> runs_;

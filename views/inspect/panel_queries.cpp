@@ -27,8 +27,17 @@ std::optional<analysis::PanelQuery> overlayQuery(const InspectModel& model) {
     auto made = query(model, "overlay", true);
     if (!made) return made;
     made->parameters["layer"] = std::to_string(model.currentRouter()->layer.value);
-    made->parameters["mode"] = std::string(analysis::toString(model.overlayChoices().mode));
-    if (model.overlayChoices().rank > 0) made->parameters["rank"] = std::to_string(model.overlayChoices().rank);
+    const OverlayChoices& choices = model.overlayChoices();
+    // Attention and another run's routing are in no record of this run, and an intervention is kept elsewhere.
+    if (choices.mode == analysis::OverlayMode::kAttention || model.intervened()) return {};
+    made->parameters["mode"] = std::string(analysis::toString(choices.mode));
+    made->parameters["router"] = routerText(*model.currentRouter());
+    if (model.shown().expert.valid()) made->parameters["expert"] = std::to_string(model.shown().expert.value);
+    if (model.comparing()) {
+        if (choices.compared.kind == OverlayComparison::Kind::kRun || !model.otherRouting()) return {};
+        made->parameters["since"] = std::to_string(model.otherRouting()->step);
+    }
+    if (choices.rank > 0) made->parameters["rank"] = std::to_string(model.overlayChoices().rank);
     return made;
 }
 

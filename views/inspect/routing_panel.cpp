@@ -62,6 +62,14 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
     setContent(body);
     setDataText([this] { return toTabSeparated(panel_); });
     setPanelSource([this] { return std::make_shared<const analysis::Panel>(panel_); });
+    setCredit([this] {
+        const auto* record = model_->record();
+        if (!record) return QString();
+        QStringList parts;
+        for (const std::string& part : {record->dataset, record->license, record->source})
+            if (!part.empty()) parts << QString::fromStdString(part);
+        return parts.isEmpty() ? QString() : tr("Sample: %1").arg(parts.join(QStringLiteral(" · ")));
+    });
     setMenuExtras([this](QMenu* menu) {
         const auto query = mapQuery(*model_);
         QAction* send = menu->addAction(tr("Send expert × layer map to Figures"));
@@ -74,7 +82,7 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
     connect(model_, &InspectModel::overlayChanged, this, &RoutingPanel::refreshOverlay);
     connect(model_, &InspectModel::choiceChanged, this, [this] {
         const auto* router = model_->currentRouter();
-        if (router && router->layer != drawn_layer_) refreshOverlay();
+        if (router && (router->layer != drawn_layer_ || model_->ofOneExpert())) refreshOverlay();
         else followChoice();
     });
     refresh();
@@ -301,7 +309,7 @@ void RoutingPanel::followChoice() {
     chips_->setSelected(words ? shown.token.value : -1);
     chips_->setAlso(also);
     const auto* through = model_->router(Modality::kText);
-    chips_->setHighlightedExpert(through && through->id == shown.router && shown.expert.valid() ? shown.expert.value : -1);
+    chips_->setHighlightedExpert(through && through->id == shown.router && !model_->ofOneExpert() ? shown.expert.value : -1);
     map_->setSelected(shown.router, shown.expert);
     std::vector<std::pair<int, int>> path;
     const auto& routers = map_->routers();

@@ -347,6 +347,35 @@ TEST_F(Samples, ACaptionOfOddBytesOrManyWordsWorks) {
     const auto got = runner_.run(asked, {});
     ASSERT_TRUE(got);
     EXPECT_LE(got->sample.token_ids.size(), 12u);
+    EXPECT_TRUE(got->caption_cut);
+    asked.caption = "a red square";
+    EXPECT_FALSE(runner_.run(asked, {})->caption_cut);
+    asked.caption = "\xF0\x9F\x98\x80 \xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D";  // an emoji, and a word that is written from right to left
+    const auto odd = runner_.run(asked, {});
+    ASSERT_TRUE(odd) << odd.error().message();
+    EXPECT_GT(odd->sample.token_ids.size(), 0u);
+    EXPECT_EQ(odd->sample.token_ids.size(), odd->sample.token_texts.size());
+}
+
+TEST_F(Samples, APictureOfOneByManyPixelsIsFitted) {
+    auto asked = request();
+    const auto tall = *folder_ / "tall.ppm";
+    {
+        std::ofstream out(tall, std::ios::binary);
+        out << "P6 1 40000 255\n";
+        for (int i = 0; i < 40'000; ++i) out.write("\xC0\x20\x20", 3);
+    }
+    asked.image_file = tall;
+    const auto file = runner_.run(asked, {});
+    ASSERT_TRUE(file) << file.error().message();
+    EXPECT_EQ(file->sample.picture.width, 16);
+    EXPECT_EQ(file->routing[0].tokens, 16);
+    asked.image_file.clear();
+    asked.picture = {1, 40'000, std::vector<std::uint8_t>(4 * 40'000, 255)};
+    const auto pasted = runner_.run(asked, {});
+    ASSERT_TRUE(pasted) << pasted.error().message();
+    asked.picture.rgba.pop_back();
+    EXPECT_FALSE(runner_.run(asked, {})) << "pixels that do not fill the picture";
 }
 
 }  // namespace

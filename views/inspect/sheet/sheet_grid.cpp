@@ -16,7 +16,7 @@
 namespace es::views {
 namespace {
 
-constexpr int kCellGap = 10, kCaptionLine = 16, kShareLine = 16, kChipRows = 44, kRing = 3;
+constexpr int kSheetGap = 10, kCaptionLine = 16, kShareLine = 16, kChipRows = 44, kRing = 3;
 
 }  // namespace
 
@@ -75,17 +75,17 @@ void SheetGrid::setSide(int pixels) {
 
 QSize SheetGrid::cellSize() const { return {side_, side_ + kCaptionLine + kShareLine + (words_ ? kChipRows : 0)}; }
 
-int SheetGrid::columns(int width) const { return std::max(1, (width - 2 * kRing + kCellGap) / (side_ + kCellGap)); }
+int SheetGrid::columns(int width) const { return std::max(1, (width - 2 * kRing + kSheetGap) / (side_ + kSheetGap)); }
 
 int SheetGrid::heightForWidth(int width) const {
     const int rows = (count() + columns(width) - 1) / columns(width);
-    return std::max(60, rows * (cellSize().height() + kCellGap) + 2 * kRing);
+    return std::max(60, rows * (cellSize().height() + kSheetGap) + 2 * kRing);
 }
 
 QRectF SheetGrid::cellRect(int index) const {
     const int across = columns(width());
     const QSize size = cellSize();
-    return QRectF(QPointF(kRing + index % across * (side_ + kCellGap), kRing + index / across * (size.height() + kCellGap)), QSizeF(size));
+    return QRectF(QPointF(kRing + index % across * (side_ + kSheetGap), kRing + index / across * (size.height() + kSheetGap)), QSizeF(size));
 }
 
 int SheetGrid::cellAt(const QPointF& point) const {
