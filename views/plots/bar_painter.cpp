@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kForestRow = 22;
 
-QString text(const std::string& s) { return QString::fromStdString(s); }
+QString barText(const std::string& s) { return QString::fromStdString(s); }
 
 void paintVerticalAxis(QPainter& painter, const QRectF& frame, const QRectF& area, const analysis::Axis& axis, const page::AxisRange& range,
                        const PlotStyle& style) {
@@ -37,7 +37,7 @@ void paintVerticalAxis(QPainter& painter, const QRectF& frame, const QRectF& are
     painter.rotate(-90);
     painter.setPen(c.text);
     const QString words = QFontMetrics(style.axis_font)
-                              .elidedText(page::titleWithExponent(text(axis.title), ticks.exponent), Qt::ElideRight, static_cast<int>(area.height() + 20));
+                              .elidedText(page::titleWithExponent(barText(axis.title), ticks.exponent), Qt::ElideRight, static_cast<int>(area.height() + 20));
     painter.drawText(QRectF(-area.height() / 2 - 10, -8, area.height() + 20, 16), Qt::AlignCenter, words);
     painter.restore();
 }
@@ -73,7 +73,7 @@ void paintBars(QPainter& painter, const analysis::BarPanel& panel, const BarGeom
     const bool any_emphasis = std::any_of(panel.bars.begin(), panel.bars.end(), [](const auto& b) { return b.emphasised; });
     const QFontMetrics metrics(style.axis_font);
     double widest = 0;
-    for (const auto& bar : panel.bars) widest = std::max<double>(widest, metrics.horizontalAdvance(text(bar.label)));
+    for (const auto& bar : panel.bars) widest = std::max<double>(widest, metrics.horizontalAdvance(barText(bar.label)));
     const double slot = g.columns.empty() ? 1 : g.columns.front().width();
     const bool elide = panel.bars.size() <= 8;
     const int every = elide ? 1 : std::max(1, static_cast<int>(std::ceil((widest + 4) / slot)));
@@ -99,13 +99,13 @@ void paintBars(QPainter& painter, const analysis::BarPanel& panel, const BarGeom
         painter.setFont(style.axis_font);
         const double room = elide ? column.width() - 2 : 120;
         painter.drawText(QRectF(column.center().x() - room / 2, g.area.bottom() + 4, room, 14), Qt::AlignCenter,
-                         elide ? metrics.elidedText(text(bar.label), Qt::ElideRight, static_cast<int>(room)) : text(bar.label));
+                         elide ? metrics.elidedText(barText(bar.label), Qt::ElideRight, static_cast<int>(room)) : barText(bar.label));
     }
     painter.setPen(QPen(c.faint, 1));
     painter.drawLine(QPointF(g.area.left(), std::round(zero) + 0.5), QPointF(g.area.right(), std::round(zero) + 0.5));
     if (panel.x.title.empty()) return;
     painter.setPen(c.text);
-    painter.drawText(QRectF(g.area.left(), g.area.bottom() + kTickRow, g.area.width(), kTitleRow), Qt::AlignCenter, text(panel.x.title));
+    painter.drawText(QRectF(g.area.left(), g.area.bottom() + kTickRow, g.area.width(), kTitleRow), Qt::AlignCenter, barText(panel.x.title));
 }
 
 double forestHeight(const analysis::ForestPanel& panel) {
@@ -121,7 +121,7 @@ ForestGeometry layoutForest(const QRectF& target, const analysis::ForestPanel& p
     for (const auto& row : panel.rows) {
         for (const double v : {row.mean, row.low, row.high})
             if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
-        names = std::max<double>(names, words.horizontalAdvance(text(row.label)));
+        names = std::max<double>(names, words.horizontalAdvance(barText(row.label)));
         if (row.n > 0) {
             counted = true;
             g.count_width = std::max<double>(g.count_width, metrics.horizontalAdvance(QStringLiteral("n ") + readout(static_cast<double>(row.n))));
@@ -164,7 +164,7 @@ void paintForest(QPainter& painter, const analysis::ForestPanel& panel, const Fo
         painter.setFont(style.label_font);
         painter.setPen(c.text);
         painter.drawText(QRectF(g.frame.left(), y - 9, room, 18), Qt::AlignRight | Qt::AlignVCenter,
-                         words.elidedText(text(row.label), Qt::ElideRight, static_cast<int>(room)));
+                         words.elidedText(barText(row.label), Qt::ElideRight, static_cast<int>(room)));
         const QColor color = Theme::color(row.color, c);
         if (std::isfinite(row.low) && std::isfinite(row.high)) {
             painter.setPen(QPen(color, 1.8));
@@ -186,7 +186,7 @@ void paintForest(QPainter& painter, const analysis::ForestPanel& panel, const Fo
     painter.setFont(style.axis_font);
     painter.setPen(c.text);
     painter.drawText(QRectF(g.frame.left(), g.area.bottom() + kTickRow, g.frame.width(), kTitleRow), Qt::AlignCenter,
-                     page::titleWithExponent(text(panel.x.title), ticks.exponent));
+                     page::titleWithExponent(barText(panel.x.title), ticks.exponent));
 }
 
 }  // namespace es::views
