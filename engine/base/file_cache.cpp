@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
@@ -65,7 +66,8 @@ void FileCache::put(std::string_view key, std::string_view content) const {
     if (folder_.empty() || content.size() + key.size() + sizeof(Head) > max_bytes_ / 2) return;
     std::error_code error;
     fs::create_directories(folder_, error);
-    const fs::path path = fileOf(key), part = path.string() + ".part-" + std::to_string(::getpid());
+    static std::atomic<unsigned> number = 0;
+    const fs::path path = fileOf(key), part = path.string() + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
     {
         std::ofstream out(part, std::ios::binary | std::ios::trunc);
         const Head head{kMagic, key.size(), content.size(), hash64(content)};

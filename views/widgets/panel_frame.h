@@ -71,6 +71,8 @@ public:
     void setDataText(std::function<QString()> text) { data_text_ = std::move(text); }
     /// The panel's data, as values: enables copying as JSON and as a drawing (SVG, PDF). Called when the user asks; null while there are none.
     void setPanelSource(std::function<std::shared_ptr<const analysis::Panel>()> source) { source_ = std::move(source); }
+    /// Where the samples that the panel shows come from and under which licence: goes along with every copy. Called when the user copies.
+    void setCredit(std::function<QString()> credit) { credit_ = std::move(credit); }
     /// Everything that the panel can give at once: what Ctrl+C copies. Programs take what they understand: a spreadsheet the table, a drawing
     /// program the SVG, others the picture.
     [[nodiscard]] std::unique_ptr<QMimeData> copied();
@@ -99,8 +101,9 @@ private:
     void paintBody();
     void addCopies();
     void fillCopyMenu(QMenu* menu);
-    [[nodiscard]] std::shared_ptr<const analysis::Panel> panel() const { return source_ ? source_() : nullptr; }
+    [[nodiscard]] std::shared_ptr<const analysis::Panel> panel() const;  ///< with the credit among its notes
     [[nodiscard]] QString tableText() const;
+    [[nodiscard]] QString creditedText() const;
     void enter(State state);
     void showNotes();
     Theme* theme_;
@@ -122,6 +125,7 @@ private:
     std::optional<analysis::PanelQuery> query_;
     std::function<QString()> data_text_;
     std::function<std::shared_ptr<const analysis::Panel>()> source_;
+    std::function<QString()> credit_;
     QString first_title_;
     std::function<void(QMenu*)> extras_;
     QMenu* menu_ = nullptr;

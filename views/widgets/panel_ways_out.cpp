@@ -48,6 +48,20 @@ void PanelFrame::addCopies() {
     connect(copy, &QShortcut::activated, this, [this] { QApplication::clipboard()->setMimeData(copied().release()); });
 }
 
+std::shared_ptr<const analysis::Panel> PanelFrame::panel() const {
+    auto shown = source_ ? source_() : nullptr;
+    const QString credit = shown && credit_ ? credit_() : QString();
+    if (credit.isEmpty()) return shown;
+    auto credited = std::make_shared<analysis::Panel>(*shown);
+    credited->notes.push_back(credit.toStdString());
+    return credited;
+}
+
+QString PanelFrame::creditedText() const {
+    const QString text = tableText(), credit = credit_ ? credit_() : QString();
+    return text.isEmpty() || credit.isEmpty() ? text : text + QStringLiteral("\n\n") + credit;
+}
+
 QString PanelFrame::tableText() const {
     if (data_text_) return data_text_();
     if (const auto shown = panel()) return toTabSeparated(*shown);
@@ -60,7 +74,7 @@ std::unique_ptr<QMimeData> PanelFrame::copied() {
     auto mime = std::make_unique<QMimeData>();
     mime->setImageData(body_->grab().toImage());
     if (state_ != State::kReady && state_ != State::kPartial) return mime;
-    if (const QString text = tableText(); !text.isEmpty()) mime->setText(text);
+    if (const QString text = creditedText(); !text.isEmpty()) mime->setText(text);
     if (const auto shown = panel()) {
         mime->setData(QStringLiteral("application/json"), QJsonDocument(toJson(*shown)).toJson());
         page::addDrawing(*mime, *shown, content_ ? content_->size() : size());
@@ -81,7 +95,7 @@ void PanelFrame::fillCopyMenu(QMenu* menu) {
     const QString no_data = !shown ? nothing : tableText().isEmpty() ? tr("This panel has no data to copy") : QString();
     const QString no_panel = !shown ? nothing : panel() ? QString() : tr("This panel is not a figure: copy its image");
     add("image", tr("Copy image"), {}, [this] { QApplication::clipboard()->setPixmap(body_->grab()); });
-    add("copy", tr("Copy data"), no_data, [this] { QApplication::clipboard()->setText(tableText()); });
+    add("copy", tr("Copy data"), no_data, [this] { QApplication::clipboard()->setText(creditedText()); });
     add("figure", tr("Copy as SVG and PDF"), no_panel, [this] {
         const auto now = panel();
         if (!now) return;
