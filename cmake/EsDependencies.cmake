@@ -18,6 +18,7 @@ pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
+pkg_check_modules(rsvg REQUIRED IMPORTED_TARGET librsvg-2.0 cairo)
 
 add_library(es_hdf5 INTERFACE)
 target_include_directories(es_hdf5 SYSTEM INTERFACE ${HDF5_INCLUDE_DIRS})

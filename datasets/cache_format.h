@@ -23,8 +23,8 @@ struct FileHeader {
     std::uint64_t records_at = 0, strings_at = 0, strings_bytes = 0, about_at = 0, about_bytes = 0, file_bytes = 0;
     std::uint64_t truths_at = 0, truths_bytes = 0;  ///< samples + 1 places (u64, from the end of the places), then texts: sceneTruthToJson; 0 bytes: none
     std::uint64_t content_hash = 0;                 ///< of pictures, records and texts, and of the truths where there are any
-    std::uint64_t tail_hash = 0;     ///< of everything after the pictures
-    std::uint64_t header_hash = 0;   ///< of the fields above
+    std::uint64_t tail_hash = 0;                    ///< of everything after the pictures
+    std::uint64_t header_hash = 0;                  ///< of the fields above
 };
 
 struct StringRef {

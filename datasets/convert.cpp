@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -68,7 +69,28 @@ private:
 struct Place {
     std::uint64_t hash = 0;
     std::int64_t slot = -1;  ///< -1: it cannot be used
+    std::uint64_t alike = 0;
+    std::uint64_t pixels = 0;               ///< hash of the stored picture
+    std::vector<std::uint32_t> owner = {};  ///< runs: value in the highest byte, length in the others
 };
+
+std::vector<std::uint32_t> runsOf(const std::vector<std::uint8_t>& owner) {
+    constexpr std::size_t kLongest = (std::size_t{1} << 24) - 1;
+    std::vector<std::uint32_t> runs;
+    for (std::size_t i = 0; i < owner.size();) {
+        std::size_t end = i + 1;
+        while (end < owner.size() && owner[end] == owner[i] && end - i < kLongest) ++end;
+        runs.push_back(static_cast<std::uint32_t>(owner[i]) << 24 | static_cast<std::uint32_t>(end - i));
+        i = end;
+    }
+    return runs;
+}
+
+std::vector<std::uint8_t> ownerFrom(const std::vector<std::uint32_t>& runs) {
+    std::vector<std::uint8_t> owner;
+    for (const std::uint32_t run : runs) owner.insert(owner.end(), run & 0xFFFFFFU, static_cast<std::uint8_t>(run >> 24));
+    return owner;
+}
 
 std::size_t runLength(std::int64_t image_size) {
     constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
@@ -93,7 +115,8 @@ Result<std::vector<Place>> convertPictures(const Source& source, std::int64_t co
                 continue;
             }
             const auto [slot, isNew] = slots.try_emplace(run[i]->hash, static_cast<std::int64_t>(slots.size()));
-            places[static_cast<std::size_t>(picture)] = {run[i]->hash, slot->second};
+            places[static_cast<std::size_t>(picture)] = {run[i]->hash, slot->second, run[i]->alike, hash64(std::as_bytes(std::span(run[i]->rgba))),
+                                                         runsOf(run[i]->owner)};
             if (!isNew || !writer) continue;
             if (auto added = writer->addPicture(run[i]->rgba); !added) return tl::unexpected(added.error());
         }
@@ -102,25 +125,45 @@ Result<std::vector<Place>> convertPictures(const Source& source, std::int64_t co
     return places;
 }
 
-void placeSamples(Conversion& conversion, const std::vector<Place>& places) {
+/// What is true of the samples that say so, completed by what only conversion knows.
+void writeTruths(Conversion& conversion, const std::vector<Place>& places, std::int64_t image_size, const std::vector<std::uint64_t>& hashes) {
+    for (PlacedSample& sample : conversion.samples) {
+        const Item& item = *sample.item;
+        if (!item.truth) continue;
+        SceneTruth truth = *item.truth;
+        if (item.picture >= 0) truth.owner = ownerFrom(places[static_cast<std::size_t>(item.picture)].owner);
+        truth.side = truth.owner.empty() ? 0 : static_cast<std::int32_t>(image_size);
+        if (item.pair_of >= 0) truth.pair_of = hashes[static_cast<std::size_t>(item.pair_of)];
+        sample.truth = sceneTruthToJson(truth);
+    }
+}
+
+void placeSamples(Conversion& conversion, const std::vector<Place>& places, std::int64_t image_size) {
     Report& report = conversion.report;
     std::unordered_map<std::uint64_t, const Item*> seen;
+    std::unordered_map<std::uint64_t, const Item*> shown;  // by pixels
     std::vector<SplitInput> keys;
+    std::vector<std::uint64_t> hashes(conversion.items.size(), 0);
+    const Place none;
     for (const Item& item : conversion.items) {
-        Place place;
-        if (item.picture >= 0) {
-            place = places[static_cast<std::size_t>(item.picture)];
-            if (place.slot < 0) continue;
-        }
+        const Place& place = item.picture >= 0 ? places[static_cast<std::size_t>(item.picture)] : none;
+        if (item.picture >= 0 && place.slot < 0) continue;
         const std::uint64_t hash = hash64(item.caption, place.hash);
-        if (const auto [first, isNew] = seen.try_emplace(hash, &item); !isNew) {
+        hashes[static_cast<std::size_t>(&item - conversion.items.data())] = hash;
+        // Where looks are told, files that draw the same pixels are one picture.
+        const std::uint64_t same = place.alike != 0 ? hash64(item.caption, place.pixels) : hash;
+        if (const auto [first, isNew] = seen.try_emplace(same, &item); !isNew) {
             ++report.duplicates;
             report.notes.push_back({item.source, fmt::format("left out: picture and caption are those of {}", first->second->source)});
             continue;
         }
+        if (item.picture >= 0)
+            if (const auto [first, isNew] = shown.try_emplace(place.pixels, &item); !isNew && first->second->picture != item.picture)
+                report.notes.push_back({item.source, fmt::format("shows the same picture as {}, under another caption", first->second->source)});
         conversion.samples.push_back({hash, place.slot, Split::kNone, &item});
-        keys.push_back({item.split_key, place.hash});
+        keys.push_back({item.split_key, place.hash, place.alike, item.split});
     }
+    writeTruths(conversion, places, image_size, hashes);
     const auto splits = assignSplits(keys);
     std::unordered_set<std::string_view> captions;
     for (std::size_t i = 0; i < splits.size(); ++i) {
@@ -150,7 +193,7 @@ Result<Conversion> convert(Source& source, std::int64_t image_size, int threads,
     ParallelReader reader(source, image_size, threads, context);
     const auto places = convertPictures(source, content->pictures, image_size, writer, reader, conversion.report, context);
     if (!places) return tl::unexpected(places.error());
-    placeSamples(conversion, *places);
+    placeSamples(conversion, *places, image_size);
     conversion.threads_used = reader.threadsUsed();
     return conversion;
 }

@@ -81,6 +81,8 @@ std::string prepareCommand(const config::DataOptions& options) {
     if (options.cache != usual.cache) command += fmt::format(" --set 'data.cache={}'", options.cache);
     if (options.image_size != usual.image_size) command += fmt::format(" --set data.image_size={}", options.image_size);
     if (options.keywords != usual.keywords) command += fmt::format(" --set data.keywords={}", options.keywords);
+    if (options.scenes != usual.scenes) command += fmt::format(" --set data.scenes={}", options.scenes);
+    if (options.scene_seed != usual.scene_seed) command += fmt::format(" --set data.scene_seed={}", options.scene_seed);
     if (options.vocabulary != usual.vocabulary) command += fmt::format(" --set data.vocabulary={}", options.vocabulary);
     return command;
 }

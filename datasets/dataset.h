@@ -72,6 +72,8 @@ struct SetInfo {
     std::int64_t samples = 0;
 };
 
+/// The sets that a name joins by '+' ("objects+scenes"), in order; the name alone when it means one set or a folder, whose name may hold a '+'.
+[[nodiscard]] std::vector<std::string> setParts(const std::string& set);
 [[nodiscard]] std::vector<SetInfo> list(const std::filesystem::path& cache);
 /// Converts a set (in parallel, with progress) unless its cache is current, and trains its vocabulary. Damaged items are skipped and
 /// reported; an error only when nothing usable is left, the source is missing or unreadable, or the disk is full.

@@ -3,6 +3,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <thread>
@@ -10,7 +11,8 @@
 #include "datasets/cache_paths.h"
 #include "datasets/cache_reader.h"
 #include "datasets/convert.h"
-#include "datasets/emoji_source.h"
+#include "datasets/known_sets.h"
+#include "datasets/source.h"
 #include "datasets/vocabulary.h"
 #include "engine/base/files.h"
 
@@ -152,26 +154,42 @@ Result<Report> check(const config::DataOptions& options, const JobContext& conte
 }
 
 std::vector<SetInfo> list(const fs::path& cache) {
-    const auto emoji = findEmojiFiles();
-    std::vector<SetInfo> sets{{.name = kEmojiSet,
-                               .description = "Emoji with their names, keywords, groups and subgroups (Noto Color Emoji, Unicode CLDR)",
-                               .license = "pictures OFL-1.1, texts Unicode-DFS-2016",
-                               .available = emoji.missing.empty(),
-                               .remedy = emoji.missing.empty() ? std::string() : fmt::format("sudo apt install {}", fmt::join(emoji.missing, " "))}};
+    std::vector<SetInfo> sets;
+    for (const KnownSet& known : knownSets()) {
+        const auto missing = missingPackages(known.name);
+        sets.push_back(
+            {.name = known.name, .description = known.description, .license = known.license, .available = missing.empty(), .remedy = installRemedy(missing)});
+    }
     std::error_code error;
     for (fs::directory_iterator it(cache, error), end; !error && it != end; it.increment(error)) {
         if (it->path().extension() != kCacheExtension) continue;
         const auto file = CacheFile::open(it->path());
         if (!file) continue;
         const About about = aboutFromJson((*file)->about());
-        if (about.set == kEmojiSet && it->path().filename().string().starts_with(std::string(kEmojiSet) + "-")) {
-            sets[0].samples = about.report.samples;
+        const std::string fileName = it->path().filename().string();
+        const auto known =
+            std::find_if(sets.begin(), sets.end(), [&](const SetInfo& set) { return about.set == set.name && fileName.starts_with(set.name + "-"); });
+        if (known != sets.end()) {
+            known->samples = about.report.samples;
+            continue;
+        }
+        const auto side = (*file)->header().image_size;
+        if (const auto parts = setParts(about.set); parts.size() > 1) {
+            std::vector<std::string> missing;
+            for (const auto& part : parts)
+                for (auto& package : missingPackages(part)) missing.push_back(std::move(package));
+            sets.push_back({.name = about.set,
+                            .description = fmt::format("Several sets together, converted to {} x {} pixels", side, side),
+                            .license = "see its parts",
+                            .available = missing.empty(),
+                            .remedy = installRemedy(missing),
+                            .samples = about.report.samples});
             continue;
         }
         std::error_code placeError;
         const bool there = fs::is_directory(about.place, placeError);
         sets.push_back({.name = about.place,
-                        .description = fmt::format("Folder, converted to {} x {} pixels", (*file)->header().image_size, (*file)->header().image_size),
+                        .description = fmt::format("Folder, converted to {} x {} pixels", side, side),
                         .license = "see the folder",
                         .available = there,
                         .remedy = there ? std::string() : "the folder has gone; what was converted from it can still be used",

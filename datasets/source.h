@@ -11,6 +11,7 @@
 #include "datasets/dataset.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
+#include "engine/base/scene_truth.h"
 #include "engine/config/run_config.h"
 
 namespace es::datasets {
@@ -20,7 +21,10 @@ struct Item {
     std::int64_t picture = -1;  ///< index into the source's pictures; -1: text only
     std::string caption;        ///< empty: picture only
     std::string category, subcategory, domain, license, source;
-    std::string split_key;  ///< samples with equal keys share a split; empty: the picture decides
+    std::string split_key;                         ///< samples with equal keys share a split; empty: the picture decides
+    Split split = Split::kNone;                    ///< where the source decides; kNone: by key and picture
+    std::shared_ptr<const SceneTruth> truth = {};  ///< of composed scenes, without owner map and pair_of, which conversion fills in
+    std::int64_t pair_of = -1;                     ///< the item that this one is a variant of; -1: none
 };
 
 struct Content {
@@ -34,6 +38,8 @@ struct Content {
 struct ConvertedPicture {
     std::uint64_t hash = 0;
     std::vector<std::uint8_t> rgba;
+    std::uint64_t alike = 0;               ///< pictures of equal value look alike and share a split; 0: not known
+    std::vector<std::uint8_t> owner = {};  ///< of composed scenes: SceneTruth::owner; else empty
 };
 
 /// Why there is no picture.

@@ -103,9 +103,9 @@ std::vector<std::uint8_t> drawMask(const DataSource& source, const config::Train
 
 BatchBuilder::BatchBuilder(std::shared_ptr<const DataSource> source, const config::RunConfig& config)
     : source_(std::move(source)), options_(config.train), seed_(static_cast<std::uint64_t>(config.run.seed)),
-      images_(source_->samples(Split::kTrain, StreamKind::kImages), seed_, RandomPurpose::kImageOrder, options_.batch_images),
-      texts_(source_->samples(Split::kTrain, StreamKind::kTexts), seed_, RandomPurpose::kTextOrder, options_.batch_texts),
-      pairs_(source_->samples(Split::kTrain, StreamKind::kPairs), seed_, RandomPurpose::kPairOrder, options_.batch_pairs) {}
+      images_(source_->trainingGroups(StreamKind::kImages), seed_, RandomPurpose::kImageOrder, options_.batch_images),
+      texts_(source_->trainingGroups(StreamKind::kTexts), seed_, RandomPurpose::kTextOrder, options_.batch_texts),
+      pairs_(source_->trainingGroups(StreamKind::kPairs), seed_, RandomPurpose::kPairOrder, options_.batch_pairs) {}
 
 Batch BatchBuilder::training(std::int64_t step) {
     const auto at = static_cast<std::uint64_t>(step);

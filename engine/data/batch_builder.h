@@ -47,7 +47,7 @@ private:
     std::shared_ptr<const DataSource> source_;
     config::TrainOptions options_;
     std::uint64_t seed_;
-    SampleOrder images_, texts_, pairs_;
+    BalancedOrder images_, texts_, pairs_;
 };
 
 }  // namespace es::engine

@@ -2,6 +2,8 @@
 #include "engine/data/data_source.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 #include "engine/data/pixel_scale.h"
 
@@ -23,6 +25,7 @@ Result<std::shared_ptr<const DataSource>> DataSource::open(const config::RunConf
     out->tokenizer_ = *tokenizer;
     out->max_words_ = config.data.max_words;
     out->patch_ = config.model.patch;
+    out->joined_ = datasets::setParts(config.data.set).size() > 1;
 
     const std::int64_t size = out->dataset_->size();
     out->token_offsets_.assign(1, 0);
@@ -106,6 +109,16 @@ std::span<const std::int32_t> DataSource::tokens(std::int64_t sample) const {
 }
 
 const std::vector<std::int64_t>& DataSource::samples(Split split, StreamKind kind) const { return samples_[static_cast<int>(split)][static_cast<int>(kind)]; }
+
+std::vector<std::vector<std::int64_t>> DataSource::trainingGroups(StreamKind kind) const {
+    const auto& all = samples(Split::kTrain, kind);
+    if (!joined_) return {all};
+    std::map<std::string_view, std::vector<std::int64_t>> byDomain;
+    for (const std::int64_t sample : all) byDomain[dataset_->sample(sample).domain].push_back(sample);
+    std::vector<std::vector<std::int64_t>> groups;
+    for (auto& [domain, group] : byDomain) groups.push_back(std::move(group));
+    return groups;
+}
 
 store::SampleRecord DataSource::record(std::int64_t sample) const {
     const auto view = dataset_->sample(sample);

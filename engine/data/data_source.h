@@ -53,6 +53,9 @@ public:
     [[nodiscard]] DataShape shape() const { return {tokenizer_->size(), dataset_->imageSize(), max_words_, pictureCodes()}; }
     /// Samples of a split that have what the stream needs, ascending. The split must be train, validation or test.
     [[nodiscard]] const std::vector<std::int64_t>& samples(Split split, StreamKind kind) const;
+    /// The training samples in the groups that training draws from in turn: the domains of a set that joins several ("objects+scenes"), so that none
+    /// drowns the others; else all in one.
+    [[nodiscard]] std::vector<std::vector<std::int64_t>> trainingGroups(StreamKind kind) const;
     /// A sample as views need it, picture included.
     [[nodiscard]] store::SampleRecord record(std::int64_t sample) const;
 
@@ -64,6 +67,7 @@ private:
     std::shared_ptr<const datasets::Tokenizer> tokenizer_;
     PictureScale scale_;
     std::int64_t max_words_ = 0, patch_ = 1;
+    bool joined_ = false;
     std::vector<std::int32_t> tokens_;
     std::vector<std::int64_t> token_offsets_;
     std::vector<std::int64_t> samples_[3][3];  // split, stream

@@ -151,9 +151,11 @@ TEST_F(BadInput, DuplicatesAreLeftOutAndNamed) {
     const auto found = report(2);
     EXPECT_EQ(found.duplicates, 1);
     EXPECT_THAT(found.problems, IsEmpty());
-    ASSERT_EQ(found.notes.size(), 1u);
-    EXPECT_EQ(found.notes[0].path, "same.png");
-    EXPECT_THAT(found.notes[0].why, HasSubstr("good.png"));
+    ASSERT_EQ(found.notes.size(), 2u);
+    EXPECT_EQ(found.notes[0].path, "other-words.png");
+    EXPECT_THAT(found.notes[0].why, HasSubstr("shows the same picture as good.png"));
+    EXPECT_EQ(found.notes[1].path, "same.png");
+    EXPECT_THAT(found.notes[1].why, HasSubstr("picture and caption are those of good.png"));
     const auto data = *Dataset::open(options_);
     EXPECT_EQ(data->sample(0).split, data->sample(1).split) << "one picture, one split";
 }

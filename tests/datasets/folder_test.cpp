@@ -180,13 +180,13 @@ TEST_F(Folder, ThatHasGoneLeavesItsConversionUsable) {
     text("a.txt", "first");
     prepared();
     const auto sets = list(scratch_ / "cache");
-    ASSERT_EQ(sets.size(), 2u);
-    EXPECT_EQ(sets[1].name, fs::canonical(scratch_ / "pictures").string());
-    EXPECT_EQ(sets[1].samples, 1);
-    EXPECT_TRUE(sets[1].available);
+    ASSERT_FALSE(sets.empty());
+    EXPECT_EQ(sets.back().name, fs::canonical(scratch_ / "pictures").string());
+    EXPECT_EQ(sets.back().samples, 1);
+    EXPECT_TRUE(sets.back().available);
     fs::remove_all(scratch_ / "pictures");
     EXPECT_EQ(samples().size(), 1u);
-    EXPECT_FALSE(list(scratch_ / "cache")[1].available);
+    EXPECT_FALSE(list(scratch_ / "cache").back().available);
 }
 
 TEST_F(Folder, IsTheSameByEveryNameItHas) {

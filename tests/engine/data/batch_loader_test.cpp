@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "engine/data/batch_builder.h"
@@ -114,6 +115,33 @@ TEST_F(Loading, PixelsOfTheTrainingSplitHaveMeanZeroAndDeviationOne) {
     }
     EXPECT_NEAR(sum / count, 0, 1e-3);
     EXPECT_NEAR(squares / count, 1, 1e-2);
+}
+
+TEST(BalancedOrder, GivesEachGroupAnEqualShareWhateverItsSize) {
+    std::vector<std::int64_t> large(900), small(30);
+    for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<std::int64_t>(i);
+    for (std::size_t i = 0; i < small.size(); ++i) small[i] = 1000 + static_cast<std::int64_t>(i);
+    BalancedOrder order({large, {}, small}, 1, RandomPurpose::kImageOrder, 8), fresh({large, {}, small}, 1, RandomPurpose::kImageOrder, 8);
+    std::map<std::int64_t, int> seen;
+    std::int64_t fromSmall = 0;
+    for (std::int64_t step = 1; step <= 225; ++step)
+        for (const std::int64_t sample : order.batch(step)) {
+            ++seen[sample];
+            fromSmall += sample >= 1000;
+        }
+    EXPECT_EQ(fromSmall, 900) << "half of 1,800";
+    for (const std::int64_t sample : large) EXPECT_EQ(seen[sample], 1) << "an epoch of the large group";
+    for (const std::int64_t sample : small) EXPECT_EQ(seen[sample], 30) << "thirty of the small one";
+    EXPECT_EQ(fresh.batch(100), BalancedOrder({large, small}, 1, RandomPurpose::kImageOrder, 8).batch(100));
+    EXPECT_TRUE(BalancedOrder({{}}, 1, RandomPurpose::kImageOrder, 8).batch(1).empty());
+}
+
+TEST(BalancedOrder, OfOneGroupIsItsOrder) {
+    std::vector<std::int64_t> samples(17);
+    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::int64_t>(i);
+    SampleOrder plain(samples, 5, RandomPurpose::kPairOrder, 4);
+    BalancedOrder balanced({samples}, 5, RandomPurpose::kPairOrder, 4);
+    for (std::int64_t step = 1; step <= 20; ++step) EXPECT_EQ(plain.batch(step), balanced.batch(step));
 }
 
 TEST(SampleOrder, EachEpochIsAPermutation) {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What an Open Clip Art drawing says of itself, and how much of that is worth a caption.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace es::datasets {
+
+/// The RDF description inside an SVG file. Fields are empty where it has none; two namespaces of Creative Commons occur, so names are local.
+struct ClipartText {
+    std::string title, author, license;
+    std::vector<std::string> keywords;
+};
+[[nodiscard]] ClipartText readClipartText(std::string_view svg);
+
+/// A caption's worth of a file name: "animals/mammals/a_simplePig_01.svg" gives "a simple pig".
+[[nodiscard]] std::string nameFromFile(std::string_view path);
+/// True of titles that name a collection, not what is drawn.
+[[nodiscard]] bool isCollectionTitle(std::string_view title);
+/// Keywords that say what is drawn: without those about the collection, the author, and what `name` says already. Lower case, '_' to spaces.
+[[nodiscard]] std::vector<std::string> usefulKeywords(const ClipartText& text, std::string_view name);
+[[nodiscard]] std::string lowerCase(std::string_view text);  ///< ASCII letters only
+
+}  // namespace es::datasets
