@@ -31,6 +31,7 @@ struct RunArguments {
     std::vector<std::int32_t> maskedWords;
     std::array<std::vector<std::string>, session::kInterventionKinds> interventions;
     bool probing = false, json = false, attention = false;
+    bool batch = false, similarity = false, keep = false, kept = false, forgetting = false;
 };
 
 constexpr const char* kGrammar =
