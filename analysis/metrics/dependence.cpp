@@ -60,13 +60,26 @@ MutualInformation mutualInformation(std::span<const std::int32_t> label_T, std::
         rows = std::max<std::size_t>(number.size(), 1);
     }
     // Row and column 0 of the table take the tokens that are left out, so that the loop has no branch.
-    const std::size_t stride = columns + 1;
-    std::vector<std::uint32_t> counts((rows + 1) * stride, 0);
-    for (std::size_t t = 0; t < n; ++t)
-        ++counts[static_cast<std::size_t>(std::max(label_T[t], -1) + 1) * stride + static_cast<std::size_t>(std::max(expert_T[t], -1) + 1)];
+    const std::size_t stride = columns + 1, cells = (rows + 1) * stride;
+    // Small tables twice, in turn: the patches of a picture share their label and often their expert, and one table would wait for its own last store.
+    constexpr std::size_t kSmall = 1 << 12;
+    const std::size_t other = cells <= kSmall ? cells : 0;
+    std::vector<std::uint32_t> counts(cells + other, 0);
+    const auto cell = [&](std::size_t t) {
+        return static_cast<std::size_t>(std::max(label_T[t], -1) + 1) * stride + static_cast<std::size_t>(std::max(expert_T[t], -1) + 1);
+    };
+    std::size_t t = 0;
+    for (; t + 2 <= n; t += 2) {
+        ++counts[cell(t)];
+        ++counts[other + cell(t + 1)];
+    }
+    if (t < n) ++counts[cell(t)];
     std::vector<double> joint(rows * columns);
     for (std::size_t l = 0; l < rows; ++l)
-        for (std::size_t e = 0; e < columns; ++e) joint[l * columns + e] = counts[(l + 1) * stride + e + 1];
+        for (std::size_t e = 0; e < columns; ++e) {
+            const std::size_t at = (l + 1) * stride + e + 1;
+            joint[l * columns + e] = static_cast<double>(counts[at]) + (other > 0 ? static_cast<double>(counts[other + at]) : 0.0);
+        }
     return mutualInformation(joint, static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns));
 }
 

@@ -194,7 +194,7 @@ private:
         }
         std::vector<double> mi, nmi, deviations;
         const auto least = static_cast<double>(options_.min_label_tokens);
-        const auto reached = [&] { return std::any_of(nmi.begin(), nmi.end(), [&](double value) { return value >= row.nmi; }); };
+        const auto reached = [&] { return std::count_if(nmi.begin(), nmi.end(), [&](double value) { return value >= row.nmi; }) >= 10; };
         for (std::int32_t i = 0; i < std::max(options_.permutations, options_.most_permutations); ++i) {
             if (i == options_.permutations) {
                 row.permutation = {i, moments(mi).mean, quantile(mi, options_.quantile), moments(nmi).mean, quantile(nmi, options_.quantile), {}};

@@ -16,14 +16,15 @@ namespace es::analysis {
 
 struct SpecialisationOptions {
     std::int32_t permutations = 200;
-    std::int32_t most_permutations = 1000;  ///< drawn where none of the first ones reaches the value: a p-value of 1/201 does not survive many rows
-    double quantile = 0.975;                ///< of the permuted values
-    std::uint64_t seed = 0;                 ///< of the permutations
-    std::int32_t wanted_draws = 5;          ///< fewer random routers than this are used, and said in notes
-    double alpha = 0.05;                    ///< chance of a single false finding in the whole table, and again among its preferences
-    std::vector<LabelKind> labels = {};     ///< empty: every kind that the run knows labels of
-    std::int64_t min_label_tokens = 10;     ///< a label of fewer tokens takes no part in the search for preferences
-    std::size_t most_preferences = 40;      ///< kept of a row, the clearest first
+    /// Drawn where fewer than ten of the first ones reach the value (Besag and Clifford 1991): a p-value of 1/201 would not survive many rows.
+    std::int32_t most_permutations = 1000;
+    double quantile = 0.975;             ///< of the permuted values
+    std::uint64_t seed = 0;              ///< of the permutations
+    std::int32_t wanted_draws = 5;       ///< fewer random routers than this are used, and said in notes
+    double alpha = 0.05;                 ///< chance of a single false finding in the whole table, and again among its preferences
+    std::vector<LabelKind> labels = {};  ///< empty: every kind that the run knows labels of
+    std::int64_t min_label_tokens = 10;  ///< a label of fewer tokens takes no part in the search for preferences
+    std::size_t most_preferences = 40;   ///< kept of a row, the clearest first
 };
 
 /// A baseline's normalised mutual information. Not recorded: draws 0, values NaN, `missing` says why.

@@ -24,6 +24,7 @@ bool takes(const Specialisation* row, std::int32_t expert, const std::string& la
 
 struct Power {
     int red = 0, nouns = 0, seeds = 0;
+    double red_effect = 0, noun_effect = 0;  ///< mean risk difference of the pairs that were found
 };
 Power powerOf(double patches, double words, int seeds) {
     Power power;
@@ -31,11 +32,14 @@ Power powerOf(double patches, double words, int seeds) {
     for (int seed = 1; seed <= seeds; ++seed) {
         const auto rows = specialisation(test::plantedScenes({.patches = patches, .words = words, .seed = static_cast<std::uint64_t>(seed)}));
         EXPECT_TRUE(rows.has_value());
-        power.red += takes(rowOf(*rows, 0, LabelKind::kColour), test::kPlantedRed, "red");
-        power.nouns += takes(rowOf(*rows, 1, LabelKind::kPartOfSpeech), test::kPlantedNouns, "noun");
+        const Specialisation *colour = rowOf(*rows, 0, LabelKind::kColour), *part = rowOf(*rows, 1, LabelKind::kPartOfSpeech);
+        if (takes(colour, test::kPlantedRed, "red")) ++power.red, power.red_effect += colour->preferences.front().risk_difference;
+        if (takes(part, test::kPlantedNouns, "noun")) ++power.nouns, power.noun_effect += part->preferences.front().risk_difference;
     }
-    std::printf("strength %.2f for patches, %.2f for words: expert 3 takes red in %d, expert 5 takes nouns in %d of %d seeds\n", patches, words, power.red,
-                power.nouns, seeds);
+    power.red_effect /= std::max(power.red, 1);
+    power.noun_effect /= std::max(power.nouns, 1);
+    std::printf("strength %.2f for patches, %.2f for words: expert 3 takes red in %d, expert 5 takes nouns in %d of %d seeds (differences %.2f and %.2f)\n",
+                patches, words, power.red, power.nouns, seeds, power.red_effect, power.noun_effect);
     return power;
 }
 
@@ -46,9 +50,10 @@ TEST(PlantedExperts, AreFoundAtAStrongEffectInEverySeed) {
 }
 
 TEST(PlantedExperts, AreFoundAtAWeakEffectInMostSeeds) {
-    const Power power = powerOf(1.0, 1.5, 40);
-    EXPECT_GE(power.red, 32);
-    EXPECT_GE(power.nouns, 32);
+    const Power power = powerOf(1.0, 1.0, 40);
+    EXPECT_GE(power.red, 24);
+    EXPECT_GE(power.nouns, 24);
+    EXPECT_LT(power.red_effect, 0.35) << "a weak effect is a weak effect";
 }
 
 TEST(PlantedExperts, AStrongRunSaysWhichAndHowMuch) {

@@ -26,8 +26,10 @@ namespace planted_detail {
 
 inline constexpr std::int32_t kGrid = 8, kCell = 4;
 inline constexpr std::array<const char*, 6> kColours = {"red", "green", "blue", "yellow", "black", "white"};
-inline constexpr std::array<const char*, 5> kShapes = {"circle", "square", "triangle", "star", "ring"};
-inline constexpr std::array<const char*, 3> kRelations = {"above", "beside", "below"};
+inline constexpr std::array<const char*, 4> kArticles = {"a", "the", "one", "some"};
+inline constexpr std::array<const char*, 12> kShapes = {"circle", "square", "triangle", "star", "ring", "cross",
+                                                        "bar",    "heart",  "arrow",    "moon", "leaf", "drop"};
+inline constexpr std::array<const char*, 6> kRelations = {"above", "beside", "below", "over", "under", "near"};
 
 struct Word {
     std::string text;
@@ -58,7 +60,7 @@ inline store::SampleRecord scene(std::int64_t index, RandomStream& random) {
             for (std::int32_t x = left * kCell; x < (left + cells) * kCell; ++x)
                 truth.owner[static_cast<std::size_t>(y * truth.side + x)] = static_cast<std::uint8_t>(o + 1);
         if (o > 0) words.push_back({kRelations[random.below(kRelations.size())], WordRole::kRelation, -1});
-        if (random.below(2) == 0) words.push_back({"a", WordRole::kFunction, -1});
+        if (random.below(2) == 0) words.push_back({kArticles[random.below(kArticles.size())], WordRole::kFunction, -1});
         if (random.below(2) == 0) words.push_back({object.size, WordRole::kSize, static_cast<std::int32_t>(o)});
         words.push_back({object.colour, WordRole::kColour, static_cast<std::int32_t>(o)});
         words.push_back({object.shape, WordRole::kShape, static_cast<std::int32_t>(o)});

@@ -12,6 +12,8 @@
 #include "tests/views/export_panels.h"
 #include "views/export/axis_ticks.h"
 #include "views/export/page_writers.h"
+#include "views/export/panel_csv.h"
+#include "views/export/sankey_geometry.h"
 
 namespace es::views::page {
 namespace {
@@ -95,6 +97,38 @@ TEST(PagePdf, GivesBackEveryWord) {
                               "parameters, total", "grinning", "random router"})
         EXPECT_TRUE(text.contains(QString::fromUtf8(words))) << words << " is not in: " << text.toStdString();
     for (const PlacedText& placed : report.texts) EXPECT_TRUE(text.contains(placed.text.simplified())) << placed.text.toStdString();
+}
+
+TEST(PageSankey, BandsFillTheirNodesAndLieInside) {
+    const auto panel = test::sankeyPanel();
+    const auto& flow = std::get<analysis::SankeyPanel>(panel.content);
+    const QRectF area(10, 20, 300, 200);
+    const SankeyGeometry g = layoutSankey(area, flow, 8, 4);
+    ASSERT_EQ(g.bands.size(), flow.bands.size());
+    for (const QPolygonF& band : g.bands) EXPECT_TRUE(area.adjusted(-0.01, -0.01, 0.01, 0.01).contains(band.boundingRect()));
+    // What leaves a node covers its side without gap or overlap.
+    for (std::size_t e = 0; e < 4; ++e) {
+        const QRectF node = g.nodes[0][e];
+        std::vector<std::pair<double, double>> sides;
+        for (std::size_t b = 0; b < flow.bands.size(); ++b)
+            if (flow.bands[b].column == 0 && static_cast<std::size_t>(flow.bands[b].from) == e)
+                sides.emplace_back(g.bands[b].front().y(), g.bands[b].back().y());
+        std::sort(sides.begin(), sides.end());
+        ASSERT_EQ(sides.size(), 2u);
+        EXPECT_NEAR(sides[0].first, node.top(), 1e-9);
+        EXPECT_NEAR(sides[0].second, sides[1].first, 1e-9);
+        EXPECT_NEAR(sides[1].second, node.bottom(), 1e-9);
+    }
+    EXPECT_TRUE(layoutSankey(area, {}, 8, 4).nodes.empty());
+    const QByteArray csv = panelAsCsv(panel);
+    EXPECT_EQ(csv.count('\n'), 17);
+    EXPECT_TRUE(csv.contains("V 1,3,V 2,0,50,1"));
+    PageReport report;
+    const auto svg = pageAsSvg(pageOf({panel}), &report);
+    ASSERT_TRUE(svg);
+    QStringList texts;
+    for (const PlacedText& placed : report.texts) texts << placed.text;
+    for (const char* words : {"V 1", "V 3", "0", "3"}) EXPECT_TRUE(texts.contains(QLatin1String(words))) << words;
 }
 
 TEST(PageFiles, AreTheSameBytesTwice) {

@@ -103,6 +103,24 @@ inline analysis::Panel tablePanel() {
     return {"Cost", "", {}, table};
 }
 
+/// Three routers of four experts; half of what expert e holds goes on to e, half to its neighbour.
+inline analysis::Panel sankeyPanel() {
+    analysis::SankeyPanel flow;
+    flow.amount_title = "tokens";
+    for (int c = 0; c < 3; ++c) {
+        analysis::SankeyPanel::Column column;
+        column.title = "V " + std::to_string(c + 1);
+        for (int e = 0; e < 4; ++e) column.nodes.push_back({std::to_string(e), 100, {analysis::ColorRole::Kind::kExpert, e}});
+        flow.columns.push_back(std::move(column));
+    }
+    for (int c = 0; c < 2; ++c)
+        for (int e = 0; e < 4; ++e) {
+            flow.bands.push_back({c, e, e, 50});
+            flow.bands.push_back({c, e, (e + 1) % 4, 50});
+        }
+    return {"Flow between layers", "", {}, flow};
+}
+
 inline views::page::Page pageOf(std::vector<analysis::Panel> panels, double height_mm = 80) {
     views::page::Page page;
     page.name = QStringLiteral("test-figure");

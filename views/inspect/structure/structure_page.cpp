@@ -40,6 +40,13 @@ StructurePage::StructurePage(InspectModel* model, QWidget* parent)
                     pairs_->showPanel(shared(std::move(*panel)));
                     followSelection();
                 }),
+      kinds_job_(model->context().jobs, this, QStringLiteral("kinds"), tr("Reading what was measured of the experts"),
+                 [this](Result<std::vector<std::string>> measures) {
+                     fillPairKinds(measures ? *measures : std::vector<std::string>{"probabilities"});
+                     // A similarity that this router has not been measured for gives way to one that it has.
+                     readPairs();
+                     tellQueries();
+                 }),
       flow_job_(model->context().jobs, this, QStringLiteral("flow"), tr("Following tokens through the layers"),
                 [this](Result<FlowAnswer> answer) {
                     if (!answer) {
@@ -114,7 +121,7 @@ void StructurePage::makePanels() {
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(rows_);
-    fillPairKinds();
+    fillPairKinds({"probabilities"});
     connect(modality_, &SegmentedControl::chosen, this, [this] {
         modality_chosen_ = true;
         readFlow();
@@ -204,6 +211,7 @@ void StructurePage::choose(RouterId router, int expert) { model_->chooseRouter(r
 
 void StructurePage::showEvent(QShowEvent* event) {
     InspectPart::showEvent(event);
+    kinds_key_.clear();  // somebody may have measured meanwhile
     follow();
 }
 
@@ -219,7 +227,7 @@ bool StructurePage::explainAbsence() {
     const auto all = {map_, flow_, pairs_, labels_, paths_};
     const auto say = [&](const QString& headline, const QString& words) {
         for (PlotPanel* panel : all) panel->showEmpty(headline, words);
-        map_key_ = pair_key_ = flow_key_ = label_key_ = QString();
+        map_key_ = pair_key_ = kinds_key_ = flow_key_ = label_key_ = QString();
         return true;
     };
     switch (model_->runPart()) {
@@ -242,7 +250,7 @@ bool StructurePage::explainAbsence() {
 
 void StructurePage::showAbsence(PlotPanel* panel, const Error& error) {
     if (error.kind == ErrorKind::kStopped) {
-        map_key_ = pair_key_ = flow_key_ = label_key_ = QString();
+        map_key_ = pair_key_ = kinds_key_ = flow_key_ = label_key_ = QString();
         panel->showEmpty(tr("Cancelled"), tr("Nothing was measured."), {tr("Measure again"), [this] { follow(); }});
     } else if (error.kind == ErrorKind::kJobFailed) {
         // What these records cannot answer is no failure.
@@ -251,7 +259,7 @@ void StructurePage::showAbsence(PlotPanel* panel, const Error& error) {
         panel->showEmpty(QString::fromStdString(error.what), why + QStringLiteral(". ") + QString::fromStdString(error.remedy) + QStringLiteral("."));
     } else {
         panel->showFailed(error, {tr("Try again"), [this] {
-                                      map_key_ = pair_key_ = flow_key_ = label_key_ = QString();
+                                      map_key_ = pair_key_ = kinds_key_ = flow_key_ = label_key_ = QString();
                                       follow();
                                   }});
     }
@@ -262,7 +270,7 @@ void StructurePage::follow() {
     if (const auto* router = model_->currentRouter(); router && !modality_chosen_)
         modality_->setValue(router->branch == Branch::kText ? QStringLiteral("text") : QStringLiteral("vision"));
     if (isVisible()) {
-        fillPairKinds();
+        readPairKinds();
         readMap();
         readFlow();
         readPairs();
@@ -318,21 +326,27 @@ void StructurePage::readFlow() {
         true);
 }
 
-void StructurePage::fillPairKinds() {
+void StructurePage::readPairKinds() {
+    const auto* router = model_->currentRouter();
+    if (!router) return;
+    const QString key = QStringLiteral("%1|%2").arg(runKey()).arg(router->id.value);
+    if (key == kinds_key_) return;
+    kinds_key_ = key;
+    // With one expert a token no two are ever active together.
+    if (!pairs_chosen_)
+        pair_kind_->setValue(router->layout != store::RoutingLayout::kFixedK || router->k > 1 ? kCoactivation : QStringLiteral("probabilities"));
+    kinds_job_.request([reader = model_->reader(), id = router->id, step = model_->contents().probedStep(model_->shown().step).value_or(-1)](
+                           JobContext&) -> Result<std::vector<std::string>> { return analysis::similarityMeasures(*reader, id, step); },
+                       true);
+}
+
+void StructurePage::fillPairKinds(const std::vector<std::string>& measures) {
     QStringList titles{tr("Active together"), tr("Routers alike")}, values{kCoactivation, kRouters};
-    for (const std::string& measure :
-         model_->reader() && model_->currentRouter()
-             ? analysis::similarityMeasures(*model_->reader(), model_->currentRouter()->id, model_->contents().probedStep(model_->shown().step).value_or(-1))
-             : std::vector<std::string>{"probabilities"}) {
+    for (const std::string& measure : measures) {
         titles << pairTitle(measure);
         values << QString::fromStdString(measure);
     }
     pair_kind_->setChoices(titles, values);
-    // With one expert a token no two are ever active together.
-    if (const auto* router = model_->currentRouter(); router && !pairs_chosen_) {
-        const bool together = router->layout != store::RoutingLayout::kFixedK || router->k > 1;
-        pair_kind_->setValue(together ? kCoactivation : QStringLiteral("probabilities"));
-    }
 }
 
 void StructurePage::readPairs() {
@@ -441,7 +455,7 @@ void StructurePage::tellQueries() {
 
 bool StructurePage::settled() const {
     if (!isVisible()) return true;
-    return map_job_.idle() && pair_job_.idle() && flow_job_.idle() && label_job_.idle() && map_->settled() && pairs_->settled();
+    return map_job_.idle() && pair_job_.idle() && kinds_job_.idle() && flow_job_.idle() && label_job_.idle() && map_->settled() && pairs_->settled();
 }
 
 QJsonArray StructurePage::dump() const { return {map_->dump(), flow_->dump(), pairs_->dump(), labels_->dump(), paths_->dump()}; }

@@ -54,7 +54,8 @@ private:
     void readLabels();
     void showLabels();
     void showAbsence(PlotPanel* panel, const Error& error);
-    void fillPairKinds();
+    void readPairKinds();  ///< which similarities the run keeps
+    void fillPairKinds(const std::vector<std::string>& measures);
     void tellQueries();
     void choose(RouterId router, int expert);
     [[nodiscard]] QString runKey() const;  ///< what the shown panels depend on: run, step, probes
@@ -68,9 +69,10 @@ private:
     ChoiceBox* pair_kind_;
     QSplitter *rows_, *upper_, *lower_;
     LatestJob<analysis::Panel> map_job_, pair_job_;
+    LatestJob<std::vector<std::string>> kinds_job_;
     LatestJob<FlowAnswer> flow_job_;
     LatestJob<LabelAnswer> label_job_;
-    QString map_key_, pair_key_, flow_key_, label_key_;
+    QString map_key_, pair_key_, kinds_key_, flow_key_, label_key_;
     FlowAnswer flow_answer_;
     LabelAnswer label_answer_;
     bool modality_chosen_ = false, pairs_chosen_ = false;
