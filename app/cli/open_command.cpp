@@ -106,7 +106,7 @@ void addOpenCommand(CLI::App& program, Action& action, int& argc, char** argv) {
     CLI::App* command = program.add_subcommand("open", "The window, on these runs (the default command)");
     command->add_option("runs", arguments->runs, "Run directories, or folders of runs; ./runs unless given");
     command->add_option("--workspace", arguments->workspace, "Workspace to show")->check(CLI::IsMember({"train", "inspect", "compare", "figures"}));
-    command->add_option("--page", arguments->page, "Page of the workspace inspect to show")->check(CLI::IsMember({"sample", "expert", "structure", "sheet"}));
+    command->add_option("--page", arguments->page, "Page of the workspace inspect to show")->check(CLI::IsMember({"sample", "expert", "structure", "sheet", "causal"}));
     command->add_option("--theme", arguments->theme, "light or dark")->check(CLI::IsMember({"light", "dark", "system"}));
     command->add_option("--size", arguments->size, "Size of the window: 1280x800");
     command->add_option("--screenshot", arguments->screenshot, "Wait until the window is idle, save its picture (PNG) and leave; needs no display");

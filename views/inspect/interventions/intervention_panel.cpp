@@ -109,7 +109,8 @@ void InterventionPanel::makeControls() {
     plain_->setObjectName(QStringLiteral("interventionPlain"));
     row->addWidget(run_);
     row->addWidget(cancel_);
-    row->addWidget(progress_, 1);
+    row->addWidget(progress_);
+    row->addStretch(1);
     row->addWidget(sides_);
     row->addWidget(plain_);
     column->addLayout(row);
