@@ -115,14 +115,18 @@ ExpertGallery expertGallery(const ExpertTokens& tokens, const GalleryOptions& op
     return gallery;
 }
 
-std::string Credit::text() const {
+std::string Credit::text(std::size_t most_sources) const {
     std::string words;
     const auto add = [&](const std::string& part) {
         if (!part.empty()) words += (words.empty() ? "" : " · ") + part;
     };
     add(dataset);
     add(license.empty() ? "licence not stated" : license);
-    add(source);
+    const std::size_t named = most_sources == 0 ? sources.size() : std::min(most_sources, sources.size());
+    std::string list;
+    for (std::size_t i = 0; i < named; ++i) list += (i > 0 ? ", " : "") + sources[i];
+    if (named < sources.size()) list += fmt::format(" and {} more", sources.size() - named);
+    add(list);
     return fmt::format("{}: {}", words, plural(static_cast<std::int64_t>(samples.size()), "sample"));
 }
 
@@ -135,11 +139,12 @@ std::vector<Credit> creditsOf(const std::vector<GalleryItem>& items, const std::
         const auto found = known.find(item.sample);
         if (found == known.end() || !seen.insert(item.sample).second) continue;
         const store::SampleRecord& record = *found->second;
-        const auto same = std::find_if(credits.begin(), credits.end(), [&](const Credit& credit) {
-            return credit.dataset == record.dataset && credit.license == record.license && credit.source == record.source;
-        });
-        Credit& credit = same == credits.end() ? credits.emplace_back(Credit{record.dataset, record.license, record.source, {}}) : *same;
+        const auto same = std::find_if(credits.begin(), credits.end(),
+                                       [&](const Credit& credit) { return credit.dataset == record.dataset && credit.license == record.license; });
+        Credit& credit = same == credits.end() ? credits.emplace_back(Credit{record.dataset, record.license, {}, {}}) : *same;
         credit.samples.push_back(item.sample);
+        if (!record.source.empty() && std::find(credit.sources.begin(), credit.sources.end(), record.source) == credit.sources.end())
+            credit.sources.push_back(record.source);
     }
     return credits;
 }

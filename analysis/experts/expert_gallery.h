@@ -46,11 +46,13 @@ struct ExpertGallery {
 
 /// Where the pictures and captions of some samples come from: kept with every gallery that is copied or written to a file.
 struct Credit {
-    std::string dataset, license, source;  ///< as the data set gives them; "" where it does not
+    std::string dataset, license;      ///< as the data set gives them; "" where it does not
+    std::vector<std::string> sources;  ///< each once, in order of appearance
     std::vector<std::uint64_t> samples;
-    [[nodiscard]] std::string text() const;  ///< "emoji · Apache-2.0 · https://...: 3 samples", and "licence not stated" where none is
+    /// "emoji · Apache-2.0 · noto: 3 samples", "licence not stated" where none is. Beyond `most_sources` it says how many follow; 0: all are named.
+    [[nodiscard]] std::string text(std::size_t most_sources = 0) const;
 };
-/// One entry for each (data set, licence, source), in order of appearance; samples that `records` lacks are left out.
+/// One entry for each (data set, licence), in order of appearance; samples that `records` lacks are left out.
 [[nodiscard]] std::vector<Credit> creditsOf(const std::vector<GalleryItem>& items, const std::vector<store::SampleRecord>& records);
 
 }  // namespace es::analysis

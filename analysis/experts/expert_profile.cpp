@@ -22,13 +22,13 @@ struct LookProperty {
     const char* unit;
     float PatchLook::*value;
 };
-constexpr std::array<LookProperty, 7> kLookProperties = {{{"red", "of 1", &PatchLook::red},
-                                                          {"green", "of 1", &PatchLook::green},
-                                                          {"blue", "of 1", &PatchLook::blue},
-                                                          {"saturation", "of 1", &PatchLook::saturation},
+constexpr std::array<LookProperty, 7> kLookProperties = {{{"saturation", "of 1", &PatchLook::saturation},
                                                           {"lightness", "of 1", &PatchLook::lightness},
                                                           {"edge energy", "luma a pixel", &PatchLook::edge},
-                                                          {"fine detail", "of the variance", &PatchLook::fine}}};
+                                                          {"fine detail", "of the variance", &PatchLook::fine},
+                                                          {"red", "of 1", &PatchLook::red},
+                                                          {"green", "of 1", &PatchLook::green},
+                                                          {"blue", "of 1", &PatchLook::blue}}};
 
 /// The look of a row's patch; null for words and patches without a picture.
 const PatchLook* lookOf(const ExpertTokens& tokens, const std::vector<const SampleFacts*>& samples, std::size_t row) {

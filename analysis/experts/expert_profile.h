@@ -46,7 +46,7 @@ struct LookRow {
 };
 /// Of patches whose picture the run holds.
 struct ExpertLooks {
-    std::vector<LookRow> rows;         ///< red, green, blue, saturation, lightness, edge energy, fine detail
+    std::vector<LookRow> rows;         ///< saturation, lightness, edge energy, fine detail, red, green, blue
     LabelShares hues;                  ///< share of each hue beside that of all patches
     std::vector<PatchLook> hue_looks;  ///< mean look of all patches of each row of hues
     std::int64_t patches = 0, samples = 0;

@@ -157,11 +157,12 @@ LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t
             for (const LabelCell& cell : own) label_S[static_cast<std::size_t>(cell.sample)] = 0;
             row.share_low = share.low;
             row.share_high = share.high;
-            if (row.share > 0) {
-                const double half = quantileOfT(result.confidence_each, result.samples) * std::sqrt(measure.npmiVariance(own, taken_l, total_l));
+            if (row.share > 0 && row.samples > 1) {
+                // A label in few samples has few degrees of freedom, however many samples lack it: five that agree by chance must not look certain.
+                const double half = quantileOfT(result.confidence_each, row.samples) * std::sqrt(measure.npmiVariance(own, taken_l, total_l));
                 row.npmi_low = std::max(-1.0, row.npmi - half);
                 row.npmi_high = std::min(1.0, row.npmi + half);
-            } else {
+            } else if (row.share == 0) {
                 row.npmi_low = -1;
                 row.npmi_high = npmiOf(row.share_high * result.expert_share, row.base, result.expert_share);
             }

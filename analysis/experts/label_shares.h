@@ -54,7 +54,8 @@ struct LabelShares {
 /// clusteredShare() over samples: the linearised variance of a ratio of sums, which is Wald's with a design effect, on the logit scale. A bootstrap
 /// over samples gives the same at 95 %, but a correction for 50 labels needs quantiles of 0.0005, which no affordable number of draws has. nPMI:
 /// delta method over the same units and of all four sums at once, so that the base rate's own uncertainty and its correlation with the share are in
-/// it; at share 0 the share's upper end carried over. Student's t with samples - 1 degrees of freedom for both.
+/// it; at share 0 the share's upper end carried over. Student's t, with the samples that the expert takes tokens of less one as degrees of freedom for the
+/// share, and the label's own samples less one for nPMI.
 /// Correction: Bonferroni over the labels of the table (simultaneous intervals; Holm's steps have none that simple), not over experts.
 [[nodiscard]] LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t> label_T, std::span<const std::string> names,
                                       const LabelShareOptions& options = {});

@@ -215,7 +215,7 @@ std::string toJson(const ExpertReport& report) {
         for (const Credit& credit : report.credits) {
             ReportJson samples = ReportJson::array();
             for (const std::uint64_t sample : credit.samples) samples.push_back(fmt::format("{:016x}", sample));
-            credits.push_back({{"dataset", credit.dataset}, {"license", credit.license}, {"source", credit.source}, {"samples", samples}});
+            credits.push_back({{"dataset", credit.dataset}, {"license", credit.license}, {"sources", credit.sources}, {"samples", samples}});
         }
         json["gallery"] = {{"top", top},
                            {"random", random},

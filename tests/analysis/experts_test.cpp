@@ -189,6 +189,34 @@ TEST(LabelShares, IntervalsCoverTheTruthInTwoThousandDraws) {
     RecordProperty("all", all_in);
 }
 
+TEST(LabelShares, RareLabelsThatSayNothingAreNotFound) {
+    // Words of a small vocabulary in five samples or so each: the expert takes every sample's words or none, whatever they are.
+    std::vector<std::string> names;
+    for (int w = 0; w < 20; ++w) names.push_back("word " + std::to_string(w));
+    int found = 0;
+    constexpr int kDraws = 400;
+    for (int draw = 0; draw < kDraws; ++draw) {
+        RandomStream random(static_cast<std::uint64_t>(draw), RandomPurpose::kSynthetic, 1);
+        std::vector<std::int32_t> indices, label_T;
+        std::vector<std::uint64_t> samples;
+        for (std::uint64_t sample = 1; sample <= 40; ++sample) {
+            const std::int32_t expert = random.uniform() < 0.4 ? 1 : 0;
+            for (int word = 0; word < 3; ++word) {
+                indices.push_back(expert);
+                label_T.push_back(static_cast<std::int32_t>(random.below(20)));
+                samples.push_back(sample);
+            }
+        }
+        store::RoutingTable table = test::tableOf(indices, 2, 1);
+        table.sample_T = samples;
+        const LabelShares shares = labelShares(tokensOf(table, 1), label_T, names);
+        bool any = false;
+        for (const LabelShare& row : shares.rows) any = any || row.above() || row.below();
+        found += any;
+    }
+    EXPECT_LE(found, 32) << "of 400 tables, 5 % may";
+}
+
 TEST(LabelShares, WhereLabelsSayNothingAFalseFindingIsRare) {
     const std::vector<std::string> names = {"0", "1", "2", "3"};
     int found = 0;
@@ -302,6 +330,9 @@ TEST(Credits, NameEachSourceOnceWithItsSamples) {
     EXPECT_EQ(credits[0].samples, (std::vector<std::uint64_t>{1, 2}));
     EXPECT_EQ(credits[0].text(), "emoji · Apache-2.0 · noto: 2 samples");
     EXPECT_EQ(credits[1].text(), "emoji · licence not stated · noto: 1 sample");
+    const Credit many{"emoji", "OFL-1.1", {"a", "b", "c"}, {1, 2, 3}};
+    EXPECT_EQ(many.text(), "emoji · OFL-1.1 · a, b, c: 3 samples");
+    EXPECT_EQ(many.text(2), "emoji · OFL-1.1 · a, b and 1 more: 3 samples");
 }
 
 /// Four pictures of 2 x 2 patches of 8 x 8 pixels. The left half is red, the right half blue; in pictures 3 and 4 the lower half is a checkerboard.

@@ -9,6 +9,7 @@
 #include <QMenu>
 #include <QMimeData>
 #include <QTest>
+#include <QToolButton>
 #include <map>
 #include <set>
 
@@ -403,7 +404,7 @@ TEST(ExpertGlance, StandsBelowTheTokenAndOpensThePage) {
     bench.settle();
     auto* glance = bench.find<ExpertGlance>("expertGlance");
     ASSERT_TRUE(glance->isVisible());
-    EXPECT_EQ(bench.find<QLabel>("glanceTitle")->text(), QStringLiteral("Expert 3 · what it sees most"));
+    EXPECT_EQ(bench.find<ElidedLabel>("glanceTitle")->fullText(), QStringLiteral("Expert 3 · what it sees most"));
     ASSERT_FALSE(glance->grid()->items().empty());
     EXPECT_LE(glance->grid()->items().size(), 24u);
     const auto item = glance->grid()->items().front();
@@ -412,7 +413,7 @@ TEST(ExpertGlance, StandsBelowTheTokenAndOpensThePage) {
     EXPECT_EQ(bench.selection.current().token, item.token);
     EXPECT_FALSE(bench.find<QLabel>("glanceCategory")->text().isEmpty());
     EXPECT_TRUE(bench.find<QLabel>("glanceCredits")->text().contains(QStringLiteral("CC0-1.0")));
-    bench.click(bench.find<QPushButton>("glanceOpen"), bench.find<QPushButton>("glanceOpen")->rect().center());
+    bench.click(bench.find<QToolButton>("glanceOpen"), bench.find<QToolButton>("glanceOpen")->rect().center());
     EXPECT_EQ(bench.workspace->page(), QStringLiteral("expert"));
     EXPECT_EQ(bench.data("expert_gallery").value(QStringLiteral("expert")).toInt(), 3);
 }
@@ -423,7 +424,7 @@ TEST(ExpertGlance, WithoutASelectedExpertItIsTheTokensOwn) {
     bench.click(overlay, overlay->patchRect(14).center());
     const auto path = bench.workspace->model()->path();
     ASSERT_FALSE(path.empty());
-    EXPECT_EQ(bench.find<QLabel>("glanceTitle")->text(), QStringLiteral("Expert %1 · what it sees most").arg(path.front().choices.front().expert));
+    EXPECT_EQ(bench.find<ElidedLabel>("glanceTitle")->fullText(), QStringLiteral("Expert %1 · what it sees most").arg(path.front().choices.front().expert));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 
 namespace es::views {
 namespace {
-constexpr int kStripHeight = 20, kNameHeight = 16, kFactHeight = 20, kSide = 8;
+constexpr int kStripHeight = 16, kNameHeight = 15, kFactHeight = 17, kSide = 8;
 }  // namespace
 
 ColourStrip::ColourStrip(Theme* theme, QWidget* parent) : QWidget(parent), theme_(theme) {
@@ -80,12 +80,12 @@ void ColourStrip::paintEvent(QPaintEvent*) {
         painter.setBrush(Qt::NoBrush);
         painter.drawRect(bar.adjusted(0.5, 0.5, -0.5, -0.5));
     }
-    const QFont font = theme_->font(Theme::FontRole::kTabular);
+    const QFont font = theme_->font(Theme::FontRole::kSecondary);
     const double top = strip(1).bottom() + 8;
     const double value = width() - kSide;
     painter.setFont(theme_->font(Theme::FontRole::kSecondary));
     painter.setPen(colors.muted);
-    painter.drawText(QRectF(kSide, top, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter, tr("its · all · difference (95 %)"));
+    painter.drawText(QRectF(kSide, top, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter, tr("its · all · difference ± 95 %"));
     for (std::size_t i = 0; i < looks_.rows.size(); ++i) {
         const auto& row = looks_.rows[i];
         const double y = top + static_cast<double>(i + 1) * kFactHeight;
@@ -97,7 +97,8 @@ void ColourStrip::paintEvent(QPaintEvent*) {
         painter.drawText(QRectF(kSide, y, width() - 2.0 * kSide, kFactHeight), Qt::AlignLeft | Qt::AlignVCenter, QString::fromStdString(row.name));
         painter.setFont(font);
         painter.setPen(colors.text);
-        const QString range = std::isfinite(row.low) ? QStringLiteral(" (%1 to %2)").arg(numberText(row.low), numberText(row.high)) : QString();
+        // The interval is symmetric, so its half says it in the little room there is.
+        const QString range = std::isfinite(row.low) ? QStringLiteral(" ± %1").arg(numberText((row.high - row.low) / 2)) : QString();
         painter.drawText(QRectF(kSide, y, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter,
                          QStringLiteral("%1 · %2 · %3%4").arg(numberText(row.expert), numberText(row.all), numberText(row.difference), range));
     }

@@ -21,10 +21,9 @@
 namespace es::views {
 namespace {
 
-constexpr int kGalleryCell = 44, kGalleryItems = 36, kCreditLines = 2;
+constexpr int kGalleryCell = 44, kGalleryItems = 36, kCreditsShown = 3;
+constexpr std::size_t kSourcesShown = 2;
 constexpr int kPictureWidth = 860, kPictureMargin = 16, kPictureScale = 2;
-
-QString sharedCredit(const analysis::Credit& credit) { return QString::fromStdString(credit.text()); }
 
 }  // namespace
 
@@ -204,16 +203,17 @@ std::vector<store::SampleRecord> ExpertGalleryPanel::shownRecords() const {
 
 QString ExpertGalleryPanel::credits() const {
     QStringList lines;
-    for (const analysis::Credit& credit : analysis::creditsOf(shownItems(), shownRecords())) lines << sharedCredit(credit);
+    for (const analysis::Credit& credit : analysis::creditsOf(shownItems(), shownRecords())) lines << QString::fromStdString(credit.text());
     return lines.join(QLatin1Char('\n'));
 }
 
 void ExpertGalleryPanel::showCredits() {
-    const QStringList lines = credits().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
-    QStringList shown = lines.mid(0, kCreditLines);
-    if (lines.size() > kCreditLines) shown << tr("and %1 more sources: all are kept with every copy").arg(lines.size() - kCreditLines);
+    QStringList shown;
+    for (const analysis::Credit& credit : analysis::creditsOf(shownItems(), shownRecords())) shown << QString::fromStdString(credit.text(kSourcesShown));
+    const qsizetype more = shown.size() - kCreditsShown;
+    if (more > 0) shown = shown.mid(0, kCreditsShown) << tr("%1 more").arg(more);
     credits_->setText(shown.isEmpty() ? QString() : tr("Credits: %1").arg(shown.join(QStringLiteral("; "))));
-    credits_->setToolTip(lines.mid(0, 40).join(QLatin1Char('\n')));
+    credits_->setToolTip(tr("All sources are named in every copy"));
     credits_->setVisible(!shown.isEmpty());
 }
 

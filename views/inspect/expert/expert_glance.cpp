@@ -6,7 +6,6 @@
 
 #include "analysis/experts/expert_panels.h"
 #include "views/inspect/inspect_dump.h"
-#include "views/widgets/controls.h"
 
 namespace es::views {
 namespace {
@@ -23,12 +22,11 @@ ExpertGlance::ExpertGlance(ExpertModel* model, SamplePictures* pictures, QWidget
     column->setContentsMargins(0, 4, 0, 0);
     column->setSpacing(5);
     auto* top = new QHBoxLayout;
-    title_ = new QLabel(this);
+    title_ = new ElidedLabel({}, this);
     title_->setObjectName(QStringLiteral("glanceTitle"));
     title_->setProperty("role", QStringLiteral("strong"));
-    open_ = makeButton(theme, tr("Open page"), ButtonKind::kQuiet, QStringLiteral("expert"), this);
+    open_ = new IconButton(theme, QStringLiteral("expert"), tr("Open the page of this expert: gallery, words, categories, places and load"), this);
     open_->setObjectName(QStringLiteral("glanceOpen"));
-    open_->setToolTip(tr("Gallery, words, categories, places and load of this expert"));
     top->addWidget(title_, 1);
     top->addWidget(open_);
     column->addLayout(top);
@@ -50,7 +48,7 @@ ExpertGlance::ExpertGlance(ExpertModel* model, SamplePictures* pictures, QWidget
     words_ = line("glanceWords", "muted");
     category_ = line("glanceCategory", "muted");
     credits_ = line("glanceCredits", "faint");
-    connect(open_, &QPushButton::clicked, this, &ExpertGlance::pageRequested);
+    connect(open_, &QToolButton::clicked, this, &ExpertGlance::pageRequested);
     connect(grid_, &GalleryGrid::itemClicked, this, [this](int index) { model_->chooseItem(grid_->items()[static_cast<std::size_t>(index)]); });
     connect(model_, &ExpertModel::expertChanged, this, &ExpertGlance::refresh);
     connect(model_, &ExpertModel::galleryChanged, this, &ExpertGlance::refresh);
@@ -121,12 +119,11 @@ void ExpertGlance::refresh() {
         std::vector<store::SampleRecord> records;
         for (const auto& item : grid_->items())
             if (const auto* record = model_->record(item.sample)) records.push_back(*record);
-        for (const analysis::Credit& credit : analysis::creditsOf(grid_->items(), records)) credits << QString::fromStdString(credit.text());
+        for (const analysis::Credit& credit : analysis::creditsOf(grid_->items(), records)) credits << QString::fromStdString(credit.text(1));
     }
-    // The whole list is on the page and in the tooltips; here only that there is one.
+    // The whole list is on the page and in every copy of it.
     credits_->setVisible(!credits.isEmpty());
-    credits_->setText(credits.size() == 1 ? credits.front() : tr("pictures of %1 sources: hover one, or see them all").arg(credits.size()));
-    credits_->setToolTip(credits.mid(0, 40).join(QLatin1Char('\n')));
+    credits_->setText(credits.join(QStringLiteral("; ")));
 }
 
 QJsonArray ExpertGlance::dump() const {

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <QLabel>
-#include <QPushButton>
 
 #include "views/inspect/expert/expert_model.h"
 #include "views/inspect/expert/gallery_grid.h"
 #include "views/inspect/expert/sample_pictures.h"
 #include "views/inspect/inspect_part.h"
+#include "views/widgets/controls.h"
+#include "views/widgets/elided_label.h"
 
 namespace es::views {
 
@@ -33,9 +34,10 @@ private:
     ExpertModel* model_;
     SamplePictures* pictures_;
     std::shared_ptr<const ExpertGalleryData> drawn_;
-    QLabel *title_, *state_, *words_, *category_, *credits_;
+    ElidedLabel* title_;
+    QLabel *state_, *words_, *category_, *credits_;
     GalleryGrid* grid_;
-    QPushButton* open_;
+    IconButton* open_;
 };
 
 }  // namespace es::views

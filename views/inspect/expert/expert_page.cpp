@@ -27,6 +27,7 @@ QString titleOf(const analysis::LabelTable& table, bool both) {
     QString title = QString::fromStdString(std::string(analysis::labelTitle(table.kind)));
     if (table.kind == analysis::LabelKind::kTokenId) title = ExpertPage::tr("words");
     title[0] = title[0].toUpper();
+    if (table.kind == analysis::LabelKind::kTokenId) return title;
     return both ? ExpertPage::tr("%1 (%2)").arg(title, table.modality == Modality::kText ? ExpertPage::tr("words") : ExpertPage::tr("patches")) : title;
 }
 
@@ -235,7 +236,7 @@ void ExpertPage::refreshHeader() {
     QStringList facts;
     if (router) facts << QString::fromStdString(longName(*router));
     if (const std::string set = model_->inspect()->chosenSet().note(); !set.empty()) facts << QString::fromStdString(set);
-    if (!model_->isSelected()) facts << tr("not selected: the first choice of the selected token");
+    if (!model_->isSelected()) facts << tr("suggested by the selected token");
     if (const auto& read = model_->gallery(); read && read->tokens.query.expert.value == expert && model_->galleryPart() == ExpertModel::Part::kReady) {
         facts << tr("takes %1 of the probe (even %2), %3 of %4 tokens")
                      .arg(percentText(read->tokens.share()), percentText(router ? 1.0 / router->experts : NAN), stepText(read->tokens.takers),
@@ -294,7 +295,11 @@ void ExpertPage::refreshDetails() {
         for (const auto& table : details->labels) kinds_->addItem(titleOf(table, both), keyOf(table));
         if (both) kinds_->addItem(tr("Modality"), QString::fromLatin1(kModalityKey));
         const int wanted = kinds_->findData(wanted_kind_);
-        kinds_->setCurrentIndex(wanted >= 0 ? wanted : kinds_->count() > 0 ? 0 : -1);
+        // Unless another was asked for, labels of what the gallery shows.
+        const auto fits =
+            std::find_if(details->labels.begin(), details->labels.end(), [&](const auto& table) { return table.modality == model_->shownKind(); });
+        const int first = fits == details->labels.end() ? 0 : static_cast<int>(fits - details->labels.begin());
+        kinds_->setCurrentIndex(wanted >= 0 ? wanted : kinds_->count() > 0 ? first : -1);
         setDisabledReason(kinds_, kinds_->count() > 1 ? QString() : tr("There is one kind of label only"));
     }
     refreshLabels();

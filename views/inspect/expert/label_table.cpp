@@ -14,7 +14,7 @@
 namespace es::views {
 namespace {
 
-constexpr int kLeastLabel = 90, kCellRoom = 18;
+constexpr int kLeastLabel = 110, kCellRoom = 28;
 constexpr double kBehind = 10;
 
 QString rangeText(double low, double high, int decimals) {
