@@ -192,7 +192,7 @@ Panel pathFlow(const RoutingPaths& paths, const FlowOptions& options) {
 
 Panel pathTable(const RoutingPaths& paths, const FlowOptions& options) {
     TablePanel table;
-    table.columns = {"path", "tokens", "share", "÷ independent"};
+    table.columns = {"path", "tokens", "share", "lift"};
     table.right_aligned = {0, 1, 1, 1};
     const auto n = static_cast<double>(paths.tokens);
     for (std::size_t i = 0; i < std::min(paths.paths.size(), static_cast<std::size_t>(std::max(options.most_paths, 0))); ++i) {
@@ -211,6 +211,7 @@ Panel pathTable(const RoutingPaths& paths, const FlowOptions& options) {
                                       plural(static_cast<std::int64_t>(paths.paths.size()), "path"), plural(paths.tokens, "token"),
                                       fixed(paths.entropy_nats, 2), number(paths.effective_paths), fixed(paths.independent_entropy_nats, 2),
                                       percent(paths.top10_share)));
+    panel.notes.push_back("lift: over what independent layers with these loads would give");
     if (table.rows.size() < paths.paths.size()) panel.notes.push_back(fmt::format("the {} most frequent are listed", table.rows.size()));
     panel.content = std::move(table);
     return panel;
@@ -348,8 +349,15 @@ Panel specialisationPanel(const std::vector<Specialisation>& rows) {
     if (!rows.empty()) panel.context = fmt::format("first choice and label · step {}", grouped(rows.front().step));
     panel.notes.push_back(specialisationVerdict(rows));
     if (background > 0) panel.notes.push_back(fmt::format("objects: {} of background or of several objects left out", plural(background, "patch token")));
+    std::vector<std::pair<std::string, std::string>> said;  // a note, and whose it is
     for (const Specialisation& row : rows)
-        for (const std::string& note : row.notes) panel.notes.push_back(routerName(row.router) + ": " + note);
+        for (const std::string& note : row.notes) {
+            const std::string router = routerName(row.router);
+            const auto same = std::find_if(said.begin(), said.end(), [&](const auto& one) { return one.first == note; });
+            if (same == said.end()) said.emplace_back(note, router);
+            else if ((", " + same->second + ",").find(" " + router + ",") == std::string::npos) same->second += ", " + router;
+        }
+    for (const auto& [note, routers] : said) panel.notes.push_back(routers + ": " + note);
     panel.content = std::move(table);
     return panel;
 }

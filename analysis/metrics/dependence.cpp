@@ -38,13 +38,13 @@ MutualInformation mutualInformation(std::span<const double> joint_LE, std::int32
     return result;
 }
 
-MutualInformation mutualInformation(std::span<const std::int32_t> label_T, std::span<const std::int32_t> expert_T) {
-    const std::size_t n = std::min(label_T.size(), expert_T.size());
-    std::int32_t most_label = -1, most_expert = -1;
-    for (std::size_t t = 0; t < n; ++t) {
-        most_label = std::max(most_label, label_T[t]);
-        most_expert = std::max(most_expert, expert_T[t]);
-    }
+namespace {
+
+/// `expertOf(t)` is a token's expert, -1 none; `most_expert` at least the largest.
+template <class ExpertOf>
+MutualInformation countedInformation(std::span<const std::int32_t> label_T, std::size_t n, std::int32_t most_expert, ExpertOf&& expertOf) {
+    std::int32_t most_label = -1;
+    for (std::size_t t = 0; t < n; ++t) most_label = std::max(most_label, label_T[t]);
     if (most_label < 0 || most_expert < 0) return {};
     // Labels may be hashes or vocabulary ids far apart: then they are numbered in order of appearance.
     constexpr std::int64_t kDirect = 1 << 22;
@@ -66,7 +66,7 @@ MutualInformation mutualInformation(std::span<const std::int32_t> label_T, std::
     const std::size_t other = cells <= kSmall ? cells : 0;
     std::vector<std::uint32_t> counts(cells + other, 0);
     const auto cell = [&](std::size_t t) {
-        return static_cast<std::size_t>(std::max(label_T[t], -1) + 1) * stride + static_cast<std::size_t>(std::max(expert_T[t], -1) + 1);
+        return static_cast<std::size_t>(std::max(label_T[t], -1) + 1) * stride + static_cast<std::size_t>(std::max(expertOf(t), -1) + 1);
     };
     std::size_t t = 0;
     for (; t + 2 <= n; t += 2) {
@@ -81,6 +81,27 @@ MutualInformation mutualInformation(std::span<const std::int32_t> label_T, std::
             joint[l * columns + e] = static_cast<double>(counts[at]) + (other > 0 ? static_cast<double>(counts[other + at]) : 0.0);
         }
     return mutualInformation(joint, static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns));
+}
+
+}  // namespace
+
+MutualInformation mutualInformation(std::span<const std::int32_t> label_T, std::span<const std::int32_t> expert_T) {
+    const std::size_t n = std::min(label_T.size(), expert_T.size());
+    std::int32_t most_expert = -1;
+    for (std::size_t t = 0; t < n; ++t) most_expert = std::max(most_expert, expert_T[t]);
+    return countedInformation(label_T, n, most_expert, [expert_T](std::size_t t) { return expert_T[t]; });
+}
+
+MutualInformation mutualInformation(std::span<const std::int32_t> label_T, const store::RoutingView& view) {
+    const store::RoutingTable& table = view.table();
+    if (table.router.layout != store::RoutingLayout::kFixedK || table.router.k < 1) return mutualInformation(label_T, firstChoices(view));
+    const auto k = static_cast<std::size_t>(table.router.k);
+    const std::size_t n = std::min(label_T.size(), table.expert_ids.size() / k);
+    const std::int32_t experts = table.router.experts;
+    return countedInformation(label_T, n, experts - 1, [ids = table.expert_ids.data(), k, experts](std::size_t t) {
+        const std::int32_t expert = ids[t * k];
+        return expert < experts ? expert : -1;
+    });
 }
 
 std::vector<double> labelByExpert(const store::RoutingView& view, std::span<const std::int32_t> label_T, std::int32_t labels, Weighing weighing) {

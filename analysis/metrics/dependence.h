@@ -21,6 +21,9 @@ struct MutualInformation {
 /// Upward biased by about (labels - 1)(experts - 1) / 2T: never read it without a baseline.
 [[nodiscard]] MutualInformation mutualInformation(std::span<const std::int32_t> label_T, std::span<const std::int32_t> expert_T);
 
+/// The same of labels and a table's first choices, without a copy of them where they lie side by side (fixed k): what long runs are measured with.
+[[nodiscard]] MutualInformation mutualInformation(std::span<const std::int32_t> label_T, const store::RoutingView& view);
+
 /// The same from a table of counts or masses (rows labels, columns experts, row-major).
 [[nodiscard]] MutualInformation mutualInformation(std::span<const double> joint_LE, std::int32_t labels, std::int32_t experts);
 

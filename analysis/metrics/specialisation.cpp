@@ -73,7 +73,8 @@ struct Joint {
         double largest = 0;
         for (std::size_t l = 0; l < labels; ++l) {
             if (label_sum[l] < least_tokens) continue;
-            for (std::size_t e = 0; e < experts; ++e) largest = std::max(largest, deviation(l, e));
+            for (std::size_t e = 0; e < experts; ++e)
+                if (expert_sum[e] >= least_tokens) largest = std::max(largest, deviation(l, e));
         }
         return largest;
     }
@@ -156,7 +157,8 @@ public:
         for (const store::RoutingTable& draw : tables_.random) draws.push_back(informationOf(draw, kind, modality));
         row.random_router = draws.empty() ? missingBaseline(fmt::format("no random-router probe at step {}", row.step)) : baselineOf(draws);
         if (!draws.empty() && row.random_router.draws < options_.wanted_draws)
-            row.notes.push_back(fmt::format("only {} draws of the random router", row.random_router.draws));
+            row.notes.push_back(
+                fmt::format("only {} of the random router", row.random_router.draws == 1 ? "1 draw" : fmt::format("{} draws", row.random_router.draws)));
         row.untrained = tables_.untrained ? baselineOf({informationOf(*tables_.untrained, kind, modality)})
                                           : missingBaseline(row.step == 0 ? "this is the untrained model" : "no probe of step 0");
         if (auto done = permute(labels, joint, row); !done) return tl::unexpected(done.error());
@@ -219,7 +221,7 @@ private:
         std::vector<Pair> pairs;
         for (std::size_t l = 0; l < joint.labels; ++l)
             for (std::size_t e = 0; e < joint.experts && joint.label_sum[l] >= least; ++e) {
-                const double deviation = joint.deviation(l, e);
+                const double deviation = joint.expert_sum[e] >= least ? joint.deviation(l, e) : 0;
                 if (!(deviation > 0)) continue;
                 const auto reach = std::count_if(deviations.begin(), deviations.end(), [&](double d) { return d >= deviation; });
                 const double p = static_cast<double>(1 + reach) / static_cast<double>(1 + deviations.size());

@@ -23,7 +23,7 @@ struct SpecialisationOptions {
     std::int32_t wanted_draws = 5;       ///< fewer random routers than this are used, and said in notes
     double alpha = 0.05;                 ///< chance of a single false finding in the whole table, and again among its preferences
     std::vector<LabelKind> labels = {};  ///< empty: every kind that the run knows labels of
-    std::int64_t min_label_tokens = 10;  ///< a label of fewer tokens takes no part in the search for preferences
+    std::int64_t min_label_tokens = 10;  ///< a label, or an expert, of fewer tokens takes no part in the search for preferences
     std::size_t most_preferences = 40;   ///< kept of a row, the clearest first
 };
 

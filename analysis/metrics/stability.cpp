@@ -53,7 +53,8 @@ RoutingChange compareFixed(const store::RoutingTable& a, const store::RoutingTab
             there += slot(b, right + i) >= 0;
         }
         shared += common;
-        if (here + there > common) iou += static_cast<double>(common) / static_cast<double>(here + there - common);
+        // Mostly all or nothing is shared, and a division a token would be half of the work.
+        if (common > 0) iou += here + there == 2 * common ? 1.0 : static_cast<double>(common) / static_cast<double>(here + there - common);
         changed_first += slot(a, left) != slot(b, right);
         ++result.tokens;
     }

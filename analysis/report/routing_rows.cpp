@@ -294,7 +294,10 @@ Status addSpecialisation(const AnalyzeInput& input, AnalyzeResult& result) {
             pair.high = preference.high;
             addRow(result, std::move(pair), "risk_difference", preference.risk_difference);
         }
-        for (const std::string& note : one.notes) result.notes.push_back(fmt::format("specialisation: {}: {}", routerName(one.router), note));
+        for (const std::string& note : one.notes) {
+            std::string words = fmt::format("specialisation: {}: {}", routerName(one.router), note);
+            if (std::find(result.notes.begin(), result.notes.end(), words) == result.notes.end()) result.notes.push_back(std::move(words));
+        }
     }
     result.verdict = specialisationVerdict(*rows);
     result.specialisation = std::move(*rows);

@@ -149,6 +149,17 @@ TEST(Dependence, EqualsThePlantedInformation) {
     }
 }
 
+TEST(Dependence, ATablesFirstChoicesGiveTheSameWithoutACopy) {
+    const std::vector<std::int32_t> label = {0, 1, 1, 2, 2, 0, 1, -1}, indices = {0, 1, 2, 0, 3, 1, -1, 2, 0, 3, 1, 0, 2, 1, 3, 0};
+    for (const store::RoutingTable& table : {test::tableOf(indices, 4, 2), test::raggedOf(indices, 4, 2), test::denseOf(indices, 4, 2)}) {
+        const RoutingView view(table);
+        const MutualInformation a = mutualInformation(label, view), b = mutualInformation(label, firstChoices(view));
+        EXPECT_EQ(a.mi_nats, b.mi_nats);
+        EXPECT_EQ(a.nmi, b.nmi);
+        EXPECT_EQ(a.tokens, b.tokens);
+    }
+}
+
 TEST(Dependence, LabelsBeyondTheDirectTableGiveTheSame) {
     const test::PlantedTable made = test::planted({.labels = 6, .experts = 3, .per_label = 60, .follow = 0.5});
     std::vector<std::int32_t> far = made.label_T;

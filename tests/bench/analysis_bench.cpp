@@ -58,7 +58,7 @@ void measure(const char* name, std::int64_t assignments, int repeats, const std:
         ns.push_back((threadNanoseconds() - begin) / static_cast<double>(assignments));
     }
     std::sort(ns.begin(), ns.end());
-    std::printf("%-34s %6.2f ns an assignment (from %.2f to %.2f, %d times) [%g]\n", name, ns[ns.size() / 2], ns.front(), ns.back(), repeats, sink);
+    std::printf("%-40s %6.2f ns an assignment (from %.2f to %.2f, %d times) [%g]\n", name, ns[ns.size() / 2], ns.front(), ns.back(), repeats, sink);
 }
 
 }  // namespace
@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
         const auto tokens = static_cast<std::int64_t>(first.size());
         measure("  first choices (a token)", tokens, repeats, [&] { return static_cast<double>(analysis::firstChoices(view).back()); });
         measure("  mutual information (a token)", tokens, repeats, [&] { return analysis::mutualInformation(input.label_T, first).mi_nats; });
+        measure("  mutual information with first choices", assignments, repeats, [&] { return analysis::mutualInformation(input.label_T, view).mi_nats; });
         measure("  label by expert", assignments, repeats, [&] { return analysis::labelByExpert(view, input.label_T, 12).front(); });
         if (k > 1) measure("  co-activation (an assignment)", assignments, repeats, [&] { return analysis::coactivation(view).count_EE.front(); });
         measure("  change", assignments, std::max(repeats / 3, 1), [&] { return analysis::compareRouting(input.table, input.table).overlap; });

@@ -81,6 +81,8 @@ HeatmapGeometry layoutHeatmap(const QRectF& target, const analysis::HeatmapPanel
         g.x = {-0.5, panel.columns - 0.5, analysis::Scale::kLinear};
         for (int column = 0; column < panel.columns; ++column) g.column_x.push_back(g.area.left() + g.area.width() * column / panel.columns);
         g.column_gap = g.area.width() / panel.columns >= 6 ? 1 : 0;
+        // Gaps in one direction alone make stripes of cells that are nearly square.
+        if (g.column_gap == 0 && row_height < 12) g.row_gap = 0;
     }
     g.column_x.push_back(g.area.right());
     return g;

@@ -160,11 +160,27 @@ void TableView::setPanel(std::shared_ptr<const analysis::TablePanel> panel) {
     const int scroll = verticalScrollBar() ? verticalScrollBar()->value() : 0;
     model_->setPanel(std::move(panel));
     const int columns = model_->columnCount();
-    for (int column = 0; column < columns; ++column) {
-        horizontalHeader()->setSectionResizeMode(column, column == 0 ? QHeaderView::Stretch : QHeaderView::Fixed);
-        if (column > 0) horizontalHeader()->resizeSection(column, widthOf(column));
+    for (int column = 1; column < columns; ++column) {
+        horizontalHeader()->setSectionResizeMode(column, QHeaderView::Fixed);
+        horizontalHeader()->resizeSection(column, widthOf(column));
     }
+    fitFirstColumn();
     if (verticalScrollBar()) verticalScrollBar()->setValue(scroll);
+}
+
+void TableView::fitFirstColumn() {
+    if (model_->columnCount() == 0) return;
+    int others = 0;
+    for (int column = 1; column < model_->columnCount(); ++column) others += horizontalHeader()->sectionSize(column);
+    const int least = std::min(widthOf(0), std::max(viewport()->width() / 3, 60));
+    const bool room = viewport()->width() - others >= least;
+    horizontalHeader()->setSectionResizeMode(0, room ? QHeaderView::Stretch : QHeaderView::Fixed);
+    if (!room) horizontalHeader()->resizeSection(0, least);
+}
+
+void TableView::resizeEvent(QResizeEvent* event) {
+    fitFirstColumn();
+    QTableView::resizeEvent(event);
 }
 
 int TableView::widthOf(int column) const {

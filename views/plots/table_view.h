@@ -54,8 +54,11 @@ Q_SIGNALS:
 
 protected:
     void keyPressEvent(QKeyEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
+    /// The first column takes what is left, but never less than its own words need (up to a third of the table): then the table scrolls.
+    void fitFirstColumn();
     /// Room for the header and the values of a column.
     [[nodiscard]] int widthOf(int column) const;
 
