@@ -133,8 +133,7 @@ std::string interventionText(const session::InterventionResult& result, const st
     for (const auto& c : changes)
         if (c.samples > 1) line(c.loss, c);
     if (!classes.classes.empty())
-        text += fmt::format("total loss by class, of {} those that changed most; intervals hold for all classes together\n",
-                            analysis::plural(static_cast<std::int64_t>(classes.classes.size()), "class"));
+        text += fmt::format("total loss by class, those that changed most of {}; intervals hold for all classes together\n", classes.classes.size());
     for (std::size_t i = 0; i < std::min(kClassesShown, classes.classes.size()); ++i) line(classes.classes[i].category, classes.classes[i]);
     for (const auto& router : result.routers)
         text += fmt::format("layer {} · {}-router: {} of {} tokens re-routed\n", router.router.layer.value, toString(router.router.branch), router.rerouted,
