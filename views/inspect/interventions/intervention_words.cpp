@@ -37,7 +37,7 @@ QString kindTitle(InterventionKind kind) {
         case InterventionKind::kSilence: return inWords("Silence");
         case InterventionKind::kSwap: return inWords("Swap");
         case InterventionKind::kRandomRouter: return inWords("Random");
-        case InterventionKind::kOtherK: return inWords("Other k");
+        case InterventionKind::kOtherK: return inWords("Set k");
         case InterventionKind::kDropBest: return inWords("Drop best");
     }
     return {};
