@@ -13,7 +13,9 @@ void addTo(std::vector<double>& sum, const std::vector<double>& more) {
     for (std::size_t i = 0; i < std::min(sum.size(), more.size()); ++i) sum[i] += more[i];
 }
 
-/// Counts (label, first choice): the tokens of a run share their label, so a run is one row of the table.
+constexpr std::size_t kJointTables = 4;  ///< in turn, so that none waits for its own last store
+
+/// Counts (label, first choice): the tokens of a run share their label, so a run is one row of the table. `counts_LE` holds kJointTables of them.
 void addJoint(const store::RoutingChunk& chunk, const SampleCategories& categories, std::vector<std::int64_t>& counts_LE) {
     const store::RoutingTable& table = chunk.table;
     const auto experts = static_cast<std::size_t>(table.router.experts);
@@ -27,9 +29,13 @@ void addJoint(const store::RoutingChunk& chunk, const SampleCategories& categori
         if (label != categories.of.end()) {
             std::int64_t* counts = counts_LE.data() + static_cast<std::size_t>(label->second) * experts;
             if (fixed) {
+                // The reader has checked that ids are below the number of experts.
                 const std::uint16_t* ids = table.expert_ids.data();
-                for (std::size_t t = row; t < end; ++t)
-                    if (const std::uint16_t expert = ids[t * k]; expert < experts) ++counts[expert];
+                const std::size_t table_size = counts_LE.size() / kJointTables;
+                std::size_t t = row;
+                for (; t + kJointTables <= end; t += kJointTables)
+                    for (std::size_t j = 0; j < kJointTables; ++j) ++counts[j * table_size + ids[(t + j) * k]];
+                for (; t < end; ++t) ++counts[ids[t * k]];
             } else {
                 for (std::size_t t = row; t < end; ++t)
                     if (first[t] >= 0) ++counts[first[t]];
@@ -98,7 +104,7 @@ Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, cons
         if (options.coactivation && (table.router.k > 1 || table.router.layout != store::RoutingLayout::kFixedK))
             addTo(sum.pairs_EE, coactivation(view).count_EE);
         if (options.dependence && !categories.names.empty()) {
-            sum.counts_LE.resize(categories.names.size() * static_cast<std::size_t>(table.router.experts), 0);
+            sum.counts_LE.resize(kJointTables * categories.names.size() * static_cast<std::size_t>(table.router.experts), 0);
             addJoint(chunk, categories, sum.counts_LE);
         }
         return {};
@@ -120,7 +126,8 @@ Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, cons
             metrics.coactivation.count_EE = std::move(sum.pairs_EE);
         }
         if (!sum.counts_LE.empty()) {
-            metrics.joint_LE.assign(sum.counts_LE.begin(), sum.counts_LE.end());
+            metrics.joint_LE.assign(sum.counts_LE.size() / kJointTables, 0);
+            for (std::size_t i = 0; i < sum.counts_LE.size(); ++i) metrics.joint_LE[i % metrics.joint_LE.size()] += static_cast<double>(sum.counts_LE[i]);
             metrics.category =
                 mutualInformation(std::span<const double>(metrics.joint_LE), static_cast<std::int32_t>(categories.names.size()), metrics.router.experts);
         }

@@ -23,10 +23,11 @@ Result<store::NamedSet> resolveSet(const std::string& name_or_query, const std::
     std::vector<std::string> names;
     for (const store::NamedSet& set : sets) names.push_back(set.name);
     if (looksLikeQuery(name_or_query)) return tl::unexpected(query.error().error(name_or_query));
-    const std::string known =
-        names.empty() ? std::string("The run has no sets yet: save one with 'expertscope query RUN QUERY --save NAME'") : knownNames(name_or_query, names);
-    return wrongCall(fmt::format("Cannot use the set \"{}\"", name_or_query), "it is neither the name of a set nor a query",
-                     known + fmt::format(". A query looks like \"{}\"", queryExamples().front()));
+    const std::string known = names.empty() ? std::string("The run has no sets yet: save one with 'expertscope query RUN QUERY --save NAME'")
+                                            : "Sets: " + knownNames(name_or_query, names);
+    return wrongCall(fmt::format("Cannot use the set \"{}\"", name_or_query),
+                     fmt::format("it is neither the name of a set nor a query ({})", query.error().why),
+                     fmt::format("{}. Queries: {}", known, query.error().remedy));
 }
 
 Result<ChosenSet> chooseSet(const store::RunReader& run, const std::string& name_or_query, const QueryIndexOptions& options, const JobContext& context) {

@@ -87,6 +87,7 @@ private:
 
     const QueryIndex::Content& content_;
     std::vector<std::pair<Condition, std::vector<std::uint8_t>>> masks_;
+    std::map<std::pair<const Condition*, std::size_t>, Found> routed_;  ///< of conditions that name their router: asked by every other one
     std::vector<std::string> notes_;
 };
 

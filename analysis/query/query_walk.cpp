@@ -250,9 +250,13 @@ QueryWalk::Found QueryWalk::rowsOf(const Condition& condition, std::size_t route
     if (condition.field < QueryField::kMasked) {
         if (condition.in_layer < 0) return routed(condition, router);
         std::vector<Found> parts;
-        for (std::size_t other = 0; other < content_.routers.size(); ++other)
-            if (fitsRouter(content_.routers[other].router, condition.in_layer, condition.in_branch))
-                parts.push_back(moved(routed(condition, other), other, router));
+        for (std::size_t other = 0; other < content_.routers.size(); ++other) {
+            if (!fitsRouter(content_.routers[other].router, condition.in_layer, condition.in_branch)) continue;
+            const auto key = std::pair(&condition, other);
+            auto known = routed_.find(key);
+            if (known == routed_.end()) known = routed_.emplace(key, routed(condition, other)).first;
+            parts.push_back(moved(known->second, other, router));
+        }
         return joined(std::move(parts), false);
     }
     const bool equal = condition.comparison != QuerySign::kNotEqual;

@@ -113,6 +113,7 @@ private:
     std::vector<RouterInfo> routers_;
     std::vector<UnitRow> units_;
     std::vector<TokenTableRow> tables_;
+    H5Type run_type_, half_type_;                                      ///< made once: HDF5 takes longer for a type than for reading a unit
     mutable std::optional<ReadColumn> packed_, half_, single_, runs_;  // they remember what they read ahead
 };
 

@@ -72,6 +72,8 @@ Result<std::unique_ptr<RoutingFileReader>> RoutingFileReader::open(const fs::pat
         if (!column) return tl::unexpected(column.error());
         wanted.column->emplace(std::move(*column));
     }
+    reader->run_type_ = tokenRunType();
+    reader->half_type_ = halfType();
     reader->file_ = std::move(*file);
     return reader;
 }
@@ -89,8 +91,7 @@ Result<std::vector<std::uint8_t>> RoutingFileReader::readPacked(std::int64_t at,
 Result<std::vector<float>> RoutingFileReader::readHalf(std::int64_t at, std::int64_t count) const {
     if (count > half_->size()) return damaged("it refers to data beyond its end", path_);
     std::vector<std::uint16_t> halves(static_cast<std::size_t>(count));
-    const H5Type type = halfType();
-    if (auto status = half_->readAhead(at, count, type.get(), sizeof(std::uint16_t), halves.data()); !status) return tl::unexpected(status.error());
+    if (auto status = half_->readAhead(at, count, half_type_.get(), sizeof(std::uint16_t), halves.data()); !status) return tl::unexpected(status.error());
     std::vector<float> values(halves.size());
     readHalves(halves, values);
     return values;
@@ -101,8 +102,7 @@ Result<std::vector<TokenRun>> RoutingFileReader::runsOf(const UnitRow& unit) con
     const TokenTableRow& row = tables_[static_cast<std::size_t>(unit.table)];
     if (row.tokens != unit.tokens || row.runs < 0 || row.runs > runs_->size()) return damaged("a token table does not fit its unit", path_);
     std::vector<TokenRun> runs(static_cast<std::size_t>(row.runs));
-    const H5Type type = tokenRunType();
-    if (auto status = runs_->readAhead(row.first_run, row.runs, type.get(), sizeof(TokenRun), runs.data()); !status) return tl::unexpected(status.error());
+    if (auto status = runs_->readAhead(row.first_run, row.runs, run_type_.get(), sizeof(TokenRun), runs.data()); !status) return tl::unexpected(status.error());
     std::int64_t total = 0;
     for (const TokenRun& run : runs) total += run.tokens;
     if (total != row.tokens) return damaged("the runs of a token table do not add up", path_);

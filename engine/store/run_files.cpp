@@ -85,10 +85,10 @@ Result<std::vector<std::uint64_t>> RunFiles::samplesOfProbe(const std::string& f
     std::vector<std::uint64_t> samples;
     std::unordered_set<std::uint64_t> seen;
     for (const UnitRow& unit : (*reader)->units()) {
-        const auto table = (*reader)->read(unit);
-        if (!table) return tl::unexpected(table.error());
-        for (const std::uint64_t sample : table->sample_T)
-            if (seen.insert(sample).second) samples.push_back(sample);
+        const auto chunk = (*reader)->read(unit, {.gates = false, .kept = false, .tokens = false, .confidence = false, .probabilities = false});
+        if (!chunk) return tl::unexpected(chunk.error());
+        for (const TokenRun& run : chunk->runs)
+            if (seen.insert(run.sample).second) samples.push_back(run.sample);
     }
     return samples;
 }

@@ -145,14 +145,19 @@ public:
         return files_.probe(file, *info, columns);
     }
     Result<std::vector<std::uint64_t>> probeSamples() const override {
-        std::string file;
+        std::vector<std::string> files;
         {
             const std::lock_guard lock(mutex_);
-            const auto probes = index_->contents().probes();
-            if (probes.empty()) return std::vector<std::uint64_t>{};
-            file = probes.begin()->second;
+            for (const auto& [key, file] : index_->contents().probes()) files.push_back(file);
         }
-        return files_.samplesOfProbe(file);
+        // All probes hold the same samples: one that is whole will do.
+        Result<std::vector<std::uint64_t>> samples;
+        for (const std::string& file : files) {
+            samples = files_.samplesOfProbe(file);
+            if (samples) return samples;
+            note({samples.error().message()});
+        }
+        return samples;
     }
 
     Result<RoutingTable> trace(const TraceQuery& query) const override {

@@ -60,7 +60,7 @@ TEST_F(QueryCommand, MistakesNameThePlaceAndTheNearest) {
     EXPECT_NE(unknown.err.find("'animal'"), std::string::npos) << unknown.err;
     EXPECT_EQ(call({"analyze", "--set", "no such set"}).exit_code, 2);
     EXPECT_EQ(call({"analyze", "--set", "margin > 5"}).exit_code, 3) << "nothing fits";
-    EXPECT_EQ(call({"query"}).exit_code, 2);
+    EXPECT_EQ(call({"query"}).exit_code, 2) << "nothing is asked";
 }
 
 }  // namespace

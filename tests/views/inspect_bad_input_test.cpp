@@ -20,7 +20,7 @@ struct Odd {
     std::vector<std::int32_t> experts = {8, 8, 8, 8};  ///< of routers 1.v, 1.t, 2.v, 2.t
     std::vector<std::int64_t> probes = {0, 60};
     bool trace = true, checkpoint = true, evaluation = true, finish = true;
-    std::vector<store::SampleRecord> samples;  ///< empty: twelve plain ones
+    std::vector<store::SampleRecord> samples = {};  ///< empty: twelve plain ones
 };
 
 store::RoutingTable tableOf(const store::RouterInfo& router, std::int64_t step, const std::vector<store::SampleRecord>& samples, bool probs) {

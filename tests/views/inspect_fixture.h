@@ -39,7 +39,8 @@ inline int runGuiTests(int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
     qInstallMessageHandler([](QtMsgType type, const QMessageLogContext&, const QString& message) {
         if (type == QtDebugMsg || type == QtInfoMsg) return;
-        if (message.contains(QLatin1String("propagateSizeHints"))) return;  // of the offscreen plugin, about itself
+        // Of the offscreen plugin, about itself.
+        if (message.contains(QLatin1String("propagateSizeHints")) || message.contains(QLatin1String("This plugin does not support"))) return;
         qtWarnings() << message;
         fprintf(stderr, "Qt: %s\n", qPrintable(message));
     });

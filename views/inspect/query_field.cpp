@@ -21,7 +21,7 @@ QString escaped(const std::string& text) { return QString::fromStdString(text).t
 
 QueryField::QueryField(Theme* theme, SampleSearch* search, InspectModel* model, QWidget* parent)
     : QWidget(parent), theme_(theme), search_(search), model_(model) {
-    line_ = new SearchField(theme, tr("caption words, or a query: expert 5, masked…"), this);
+    line_ = new SearchField(theme, tr("caption words or a query…"), this);
     line_->setObjectName(QStringLiteral("sampleSearch"));
     more_ = new IconButton(theme, QStringLiteral("filter"), tr("Saved sets, and how to ask"), this);
     more_->setObjectName(QStringLiteral("sampleSets"));
