@@ -47,7 +47,7 @@ public:
 
     const std::string& name() const override { return name_; }
     const std::string& fileStem() const override { return name_; }
-    std::uint64_t fingerprint() const override { return hash64(fmt::format("clipart 1 {}", tree_.fingerprint)); }
+    std::uint64_t fingerprint() const override { return hash64(fmt::format("clipart 2 {}", tree_.fingerprint)); }
     std::string place() const override { return root_.string(); }
 
     Result<Content> read(const JobContext& context) override {
@@ -61,7 +61,7 @@ public:
             const std::string title = lowerCase(drawing.text.title);
             const bool titled = !title.empty() && uses[title] <= kMostOfOneTitle && !isCollectionTitle(title);
             const auto folders = clipartFolders(drawing.file);
-            std::string caption = titled ? title : nameFromFile(repairUtf8(drawing.file));
+            std::string caption = withoutKind(titled ? title : nameFromFile(repairUtf8(drawing.file)));
             if (caption.empty()) caption = folders[1].empty() ? folders[0] : folders[1];
             Item item{.picture = static_cast<std::int64_t>(pictures_.size()),
                       .caption = caption,

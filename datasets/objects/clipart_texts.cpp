@@ -82,6 +82,19 @@ std::string nameFromFile(std::string_view path) {
     return lowerCase(cleanCaption(spread).text);
 }
 
+std::string withoutKind(std::string name) {
+    constexpr std::array<std::string_view, 5> kKinds{" icon", " icons", " clipart", " clip art", " symbol"};
+    for (bool cut = true; cut;) {
+        cut = false;
+        for (const std::string_view kind : kKinds)
+            if (name.size() > kind.size() && name.ends_with(kind)) {
+                name.resize(name.size() - kind.size());
+                cut = true;
+            }
+    }
+    return name;
+}
+
 bool isCollectionTitle(std::string_view title) {
     constexpr std::array<std::string_view, 10> kCollections{
         "part of the flat icon collection", "lemon svg theme", "gramastar",  "etiquette", "aiga_symbol", "various cliparts",

@@ -17,6 +17,8 @@ struct ClipartText {
 
 /// A caption's worth of a file name: "animals/mammals/a_simplePig_01.svg" gives "a simple pig".
 [[nodiscard]] std::string nameFromFile(std::string_view path);
+/// Without words at the end that say what kind of file it is: "softdrink icon" gives "softdrink". Never empty where `name` is not.
+[[nodiscard]] std::string withoutKind(std::string name);
 /// True of titles that name a collection, not what is drawn.
 [[nodiscard]] bool isCollectionTitle(std::string_view title);
 /// Keywords that say what is drawn: without those about the collection, the author, and what `name` says already. Lower case, '_' to spaces.

@@ -15,7 +15,7 @@ namespace {
 constexpr int kTries = 60;
 constexpr std::int64_t kMostOverlap = 20;  // per cent of the smaller box
 constexpr std::array<std::array<std::int32_t, 2>, 6> kExtents{
-    {{33000, 52000}, {25000, 36000}, {20000, 28000}, {17500, 23000}, {16000, 21000}, {15000, 19000}}};  // by number of objects
+    {{40000, 58000}, {30000, 42000}, {25000, 33000}, {22000, 28000}, {20000, 25000}, {18000, 23000}}};  // by number of objects
 constexpr std::array<Rgb, 8> kFloors{
     {{246, 246, 246}, {226, 226, 226}, {244, 236, 220}, {205, 226, 244}, {214, 238, 210}, {200, 200, 206}, {250, 226, 226}, {236, 222, 246}}};
 

@@ -125,6 +125,10 @@ TEST(ClipartTexts, AreCleaned) {
     EXPECT_EQ(nameFromFile("animals/a_simplePig_01.svg"), "a simple pig");
     EXPECT_EQ(nameFromFile("x/foglie-arancioni.2.svg"), "foglie arancioni");
     EXPECT_EQ(nameFromFile("007.svg"), "");
+    EXPECT_EQ(withoutKind("softdrink icon"), "softdrink");
+    EXPECT_EQ(withoutKind("cat clip art icon"), "cat");
+    EXPECT_EQ(withoutKind("icon"), "icon");
+    EXPECT_EQ(withoutKind("emoticon"), "emoticon");
     EXPECT_TRUE(isCollectionTitle("Part of the Flat Icon Collection (Wed Aug 25)"));
     EXPECT_TRUE(isCollectionTitle("gramastar 12"));
     EXPECT_FALSE(isCollectionTitle("a card game"));
