@@ -12,7 +12,7 @@
 
 namespace es::views {
 
-/// "Ban", "Other k".
+/// "Ban", "Set k".
 [[nodiscard]] QString kindTitle(session::InterventionKind kind);
 /// A sentence: what it does to a token.
 [[nodiscard]] QString kindHelp(session::InterventionKind kind);
