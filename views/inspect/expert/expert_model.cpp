@@ -160,6 +160,10 @@ void ExpertModel::loadGallery() {
                 gallery_.reset();
                 gallery_error_ = result.error();
                 gallery_part_ = Part::kFailed;
+                // What could not be read cannot be looked at more closely either.
+                details_error_ = result.error();
+                details_part_ = Part::kFailed;
+                Q_EMIT detailsChanged();
             }
             Q_EMIT galleryChanged();
             load();
