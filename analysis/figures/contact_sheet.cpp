@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "analysis/figures/contact_sheet.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 #include <span>
 #include <unordered_map>
 
 #include "analysis/figures/wording.h"
 #include "analysis/metrics/weighing.h"
+#include "engine/base/hash.h"
 #include "engine/base/random.h"
 
 namespace es::analysis {
@@ -160,6 +164,25 @@ Result<ContactSheet> contactSheet(const store::RunReader& run, const SheetReques
         sheet.items.push_back({hash, share(order[n]) < 0 ? kMissing : share(order[n]), taken[order[n]].tokens, std::move(*panel)});
     }
     return sheet;
+}
+
+Panel sheetTable(const ContactSheet& sheet) {
+    TablePanel table;
+    table.columns = {"sample", "caption", "tokens", "share"};
+    table.right_aligned = {0, 0, 1, 1};
+    for (const ContactSheet::Item& item : sheet.items) {
+        constexpr std::string_view kBefore = "Routing overlay · ";
+        const std::string& title = item.panel.title;
+        table.rows.push_back({hashText(item.sample), title.starts_with(kBefore) ? title.substr(kBefore.size()) : std::string(), grouped(item.tokens),
+                              std::isfinite(item.share) ? percent(item.share) : "–"});
+    }
+    Panel panel;
+    panel.title = fmt::format("Samples by expert {}, {}", sheet.expert.value, routerWords(sheet.router));
+    panel.context = fmt::format("share of a sample's tokens · {} of {} samples · step {}", sheet.items.size(), sheet.of, grouped(sheet.step));
+    if (std::isfinite(sheet.base_share))
+        panel.notes.push_back(fmt::format("its share of the tokens of all {} samples: {}", sheet.of, percent(sheet.base_share)));
+    panel.content = std::move(table);
+    return panel;
 }
 
 }  // namespace es::analysis

@@ -45,4 +45,7 @@ struct ContactSheet {
 /// Reads one probe of one layer's routers and the pictures of the samples chosen. Errors: no probe, no router in that layer.
 [[nodiscard]] Result<ContactSheet> contactSheet(const store::RunReader& run, const SheetRequest& request, const JobContext& context = {});
 
+/// The sheet as a table: sample, caption, tokens, share. Its header says what the shares are of.
+[[nodiscard]] Panel sheetTable(const ContactSheet& sheet);
+
 }  // namespace es::analysis

@@ -307,6 +307,7 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
         return present.front();
     };
     TokenCounts patches, words;
+    std::int64_t of_others = 0;  // tokens of other routers than the expert's
     const auto fill = [&](const store::RoutingTable& table, Modality modality, std::optional<Objective> wanted, std::size_t size,
                           const std::function<OverlayPanel::Cell&(std::size_t)>& cellAt, TokenCounts& counts) {
         const auto stream = size > 0 ? chosenStream(table, modality, wanted) : std::nullopt;
@@ -326,6 +327,7 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
                 cell.changed = counterpart.changed(reading, *elsewhere);
             }
             if (received && at < received->size()) cell.value = static_cast<float>((*received)[at] / even);
+            of_others += of_expert && &table != expert_table;
             if (of_expert && &table == expert_table) {
                 cell.value = probabilityOf(reading, expert);
                 if (options.mode == OverlayMode::kDifference) cell.value = elsewhere ? cell.value - elsewhere->probability : kNoCellValue;
@@ -353,7 +355,7 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
         panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for words", layer.value) : "no router took its words");
     noteCounts(patches, "patches", options, content, panel.notes);
     noteCounts(words, "words", options, content, panel.notes);
-    if (of_expert && expert_table && patches.routed + words.routed > expert_table->tokens)
+    if (of_others > 0 && expert_table)
         panel.notes.push_back(fmt::format("expert {} is of the {}: tokens of other routers have no value", expert, routerWords(expert_table->router)));
     if (content.show_mass && !content.show_values) panel.notes.push_back("soft routing: every expert takes a share of every token; the largest is shown");
     if (content.picture.empty()) panel.notes.push_back("this sample has no picture");

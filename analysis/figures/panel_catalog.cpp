@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analysis/figures/compare_panels.h"
+#include "analysis/figures/contact_sheet.h"
 #include "analysis/figures/figure_recipe.h"
 #include "analysis/figures/inspect_panels.h"
 #include "analysis/figures/nearest.h"
@@ -191,6 +192,29 @@ const std::vector<Entry>& entries() {
              if (const std::string why = overlayMissing(*routing, options); !plain && !why.empty())
                  return jobFailed("Cannot draw the overlay", why, "Choose another mode, or another step to compare with", runs.front().run->folder().string());
              return overlay(*routing, options);
+         }},
+        {{"samples_of_expert",
+          "Samples by an expert",
+          "Samples by the share of their tokens that an expert takes first",
+          {"router", "expert", "order", "count", "seed", "step"},
+          1},
+         [](Runs runs, QueryArguments& a, const JobContext& context) -> Result<Panel> {
+             SheetRequest request;
+             const RouterId router = routerOf(a, *runs.front().run);
+             for (const store::RouterInfo& info : runs.front().run->routers())
+                 if (info.id == router) request.overlay.layer = info.layer;
+             request.overlay.expert_router = router;
+             request.overlay.expert = ExpertIndex(static_cast<std::int32_t>(a.integer("expert", -1, -1, 65'535)));
+             static constexpr SheetOrder kOrders[] = {SheetOrder::kMost, SheetOrder::kGiven, SheetOrder::kRandom};
+             request.order = kOrders[a.choice("order", {"most", "given", "random"})];
+             request.count = static_cast<std::size_t>(a.integer("count", 24, 1, 100'000));
+             request.seed = static_cast<std::uint64_t>(a.integer("seed", 0, 0, kNoLimit));
+             request.step = stepOf(a);
+             return checked(a, [&]() -> Result<Panel> {
+                 auto sheet = contactSheet(*runs.front().run, request, context);
+                 if (!sheet) return tl::unexpected(sheet.error());
+                 return sheetTable(*sheet);
+             });
          }},
         {{"layer_expert_map",
           "Expert x layer for a sample",

@@ -8,7 +8,9 @@
 #include <set>
 
 #include "analysis/figures/contact_sheet.h"
+#include "analysis/figures/figure_recipe.h"
 #include "analysis/figures/nearest_tokens.h"
+#include "engine/base/hash.h"
 #include "support/scratch_folder.h"
 #include "support/synthetic_run.h"
 
@@ -151,6 +153,29 @@ TEST_F(Sheet, GivenAndRandomOrders) {
     EXPECT_GT(draws.size(), 1u);
     request.overlay.layer = LayerIndex(0);
     EXPECT_FALSE(contactSheet(*run_, request).has_value());
+}
+
+TEST_F(Sheet, IsATableForThePage) {
+    PanelQuery query;
+    query.kind = "samples_of_expert";
+    query.runs = {(*scratch_ / "run").string()};
+    query.parameters = {{"router", "1.v"}, {"expert", "3"}, {"count", "5"}};
+    const auto panel = makePanel(query, std::filesystem::path());
+    ASSERT_TRUE(panel.has_value()) << panel.error().message();
+    const auto& table = std::get<TablePanel>(panel->content);
+    ASSERT_EQ(table.rows.size(), 5u);
+    SheetRequest request;
+    request.overlay.layer = LayerIndex(1);
+    request.overlay.expert_router = RouterId(0);
+    request.overlay.expert = ExpertIndex(3);
+    const auto sheet = contactSheet(*run_, request);
+    for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_EQ(table.rows[i][0], hashText(sheet->items[i].sample));
+        EXPECT_EQ(table.rows[i][1], run_->sample(sheet->items[i].sample)->caption);
+        EXPECT_EQ(table.rows[i][2], "36");
+    }
+    query.parameters["order"] = "best";
+    EXPECT_FALSE(makePanel(query, std::filesystem::path()).has_value());
 }
 
 TEST_F(Sheet, ChoosesTheMostFrequentExpertWhereNoneIsNamed) {

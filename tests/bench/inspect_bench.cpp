@@ -33,14 +33,25 @@ void print(const std::string& what, std::vector<double> ms) {
     fmt::print("{:<58} median {:6.2f} ms · p95 {:6.2f} · worst {:6.2f} (n {})\n", what, median, p95, ms.back(), ms.size());
 }
 
-/// Until every job is done and every paint event that follows has been served.
-double timed(views::test::InspectBench& bench, const std::function<void()>& change) {
+/// Until the overlay has been drawn anew, and until every panel beside it has its answer.
+struct Waits {
+    std::vector<double> drawn, all;
+    void print(const std::string& what) const {
+        ::print(what + ": overlay drawn", drawn);
+        ::print(what + ": every panel", all);
+    }
+};
+void timed(
+    views::test::InspectBench& bench, Waits& waits, const std::function<void()>& change, const std::function<bool()>& there = [] { return true; }) {
     const auto begin = Clock::now();
     change();
     do QCoreApplication::processEvents();
-    while (!bench.jobs.idle() || !bench.workspace->settled());
+    while (!there());
     QCoreApplication::processEvents();
-    return msSince(begin);
+    waits.drawn.push_back(msSince(begin));
+    while (!bench.jobs.idle() || !bench.workspace->settled()) QCoreApplication::processEvents();
+    QCoreApplication::processEvents();
+    waits.all.push_back(msSince(begin));
 }
 
 void measureWorkspace() {
@@ -53,48 +64,41 @@ void measureWorkspace() {
     views::InspectModel& model = *bench.workspace->model();
     model.chooseToken(Modality::kVision, 14);
     bench.settle();
-    std::vector<double> first, again;
+    Waits first, again, layers, experts, modes, changes, patches, sheet_experts, sheet_layers;
     const auto steps = model.contents().steps;
     for (int round = 0; round < 3; ++round)
-        for (const std::int64_t step : steps) (round == 0 ? first : again).push_back(timed(bench, [&] { model.chooseStep(step); }));
-    print("step, read for the first time", first);
-    print("step, in memory", again);
-    std::vector<double> ms;
-    for (int i = 0; i < kTurns; ++i) ms.push_back(timed(bench, [&] { model.chooseLayer(LayerIndex(i % 2 == 0 ? 2 : 1)); }));
-    print("layer", ms);
-    ms.clear();
-    for (int i = 0; i < kTurns; ++i) ms.push_back(timed(bench, [&] { model.chooseRouter(RouterId(0), ExpertIndex(i % 16)); }));
-    print("expert", ms);
-    ms.clear();
-    for (int i = 0; i < kTurns; ++i)
-        ms.push_back(timed(bench, [&] {
-            OverlayChoices choices = model.overlayChoices();
-            choices.mode = static_cast<analysis::OverlayMode>((i + 1) % 4);
-            model.setOverlayChoices(choices);
-        }));
-    print("mode: expert, weight, entropy, margin", ms);
-    ms.clear();
-    for (int i = 0; i < kTurns; ++i)
-        ms.push_back(timed(bench, [&] {
-            OverlayChoices choices = model.overlayChoices();
-            choices.mode = i % 2 == 0 ? analysis::OverlayMode::kChanged : analysis::OverlayMode::kDifference;
-            model.setOverlayChoices(choices);
-        }));
-    print("mode: changed, difference", ms);
-    ms.clear();
-    for (int i = 0; i < kTurns; ++i) ms.push_back(timed(bench, [&] { model.chooseToken(Modality::kVision, i % 36); }));
-    print("patch, with the tokens most alike", ms);
-    OverlayChoices choices;
-    model.setOverlayChoices(choices);
+        for (const std::int64_t step : steps)
+            timed(
+                bench, round == 0 ? first : again, [&] { model.chooseStep(step); }, [&] { return model.step() == step; });
+    first.print("step, first time");
+    again.print("step, in memory");
+    const auto setMode = [&](analysis::OverlayMode mode) {
+        OverlayChoices choices = model.overlayChoices();
+        choices.mode = mode;
+        model.setOverlayChoices(choices);
+    };
+    for (int i = 0; i < kTurns; ++i) {
+        timed(bench, layers, [&] { model.chooseLayer(LayerIndex(i % 2 == 0 ? 2 : 1)); });
+        timed(bench, experts, [&] { model.chooseRouter(RouterId(0), ExpertIndex(i % 16)); });
+        timed(bench, modes, [&] { setMode(static_cast<analysis::OverlayMode>((i + 1) % 4)); });
+        timed(bench, changes, [&] { setMode(i % 2 == 0 ? analysis::OverlayMode::kChanged : analysis::OverlayMode::kDifference); });
+        timed(bench, patches, [&] { model.chooseToken(Modality::kVision, i % 36); });
+    }
+    layers.print("layer");
+    experts.print("expert");
+    modes.print("mode of one checkpoint");
+    changes.print("mode of two checkpoints");
+    patches.print("patch");
+    model.setOverlayChoices({});
     bench.settle();
     bench.workspace->showPage(QStringLiteral("sheet"));
     bench.settle();
-    ms.clear();
-    for (int i = 0; i < kTurns; ++i) ms.push_back(timed(bench, [&] { model.chooseRouter(RouterId(0), ExpertIndex(i % 16)); }));
-    print("contact sheet of 24: expert", ms);
-    ms.clear();
-    for (int i = 0; i < kTurns; ++i) ms.push_back(timed(bench, [&] { model.chooseLayer(LayerIndex(i % 2 == 0 ? 2 : 1)); }));
-    print("contact sheet of 24: layer", ms);
+    for (int i = 0; i < kTurns; ++i) {
+        timed(bench, sheet_experts, [&] { model.chooseRouter(RouterId(0), ExpertIndex(i % 16)); });
+        timed(bench, sheet_layers, [&] { model.chooseLayer(LayerIndex(i % 2 == 0 ? 2 : 1)); });
+    }
+    print("contact sheet of 24: expert", sheet_experts.all);
+    print("contact sheet of 24: layer", sheet_layers.all);
 }
 
 /// A picture of `side` x `side` patches, painted as the window does.

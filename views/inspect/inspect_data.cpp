@@ -5,6 +5,8 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "analysis/figures/train_panels.h"
+
 namespace es::views {
 namespace {
 
@@ -183,8 +185,14 @@ Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, 
         break;
     }
     for (const auto& event : run.events())
-        if (event.kind == "loss_spike" || event.kind == "spike" || event.kind == "non_finite")
+        if (event.kind == "step_skipped")
             curves.spikes.push_back({static_cast<double>(event.step), event.message, {analysis::ColorRole::Kind::kBad, 0}});
+    // Spikes are found in the gradient norms as Train does; those that the run skipped are told by events as well.
+    if (const auto gradients = analysis::gradientNorms(run, 0, kLossPoints))
+        if (const auto* lines = std::get_if<analysis::LinePanel>(&gradients->content))
+            for (const auto& marker : lines->markers)
+                if (marker.color.kind == analysis::ColorRole::Kind::kBad) curves.spikes.push_back(marker);
+    std::stable_sort(curves.spikes.begin(), curves.spikes.end(), [](const auto& a, const auto& b) { return a.x < b.x; });
     return curves;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "views/inspect/near_tokens.h"
 
+#include <QPainter>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -110,9 +111,15 @@ void NearTokens::show(Result<Found> found) {
         QAbstractButton* button = nullptr;
         if (!found->crops[i].isNull()) {
             auto* crop = new QToolButton(row_);
-            const QImage scaled = found->crops[i].scaled(QSize(kNearCrop, kNearCrop) * devicePixelRatioF(), Qt::KeepAspectRatio, Qt::SmoothTransformation);
-            QPixmap pixmap = QPixmap::fromImage(scaled);
+            QPixmap pixmap(QSize(kNearCrop, kNearCrop) * devicePixelRatioF());
             pixmap.setDevicePixelRatio(devicePixelRatioF());
+            pixmap.fill(Qt::white);  // as models see pictures
+            QPainter painter(&pixmap);
+            painter.setRenderHint(QPainter::SmoothPixmapTransform);
+            painter.drawImage(QRectF(0, 0, kNearCrop, kNearCrop), found->crops[i]);
+            painter.setPen(theme->colors().line);
+            painter.drawRect(QRectF(0.5, 0.5, kNearCrop - 1, kNearCrop - 1));
+            painter.end();
             crop->setIcon(pixmap);
             crop->setIconSize({kNearCrop, kNearCrop});
             crop->setAutoRaise(true);

@@ -64,13 +64,14 @@ OverlayBar::OverlayBar(InspectModel* model, QWidget* parent) : QWidget(parent), 
     side_by_side_->setToolTip(tr("The overlay twice: another checkpoint or run at the left, this one at the right, differences outlined"));
     compared_name_ = new QLabel(tr("against"), this);
     compared_name_->setProperty("role", QStringLiteral("muted"));
+    compared_name_->setMinimumHeight(theme->metrics().control);
     compared_ = new ChoiceBox(tr("What the overlay is compared with"), false, this);
     compared_->setObjectName(QStringLiteral("overlayCompared"));
     compared_->setMaximumWidth(260);
     for (QWidget* widget : {static_cast<QWidget*>(modes_), static_cast<QWidget*>(compare_modes_), static_cast<QWidget*>(side_by_side_),
                             static_cast<QWidget*>(compared_name_), static_cast<QWidget*>(compared_)})
         row->addWidget(widget);
-    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Minimum);
     policy.setHeightForWidth(true);
     setSizePolicy(policy);
     connect(modes_, &SegmentedControl::chosen, this, &OverlayBar::choose);

@@ -56,7 +56,7 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setFocusPolicy(Qt::NoFocus);
     scroll->setWidget(makeRight());
-    scroll->setMinimumWidth(250);
+    scroll->setMinimumWidth(340);
     row->addWidget(scroll, 11);
     right_side_ = scroll;
     setContent(body);
@@ -91,6 +91,7 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
 QWidget* RoutingPanel::makeRight() {
     Theme* theme = model_->context().theme;
     auto* right = new QWidget;
+    right->setMinimumWidth(1);  // as wide as the panel, whatever a section wants
     auto* column = new QVBoxLayout(right);
     column->setContentsMargins(0, 0, 6, 0);
     column->setSpacing(6);

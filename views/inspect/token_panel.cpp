@@ -30,6 +30,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setFocusPolicy(Qt::NoFocus);
     auto* body = new QWidget;
+    body->setMinimumWidth(1);  // as wide as the panel: a section that wants more must not push the others out of sight
     auto* column = new QVBoxLayout(body);
     column->setContentsMargins(10, 8, 10, 6);
     column->setSpacing(6);

@@ -74,7 +74,7 @@ SheetPage::SheetPage(InspectModel* model, QWidget* parent)
     sizes_->setChoices({tr("S"), tr("M"), tr("L")}, {QStringLiteral("110"), QStringLiteral("150"), QStringLiteral("230")});
     sizes_->setValue(QStringLiteral("150"));
     row->addWidget(sizes_);
-    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Minimum);
     policy.setHeightForWidth(true);
     controls->setSizePolicy(policy);
     column->addWidget(controls);
