@@ -17,14 +17,14 @@ constexpr std::int32_t kMostChoices = 64;  ///< of the fast way; more are rare a
 /// Adds the pairs of every token of [begin, end), experts in the order of their ranks, to counts of (earlier rank, later rank). K > 0: the number of
 /// choices, known when compiled so that loops over a token's choices unroll; 0: `k`.
 template <std::size_t K>
-void countRanked(const std::uint16_t* begin, const std::uint16_t* end, std::size_t k, std::size_t experts, std::size_t shift, std::uint32_t* even,
-                 std::uint32_t* odd) {
+void countRanked(const std::uint16_t* begin, const std::uint16_t* end, std::size_t k, std::size_t experts, std::uint32_t* even, std::uint32_t* odd) {
     if constexpr (K > 0) k = K;
     std::array<std::uint32_t, kMostChoices> slots{};
+    const std::size_t stride = experts + 1;
     for (const std::uint16_t* token = begin; token + k <= end; token += k) {
         for (std::size_t i = 0; i < k; ++i) slots[i] = static_cast<std::uint32_t>(std::min<std::size_t>(token[i], experts));
         for (std::size_t i = 0; i < k; ++i) {
-            std::uint32_t* row = even + (static_cast<std::size_t>(slots[i]) << shift);
+            std::uint32_t* row = even + static_cast<std::size_t>(slots[i]) * stride;
             for (std::size_t j = i; j < k; ++j) ++row[slots[j]];
         }
         // Neighbouring tokens often choose alike: the other table's counts do not wait for these stores.
@@ -36,10 +36,8 @@ void countRanked(const std::uint16_t* begin, const std::uint16_t* end, std::size
 /// go to a column of their own. Narrow counts, emptied before they can overflow, keep the tables in the nearest cache.
 std::vector<double> countedPairs(const store::RoutingTable& table) {
     const auto experts = static_cast<std::size_t>(table.router.experts), k = static_cast<std::size_t>(table.router.k);
-    std::size_t shift = 0;
-    while ((std::size_t{1} << shift) < experts + 1) ++shift;
-    const std::size_t stride = std::size_t{1} << shift;
-    std::vector<std::uint32_t> even(stride * (experts + 1), 0), odd(even.size(), 0);
+    const std::size_t stride = experts + 1;
+    std::vector<std::uint32_t> even(stride * stride, 0), odd(even.size(), 0);
     std::vector<double> counts(experts * experts, 0);
     constexpr std::size_t kTokens = std::size_t{1} << 30;  // a token names an expert once
     const std::size_t per_round = std::max<std::size_t>(1, kTokens / std::max<std::size_t>(k, 1)) * k;
@@ -48,11 +46,11 @@ std::vector<double> countedPairs(const store::RoutingTable& table) {
         const auto* first = ids + begin;
         const auto* last = ids + std::min(table.expert_ids.size(), begin + per_round);
         switch (k) {
-            case 2: countRanked<2>(first, last, k, experts, shift, even.data(), odd.data()); break;
-            case 4: countRanked<4>(first, last, k, experts, shift, even.data(), odd.data()); break;
-            case 6: countRanked<6>(first, last, k, experts, shift, even.data(), odd.data()); break;
-            case 8: countRanked<8>(first, last, k, experts, shift, even.data(), odd.data()); break;
-            default: countRanked<0>(first, last, k, experts, shift, even.data(), odd.data());
+            case 2: countRanked<2>(first, last, k, experts, even.data(), odd.data()); break;
+            case 4: countRanked<4>(first, last, k, experts, even.data(), odd.data()); break;
+            case 6: countRanked<6>(first, last, k, experts, even.data(), odd.data()); break;
+            case 8: countRanked<8>(first, last, k, experts, even.data(), odd.data()); break;
+            default: countRanked<0>(first, last, k, experts, even.data(), odd.data());
         }
         for (std::size_t i = 0; i < experts; ++i)
             for (std::size_t j = 0; j < experts; ++j) {
