@@ -12,6 +12,7 @@
 #include "app/cli/output.h"
 #include "app/cli/train_estimate.h"
 #include "engine/base/logging.h"
+#include "engine/base/memory_reuse.h"
 #include "engine/base/priority.h"
 #include "engine/config/config_io.h"
 #include "engine/session/control_link.h"
@@ -53,6 +54,7 @@ int estimate(const TrainArguments& arguments) {
 
 int train(const TrainArguments& arguments) {
     if (arguments.background) giveWayToInteractiveWork();  // before there are threads: they inherit it
+    keepFreedMemory();
     InterruptWatch interrupt;
     auto config = config::loadConfig(arguments.config, arguments.overrides);
     if (!config) return report(config.error());

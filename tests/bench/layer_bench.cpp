@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "engine/base/memory_reuse.h"
 #include "engine/model/moe_layer.h"
 #include "tests/bench/timing.h"
 
@@ -97,6 +98,7 @@ void compare(const Kind& kind, const Shape& shape, int turns) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    keepFreedMemory();  // as training does
     int turns = 30, threads = 0;
     std::string widths = "128,256,384,768";
     for (int i = 1; i + 1 < argc; i += 2) {

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "engine/base/memory_reuse.h"
 #include "engine/model/grouped_experts.h"
 #include "engine/model/vl_moe.h"
 #include "engine/train/optimizer.h"
@@ -109,6 +110,7 @@ void compareExperts(Activation activation, std::int64_t width, std::int64_t hidd
 }  // namespace
 
 int main(int argc, char** argv) {
+    keepFreedMemory();  // as training does
     int steps = 30, threads = 0;
     std::string profile;
     for (int i = 1; i + 1 < argc; i += 2) {

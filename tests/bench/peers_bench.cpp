@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "engine/base/memory_reuse.h"
 #include "engine/model/moe_layer.h"
 #include "engine/model/vl_moe.h"
 #include "engine/train/optimizer.h"
@@ -249,6 +250,7 @@ void compareMemory(const std::filesystem::path& folder, int threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    keepFreedMemory();  // as training does
     int turns = 30, threads = 0;
     std::int64_t memory = 0;
     std::string widths = "128,256,384,768", only;
