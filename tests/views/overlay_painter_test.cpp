@@ -34,7 +34,7 @@ OverlayPanel gridPanel() {
     panel.grid_width = 4;
     panel.grid_height = 2;
     panel.experts = 8;
-    for (int i = 0; i < 8; ++i) panel.patches.push_back({i, 0.5f, false, false, static_cast<float>(i) / 8, {}});
+    for (int i = 0; i < 8; ++i) panel.patches.push_back({.expert = i, .mass = 0.5f, .value = static_cast<float>(i) / 8});
     return panel;
 }
 
@@ -97,10 +97,36 @@ TEST(OverlayPainter, TransparentPicturesLieOnWhite) {
     EXPECT_EQ(drawn(panel, style).pixelColor(100, 100), QColor(Qt::white));
 }
 
+TEST(OverlayPainter, CellsSayWhatChangedAndWhatNobodyTook) {
+    OverlayPanel panel = gridPanel();
+    OverlayPanel::Cell& cell = panel.patches[5];
+    EXPECT_EQ(cellLabel(cell, panel), QStringLiteral("5"));
+    cell.changed = true;
+    cell.before = 2;
+    EXPECT_EQ(cellLabel(cell, panel), QStringLiteral("2→5"));
+    cell.changed = false;
+    panel.show_mass = true;
+    EXPECT_EQ(cellLabel(cell, panel), QStringLiteral("5 50%"));
+    panel.show_mass = false;
+    // An outline of the warning colour where a token changed, none where nothing is compared.
+    const auto edge = [&] { return drawn(panel, plainStyle(), {160, 80}).pixelColor(42, 60).rgb(); };
+    const QRgb plain = edge();
+    panel.patches[5].changed = true;
+    EXPECT_EQ(edge(), plain);
+    panel.change_title = "changed since step 100";
+    EXPECT_NE(edge(), plain);
+    // A value of almost nothing has no sign.
+    panel.show_values = true;
+    panel.patches[5].value = -0.001f;
+    EXPECT_EQ(cellLabel(panel.patches[5], panel), QStringLiteral("0.00"));
+    panel.patches[5].value = -0.25f;
+    EXPECT_EQ(cellLabel(panel.patches[5], panel), QStringLiteral("-0.25"));
+}
+
 TEST(OverlayPainter, ASplitCellIsDividedByMass) {
     OverlayPanel panel = gridPanel();
     panel.grid_width = panel.grid_height = 1;
-    panel.patches = {{3, 0.75f, false, false, 0, {{3, 0.75f}, {5, 0.25f}}}};
+    panel.patches = {{.expert = 3, .mass = 0.75f, .value = 0, .choices = {{3, 0.75f}, {5, 0.25f}}}};
     const QImage image = drawn(panel, plainStyle(), {100, 100});
     EXPECT_EQ(image.pixelColor(50, 70).rgb(), Theme::expertColor(3, Theme::lightColors()).rgb());
     EXPECT_EQ(image.pixelColor(50, 80).rgb(), Theme::expertColor(5, Theme::lightColors()).rgb());
@@ -221,7 +247,7 @@ TEST(Pictures, RoundTripAndPatches) {
 
 TEST(Chips, WrapAndWalkBetweenLines) {
     OverlayPanel panel;
-    for (const char* word : {"a", "mountain", "goat", "standing", "on", "a", "rock"}) panel.words.push_back({word, {5, 0.5f, false, false, 0, {}}, 0});
+    for (const char* word : {"a", "mountain", "goat", "standing", "on", "a", "rock"}) panel.words.push_back({word, {.expert = 5, .mass = 0.5f, .value = 0}, 0});
     OverlayStyle style;
     style.font = QApplication::font();
     const ChipLayout layout = layoutChips(panel, {0, 0}, 160, style);

@@ -23,9 +23,9 @@ analysis::OverlayPanel panelOf(int columns, int rows) {
     panel.grid_width = columns;
     panel.grid_height = rows;
     panel.experts = 8;
-    for (int i = 0; i < columns * rows; ++i) panel.patches.push_back({i % 8, 0.5f, false, false, 0, {}});
+    for (int i = 0; i < columns * rows; ++i) panel.patches.push_back({.expert = i % 8, .mass = 0.5f, .value = 0});
     for (const char* word : {"a", "mountain", "goat", "standing", "on", "a", "rock"})
-        panel.words.push_back({word, {3, 0.5f, false, false, 0, {}}, static_cast<std::int32_t>(panel.words.size())});
+        panel.words.push_back({word, {.expert = 3, .mass = 0.5f, .value = 0}, static_cast<std::int32_t>(panel.words.size())});
     return panel;
 }
 

@@ -174,7 +174,7 @@ void ScrubberView::paintSpikes(QPainter& painter) const {
         painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
         if (x < taken) continue;  // the words of the spike before reach here: its line alone
         const QString text = spikeText(spike);
-        const double wanted = metrics.horizontalAdvance(text), right = area.right() + kRight - 4;
+        const double wanted = metrics.horizontalAdvance(text), right = area.right() - 4;
         // Where the right has no room for the words, the left may have more.
         const bool left = x + 4 + wanted > right && x - area.left() > right - x;
         const double room = left ? x - 4 - area.left() : right - x - 4;

@@ -51,6 +51,7 @@ void ExpertLegend::setPanel(const analysis::OverlayPanel& panel) {
     scale_.value_title = panel.value_title;
     scale_.value_min = panel.value_min;
     scale_.value_max = panel.value_max;
+    scale_.map = panel.map;
     entries_ = panel.show_values ? std::vector<LegendEntry>() : legendOf(panel);
     current_ = std::clamp(current_, 0, std::max(0, static_cast<int>(entries_.size()) - 1));
     style_.hovered = -1;

@@ -142,7 +142,8 @@ QColor cellColor(const OverlayPanel::Cell& cell, const OverlayPanel& panel, cons
 }
 
 QString cellLabel(const OverlayPanel::Cell& cell, const OverlayPanel& panel) {
-    if (panel.show_values) return std::isfinite(cell.value) ? QString::number(cell.value, 'f', 2) : QString();
+    // Nothing is less than zero by less than it shows: "0.00", never "-0.00".
+    if (panel.show_values) return std::isfinite(cell.value) ? QString::number(std::abs(cell.value) < 0.005f ? 0.0 : cell.value, 'f', 2) : QString();
     if (cell.changed && cell.before >= 0 && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1→%2").arg(cell.before).arg(cell.expert);
     if (panel.show_mass && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1 %2%").arg(cell.expert).arg(std::lround(cell.mass * 100));
     if (cell.choices.size() < 2) return cell.expert < 0 ? QString() : QString::number(cell.expert);
