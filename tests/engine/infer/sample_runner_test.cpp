@@ -96,8 +96,8 @@ TEST_F(Samples, AttentionReceivedIsToldWhereItIsAskedFor) {
     asked.interventions = {ban(0)};
     const auto got = runner_.run(asked, {});
     ASSERT_TRUE(got) << got.error().message();
-    ASSERT_EQ(got->attention.size(), 2u) << "one a layer";
-    for (std::size_t layer = 0; layer < 2; ++layer) {
+    ASSERT_EQ(got->attention.size(), 3u) << "one a layer";
+    for (std::size_t layer = 0; layer < 3; ++layer) {
         const auto& received = got->attention[layer];
         EXPECT_EQ(received.layer.value, static_cast<std::int32_t>(layer));
         EXPECT_EQ(received.patches.size(), 16u);
@@ -107,7 +107,7 @@ TEST_F(Samples, AttentionReceivedIsToldWhereItIsAskedFor) {
         for (const float share : received.words) sum += share;
         EXPECT_NEAR(sum, 1, 1e-5);
     }
-    ASSERT_EQ(got->baseline->attention.size(), 2u);
+    ASSERT_EQ(got->baseline->attention.size(), 3u);
     EXPECT_EQ(got->baseline->attention[1].patches, got->attention[1].patches) << "the ban acts after the attention of its layer";
     for (std::size_t r = 0; r < plain->routing.size(); ++r) EXPECT_EQ(got->baseline->routing[r].probs_TE, plain->routing[r].probs_TE);
 }
