@@ -198,7 +198,7 @@ void RoutingPanel::fillLayers() {
         if (const auto* through = model_->router(modality)) k = std::max(k, through->layout == store::RoutingLayout::kFixedK ? through->k : through->experts);
     QStringList labels, values;
     for (int rank = 0; rank < std::min(k, 4); ++rank) {
-        labels << (rank == 0 ? tr("1st") : rank == 1 ? tr("2nd") : rank == 2 ? tr("3rd") : tr("%1th").arg(rank + 1));
+        labels << (k > 3 ? QString::number(rank + 1) : rank == 0 ? tr("1st") : rank == 1 ? tr("2nd") : tr("3rd"));  // four and All fit as numbers only
         values << QString::number(rank);
     }
     labels << tr("All");
