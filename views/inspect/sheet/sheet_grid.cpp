@@ -16,6 +16,7 @@
 namespace es::views {
 namespace {
 
+constexpr int kRoomyCell = 24;  // side of a patch that a number does not hide
 constexpr int kSheetGap = 10, kCaptionLine = 16, kShareLine = 16, kChipRows = 44, kRing = 3;
 
 }  // namespace
@@ -56,6 +57,12 @@ void SheetGrid::setOpacity(double opacity) {
 void SheetGrid::setHighlightedExpert(int expert) {
     if (expert == highlighted_) return;
     highlighted_ = expert;
+    forgetDrawn();
+}
+
+void SheetGrid::setBringsOutItsExpert(bool brings_out) {
+    if (brings_out == brings_out_) return;
+    brings_out_ = brings_out;
     forgetDrawn();
 }
 
@@ -120,7 +127,8 @@ const QPixmap& SheetGrid::drawn(int index) {
     style.font = theme_->font(Theme::FontRole::kTabular);
     style.font.setWeight(QFont::DemiBold);
     style.opacity = opacity_;
-    style.highlighted_expert = highlighted_;
+    style.highlighted_expert = brings_out_ ? sheet_->expert.value : highlighted_;
+    style.numbers = !brings_out_ || panel.grid_width * kRoomyCell <= side_;
     const QRectF square(0, 0, side_, side_);
     if (const QRectF picture = fitPicture(panel, square); !picture.isEmpty()) {
         painter.setClipRect(picture);

@@ -22,6 +22,9 @@ public:
     [[nodiscard]] const analysis::ContactSheet* sheet() const { return sheet_.get(); }
     void setOpacity(double opacity);
     void setHighlightedExpert(int expert);
+    /// Whether the sheet's own expert stands out instead: its pictures were chosen for it. Numbers that would hide the picture stay away then, since
+    /// every tinted patch is of the expert that the line below names.
+    void setBringsOutItsExpert(bool brings_out);
     void setShownSample(std::uint64_t sample);  ///< outlined
     void setSide(int pixels);                   ///< of a picture
     [[nodiscard]] QRectF cellRect(int index) const;
@@ -56,7 +59,7 @@ private:
     void describe();
     Theme* theme_;
     std::shared_ptr<const analysis::ContactSheet> sheet_;
-    bool words_ = false;
+    bool words_ = false, brings_out_ = false;
     double opacity_ = 0.5;
     int side_ = 150, highlighted_ = -1, current_ = 0, hovered_ = -1;
     std::uint64_t shown_ = 0;

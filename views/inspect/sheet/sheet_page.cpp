@@ -141,6 +141,7 @@ SheetPage::Wanted SheetPage::wantedNow() const {
 void SheetPage::follow() {
     grid_->setOpacity(model_->overlayChoices().opacity);
     grid_->setHighlightedExpert(model_->ofOneExpert() ? -1 : model_->shown().expert.value);
+    grid_->setBringsOutItsExpert(orders_->value() == orderValues().first() && wantedNow().mode == analysis::OverlayMode::kExpert);
     grid_->setShownSample(model_->shown().sample.value_or(0));
     modes_->setValue(QString::fromLatin1(toString(wantedNow().mode).data()));
     setDisabledReason(again_, orders_->value() == QStringLiteral("random") ? QString() : tr("Only a random choice can be drawn again"));
