@@ -17,8 +17,8 @@ std::filesystem::path keptFolder() {
 }
 
 std::string questionOf(const SpecialisationOptions& options) {
-    std::string text = fmt::format("{} {} {} {} {} {} {}", options.permutations, options.quantile, options.seed, options.wanted_draws, options.alpha,
-                                   options.min_label_tokens, options.most_preferences);
+    std::string text = fmt::format("{} {} {} {} {} {} {} {}", options.permutations, options.most_permutations, options.quantile, options.seed,
+                                   options.wanted_draws, options.alpha, options.min_label_tokens, options.most_preferences);
     for (const LabelKind kind : options.labels) text += fmt::format(" {}", static_cast<int>(kind));
     return text;
 }
@@ -55,6 +55,7 @@ Result<AnalyzeResult> keptAnalysis(const KeptAnalyses& kept, const store::RunRea
     std::string question =
         fmt::format("analyze {} {} {} {}", request.layer.value, request.checkpoint, questionOf(request.specialisation), questionOf(request.set));
     for (const std::string& metric : request.metrics) question += " " + metric;
+    if (request.against) question += "\nagainst " + runState(*request.against);
     return kept.get<AnalyzeResult>(run, question, [&] { return analyzeRun(run, request, context); });
 }
 

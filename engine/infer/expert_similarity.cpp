@@ -80,7 +80,9 @@ Result<std::vector<store::SampleRecord>> probeRecords(const std::filesystem::pat
         auto record = (*reader)->sample(hash);
         if (!record) return tl::unexpected(record.error());
         // What another program put into the run may have another size; it would not be what the model reads.
-        if (!record->picture.empty() && record->picture.width != checkpoint.state.image_size) continue;
+        const std::int64_t side = checkpoint.state.image_size;
+        const bool fits = record->picture.width == side && record->picture.height == side && std::ssize(record->picture.rgba) == side * side * 4;
+        if (!record->picture.empty() && !fits) continue;
         std::erase_if(record->token_ids, [&](std::int32_t id) { return id < 0 || id >= checkpoint.state.vocabulary; });
         if (!record->picture.empty() || !record->token_ids.empty()) records.push_back(std::move(*record));
     }

@@ -104,5 +104,24 @@ TEST_F(KeptTest, AnAnalysisComesBackToTheByte) {
     EXPECT_NE(toJson(*part), toJson(*first)) << "a set is another question";
 }
 
+TEST_F(KeptTest, ARunBesideAnotherIsAnotherQuestion) {
+    test::SyntheticRunOptions options;
+    options.steps = 120;
+    options.seed = 2;
+    const test::ScratchFolder others;
+    ASSERT_TRUE(test::writeSyntheticRun(others / "run", options));
+    const auto run = *store::RunReader::open(*folder_ / "run");
+    KeptAnalyses kept(others / "kept");
+    kept.keepAfterSeconds(0);
+    AnalyzeRequest request;
+    request.metrics = {"seed_match"};
+    request.against = *store::RunReader::open(*folder_ / "run");
+    const auto itself = keptAnalysis(kept, *run, request);
+    request.against = *store::RunReader::open(others / "run");
+    const auto other = keptAnalysis(kept, *run, request);
+    ASSERT_TRUE(itself && other);
+    EXPECT_NE(toJson(*itself), toJson(*other));
+}
+
 }  // namespace
 }  // namespace es::analysis

@@ -168,6 +168,8 @@ private:
     void loadContents();
     void fillShown();
     void loadSample();
+    /// Whether the record is the chosen sample's: while another is being read, the one before is still on screen.
+    [[nodiscard]] bool sampleOnScreen() const { return record_ && shown_.sample && record_->hash == *shown_.sample; }
     [[nodiscard]] const OwnSample* ranSample(std::uint64_t hash) const;
     void runAgain(session::SampleRequest request, const store::SampleRecord* stored, const std::pair<std::uint64_t, std::int64_t>& wanted);
     void loadHistory();

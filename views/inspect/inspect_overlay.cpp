@@ -208,7 +208,7 @@ void InspectModel::attachAttention() {
 }
 
 void InspectModel::loadAttention() {
-    if (choices_.mode != analysis::OverlayMode::kAttention || !routing_ || !shown_.sample || !routing_->attention.empty()) return;
+    if (choices_.mode != analysis::OverlayMode::kAttention || !routing_ || !sampleOnScreen() || !routing_->attention.empty()) return;
     const auto checkpoint = checkpointShown();
     if (!checkpoint || !context_->runSample) return;
     const Place wanted{shown_.run, *shown_.sample, *checkpoint};
@@ -248,7 +248,7 @@ QString InspectModel::predictionMissing() const {
 }
 
 const session::WordPrediction* InspectModel::prediction(int word, bool ask) {
-    if (!routing_ || !record_ || !shown_.sample || word < 0 || word >= static_cast<int>(record_->token_texts.size())) return nullptr;
+    if (!routing_ || !sampleOnScreen() || word < 0 || word >= static_cast<int>(record_->token_texts.size())) return nullptr;
     const auto checkpoint = checkpointShown();
     if (!checkpoint || !context_->runSample) return nullptr;
     const std::pair wanted{Place{shown_.run, *shown_.sample, *checkpoint}, word};

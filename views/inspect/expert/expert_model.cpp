@@ -92,6 +92,7 @@ void ExpertModel::follow() {
         gallery_part_ = details_part_ = Part::kNone;
     }
     details_.reset();  // numbers of another expert must not stand below this one's name
+    details_of_.reset();
     if (details_part_ != Part::kNone) details_part_ = Part::kLoading;
     Q_EMIT expertChanged();
     Q_EMIT detailsChanged();
