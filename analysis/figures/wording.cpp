@@ -28,7 +28,10 @@ std::string number(double value, int digits) {
 
 std::string fixed(double value, int decimals) {
     if (!std::isfinite(value)) return number(value);
-    return fmt::format("{:.{}f}", value, decimals);
+    std::string text = fmt::format("{:.{}f}", value, decimals);
+    // Nothing is less than zero by less than it shows.
+    if (text.front() == '-' && text.find_first_of("123456789") == std::string::npos) text.erase(0, 1);
+    return text;
 }
 
 std::string abbreviated(double value, int digits) {
@@ -58,7 +61,11 @@ std::string branchLetter(Branch branch) {
     return "all";
 }
 
-std::string routerWords(const store::RouterInfo& router) { return fmt::format("layer {} ({})", router.layer.value, branchLetter(router.branch)); }
+std::string routerWords(const store::RouterInfo& router) {
+    return fmt::format("layer {} · {}router", router.layer.value, router.branch == Branch::kAll ? std::string() : branchLetter(router.branch) + "-");
+}
+
+std::string routerLabel(const store::RouterInfo& router) { return fmt::format("{} {}", branchLetter(router.branch), router.layer.value); }
 
 std::string plural(std::int64_t n, const std::string& word) { return grouped(n) + " " + word + (n == 1 ? "" : "s"); }
 

@@ -21,8 +21,10 @@ namespace es::analysis {
 [[nodiscard]] std::string percent(double share, int decimals = 1);
 /// "(V)" as in "layer 10 (V)".
 [[nodiscard]] std::string branchLetter(Branch branch);
-/// "layer 10 (V)".
+/// "layer 10 · V-router"; "layer 10 · router" of a pool.
 [[nodiscard]] std::string routerWords(const store::RouterInfo& router);
+/// "V 10", "all 10" of a pool: where there is little room, and for columns of tables.
+[[nodiscard]] std::string routerLabel(const store::RouterInfo& router);
 /// "1 seed", "3 seeds".
 [[nodiscard]] std::string plural(std::int64_t n, const std::string& word);
 

@@ -56,7 +56,7 @@ QString messageOf(const Error& error) { return QString::fromStdString(error.mess
 }  // namespace
 
 MainWindow::MainWindow(const WindowOptions& options)
-    : options_(options), settings_(options.settings_file), jobs_(new JobController(this)), hub_(new views::RunFeedHub(jobs_, this)),
+    : options_(options), settings_(options.settings_file, options.read_only), jobs_(new JobController(this)), hub_(new views::RunFeedHub(jobs_, this)),
       bar_(new TopBar(&theme_, this)), status_(new StatusStrip(&theme_, jobs_, this)), stack_(new QStackedWidget(this)) {
     setWindowTitle(QStringLiteral("ExpertScope"));
     setMinimumSize(kLeastSize);
@@ -148,11 +148,11 @@ Workspace* MainWindow::workspace(const QString& id) {
     else made = new views::FiguresWorkspace(context_, stack_);
     workspaces_[id] = made;
     stack_->addWidget(made);
-    if (options_.remember) {
-        const QJsonObject kept = settings_.section(QStringLiteral("workspace.") + id);
-        made->restoreState(kept);
-        views::restoreDetached(made, kept.value(QStringLiteral("detached")).toArray());
-    }
+    QJsonObject kept = options_.remember ? settings_.section(QStringLiteral("workspace.") + id) : QJsonObject{};
+    if (id == QLatin1String("inspect"))
+        for (auto asked = options_.inspect.begin(); asked != options_.inspect.end(); ++asked) kept.insert(asked.key(), asked.value());
+    if (options_.remember || !kept.isEmpty()) made->restoreState(kept);
+    if (options_.remember) views::restoreDetached(made, kept.value(QStringLiteral("detached")).toArray());
     if (!options_.page.isEmpty() && id == options_.workspace) made->showPage(options_.page);
     return made;
 }
@@ -348,13 +348,14 @@ void MainWindow::restore() {
             return QFileInfo(selection.run).absoluteFilePath().startsWith(QFileInfo(folder).absoluteFilePath());
         }))
         selection = Selection{};
+    if (options_.selection) selection = *options_.selection;
     if (!options_.workspace.isEmpty()) selection.workspace = options_.workspace;
     if (!isWorkspace(selection.workspace)) selection.workspace = QStringLiteral("train");
     selection_.reset(selection);
 }
 
 void MainWindow::save() {
-    if (!options_.remember) return;
+    if (!options_.remember || options_.read_only) return;
     settings_.setSection(QStringLiteral("window"), QJsonObject{{QStringLiteral("geometry"), QString::fromLatin1(saveGeometry().toBase64())},
                                                                {QStringLiteral("theme"), static_cast<int>(theme_.mode())}});
     settings_.setSection(QStringLiteral("selection"), toJson(selection_.current()));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "app/window/settings.h"
 #include "views/models/workspace_context.h"
@@ -25,15 +26,18 @@ struct WindowOptions {
     QString workspace;    ///< "train" ...; empty: as remembered
     QString page;         ///< of that workspace; empty: as remembered
     views::ThemeMode theme = views::ThemeMode::kSystem;
-    bool theme_given = false;                                                                             ///< else as remembered
-    QSize size;                                                                                           ///< invalid: as remembered
-    QString settings_file;                                                                                ///< empty: the user's own
-    bool remember = true;                                                                                 ///< restore and save layout and selection
-    session::EngineSession* trainer = nullptr;                                                            ///< instead of a child process (tests); not owned
-    std::function<Result<session::SampleResult>(const session::SampleRequest&, JobContext&)> run_sample;  ///< instead of the engine's library (tests)
+    bool theme_given = false;                   ///< else as remembered
+    QSize size;                                 ///< invalid: as remembered
+    QString settings_file;                      ///< empty: the user's own
+    bool remember = true;                       ///< restore and save layout and selection
+    bool read_only = false;                     ///< with `remember`: restore, never save
+    std::optional<views::Selection> selection;  ///< what is shown instead of what is remembered
+    QJsonObject inspect;                        ///< of the layout of Inspect (Workspace::restoreState()): wins over what is remembered
+    session::EngineSession* trainer = nullptr;  ///< instead of a child process (tests); not owned
+    std::function<Result<session::SampleResult>(const session::SampleRequest&, JobContext&)> run_sample;           ///< instead of the engine's library (tests)
     std::function<Status(const session::VariantRequest&, const session::VariantSink&, JobContext&)> run_variants;  ///< likewise
     std::function<Result<std::vector<store::ExpertSimilarity>>(const session::SimilarityRequest&, JobContext&)> expert_similarity;  ///< likewise
-    QString program;                                                                                      ///< what a child process runs; empty: this program
+    QString program;  ///< what a child process runs; empty: this program
 };
 
 class MainWindow : public QMainWindow {

@@ -7,6 +7,7 @@
 #include <QSaveFile>
 #include <QTimer>
 
+#include "app/window/few_colors.h"
 #include "app/window/main_window.h"
 #include "engine/base/logging.h"
 
@@ -19,8 +20,13 @@ constexpr int kMostLooks = 60000 / kLookEveryMs;
 
 }  // namespace
 
-Screenshot::Screenshot(MainWindow* window, QString picture, QString dump, QObject* parent)
-    : QObject(parent), window_(window), picture_(std::move(picture)), dump_(std::move(dump)) {}
+Screenshot::Screenshot(MainWindow* window, QString picture, QString dump, bool few_colors, QObject* parent)
+    : QObject(parent), window_(window), picture_(std::move(picture)), dump_(std::move(dump)), few_colors_(few_colors) {}
+
+bool Screenshot::save() const {
+    const QImage shown = window_->grab().toImage();
+    return few_colors_ ? withFewColors(shown).save(picture_, "PNG", 0) : shown.save(picture_, "PNG");  // quality 0: the strongest compression
+}
 
 void Screenshot::start() {
     auto* timer = new QTimer(this);
@@ -37,7 +43,7 @@ void Screenshot::look() {
         return;
     }
     if (calm_ < kCalmLooks) return;
-    if (!picture_.isEmpty() && !window_->grab().save(picture_, "PNG")) {
+    if (!picture_.isEmpty() && !save()) {
         spdlog::error("Cannot write the picture {}", picture_.toStdString());
         finish(1);
         return;

@@ -12,14 +12,17 @@ class MainWindow;
 class Screenshot : public QObject {
     Q_OBJECT
 public:
-    Screenshot(MainWindow* window, QString picture, QString dump, QObject* parent = nullptr);
+    /// `few_colors`: at most 256, for a smaller file.
+    Screenshot(MainWindow* window, QString picture, QString dump, bool few_colors = false, QObject* parent = nullptr);
     void start();
 
 private:
     void look();
+    [[nodiscard]] bool save() const;
     void finish(int code);
     MainWindow* window_;
     QString picture_, dump_;
+    bool few_colors_;
     int calm_ = 0, waited_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "app/window/few_colors.h"
 #include "app/window/job_controller.h"
 #include "app/window/selection_json.h"
 #include "app/window/settings.h"
@@ -146,6 +147,32 @@ TEST_F(WindowParts, TrainingTextNamesStepAndState) {
     EXPECT_EQ(text.text, QStringLiteral("step 150 / 600 · ETA 1 min 15 s · 400 samples/s"));
     snapshot.state = session::SessionState::kPaused;
     EXPECT_TRUE(trainingText(snapshot).text.contains(QStringLiteral("paused")));
+}
+
+TEST_F(WindowParts, FewColorsKeepWhatIsThere) {
+    QImage plain(40, 30, QImage::Format_ARGB32_Premultiplied);
+    plain.fill(QColor(0x12, 0x34, 0x56));
+    plain.setPixelColor(3, 4, Qt::white);
+    const QImage exact = withFewColors(plain);
+    EXPECT_EQ(exact.size(), plain.size());
+    EXPECT_EQ(exact.colorCount(), 2);
+    EXPECT_EQ(exact.pixel(3, 4), qRgb(255, 255, 255));
+    EXPECT_EQ(exact.pixel(0, 0), qRgb(0x12, 0x34, 0x56));
+
+    // A large white ground beside a gradient of 4,096 shades: the ground stays white, shades come close.
+    QImage many(128, 64, QImage::Format_RGB32);
+    many.fill(Qt::white);
+    for (int y = 0; y < 64; ++y)
+        for (int x = 0; x < 64; ++x) many.setPixelColor(x, y, QColor(4 * x, 4 * y, 128));
+    const QImage few = withFewColors(many);
+    EXPECT_LE(few.colorCount(), 256);
+    EXPECT_EQ(few.pixel(100, 30), qRgb(255, 255, 255));
+    int worst = 0;
+    for (int y = 0; y < 64; ++y)
+        for (int x = 0; x < 64; ++x) worst = std::max({worst, std::abs(qRed(few.pixel(x, y)) - 4 * x), std::abs(qGreen(few.pixel(x, y)) - 4 * y)});
+    EXPECT_LE(worst, 24);
+    EXPECT_GT(worst, 0) << "4,096 shades do not fit into 256";
+    EXPECT_TRUE(withFewColors({}).isNull());
 }
 
 }  // namespace

@@ -87,5 +87,46 @@ TEST_F(Dump, TheOverlayShowsTheProbesExperts) {
     EXPECT_GT(compared, 0u);
 }
 
+TEST_F(Dump, ShowsTheStateThatIsAskedFor) {
+    const auto file = scratch_ / "asked.json", settings = scratch_ / "settings.json";
+    const std::string kept = R"({"workspace.inspect": {"opacity": 0.9, "mode": "weight"}, "window": {"theme": 2}})";
+    ASSERT_TRUE(writeFileAtomically(settings, kept));
+    const auto probed = reader_->probeSamples();
+    ASSERT_TRUE(probed);
+    const Outcome outcome = runProgram({"open", (scratch_ / "runs" / "made").string(), "--layer", "2.v", "--expert", "3", "--sample", "4", "--token",
+                                        "patch 0,1", "--step", "600", "--mode", "one-expert", "--settings", settings.string(), "--dump", file.string()},
+                                       scratch_.path());
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const json document = json::parse(readFile(file).value_or("{}"));
+    EXPECT_EQ(document.at("workspace"), "inspect");
+    const json selection = document.at("selection");
+    EXPECT_EQ(selection.at("router"), 2);
+    EXPECT_EQ(selection.at("expert"), 3);
+    EXPECT_EQ(selection.at("token"), 1);
+    EXPECT_EQ(std::stoull(selection.at("sample").get<std::string>(), nullptr, 16), probed->at(3));
+    const json overlay = panel(document, "overlay").at("data");
+    EXPECT_EQ(overlay.at("mode"), "probability") << "an option wins over the file";
+    EXPECT_EQ(overlay.at("layer"), 2);
+    EXPECT_EQ(std::stoull(overlay.at("sample").get<std::string>(), nullptr, 16), probed->at(3));
+    EXPECT_EQ(readFile(settings).value_or(""), kept) << "the file is read, never written";
+}
+
+TEST_F(Dump, RefusesAStateThatIsNotThere) {
+    const auto call = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> words{"open", (scratch_ / "runs" / "made").string(), "--dump", (scratch_ / "no.json").string()};
+        words.insert(words.end(), more.begin(), more.end());
+        return runProgram(words, scratch_.path());
+    };
+    const Outcome expert = call({"--expert", "12"});
+    EXPECT_EQ(expert.exit_code, 3);
+    EXPECT_NE(expert.err.find("0 to 7"), std::string::npos) << expert.err;
+    const Outcome missing = call({"--settings", (scratch_ / "none.json").string()});
+    EXPECT_EQ(missing.exit_code, 3) << missing.err;
+    ASSERT_TRUE(writeFileAtomically(scratch_ / "broken.json", "{"));
+    const Outcome broken = call({"--settings", (scratch_ / "broken.json").string()});
+    EXPECT_EQ(broken.exit_code, 3) << broken.err;
+    EXPECT_EQ(readFile(scratch_ / "broken.json").value_or(""), "{") << "left as it is";
+}
+
 }  // namespace
 }  // namespace es::test

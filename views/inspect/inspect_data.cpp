@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "analysis/figures/train_panels.h"
+#include "analysis/figures/wording.h"
 
 namespace es::views {
 namespace {
@@ -132,6 +133,11 @@ std::vector<analysis::TokenReading> pathOf(const analysis::SampleRouting& routin
     return path;
 }
 
+std::pair<Modality, TokenIndex> firstToken(const store::SampleRecord& sample) {
+    if (sample.grid_width <= 0 || sample.grid_height <= 0) return {Modality::kText, TokenIndex(0)};
+    return {Modality::kVision, TokenIndex(sample.grid_height / 2 * sample.grid_width + sample.grid_width / 2)};
+}
+
 std::vector<RouterId> mapRouters(const analysis::SampleRouting& routing) {
     std::vector<store::RouterInfo> routers;
     for (const auto& table : routing.routing)
@@ -185,8 +191,7 @@ Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, 
         break;
     }
     for (const auto& event : run.events())
-        if (event.kind == "step_skipped")
-            curves.spikes.push_back({static_cast<double>(event.step), event.message, {analysis::ColorRole::Kind::kBad, 0}});
+        if (event.kind == "step_skipped") curves.spikes.push_back({static_cast<double>(event.step), event.message, {analysis::ColorRole::Kind::kBad, 0}});
     // Spikes are found in the gradient norms as Train does; those that the run skipped are told by events as well.
     if (const auto gradients = analysis::gradientNorms(run, 0, kLossPoints))
         if (const auto* lines = std::get_if<analysis::LinePanel>(&gradients->content))
@@ -196,23 +201,7 @@ Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, 
     return curves;
 }
 
-std::string shortName(const store::RouterInfo& router) {
-    const std::string layer = std::to_string(router.layer.value);
-    switch (router.branch) {
-        case Branch::kVision: return "V " + layer;
-        case Branch::kText: return "T " + layer;
-        case Branch::kVisionLanguage: return "VL " + layer;
-        case Branch::kAll: break;
-    }
-    return layer;
-}
-
-std::string longName(const store::RouterInfo& router) {
-    const char* branch = "router";
-    if (router.branch == Branch::kVision) branch = "V-router";
-    if (router.branch == Branch::kText) branch = "T-router";
-    if (router.branch == Branch::kVisionLanguage) branch = "VL-router";
-    return "layer " + std::to_string(router.layer.value) + " · " + branch;
-}
+std::string shortName(const store::RouterInfo& router) { return analysis::routerLabel(router); }
+std::string longName(const store::RouterInfo& router) { return analysis::routerWords(router); }
 
 }  // namespace es::views

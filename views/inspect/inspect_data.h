@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "analysis/figures/inspect_panels.h"
@@ -48,6 +49,9 @@ struct LoadedSample {
 /// Routers of the rows of analysis::layerExpertMap().
 [[nodiscard]] std::vector<RouterId> mapRouters(const analysis::SampleRouting& routing);
 
+/// What a first look at a sample selects: the middle of its picture, else its first word. A first look should show what a token's page holds.
+[[nodiscard]] std::pair<Modality, TokenIndex> firstToken(const store::SampleRecord& sample);
+
 /// What the scrubber draws below its strip.
 struct TrainingCurves {
     RouterId router;
@@ -62,7 +66,7 @@ struct TrainingCurves {
 [[nodiscard]] Result<analysis::Curve> readSampleChurn(const store::RunReader& run, RouterId router, std::uint64_t sample, const JobContext& context);
 [[nodiscard]] Result<TrainingCurves> readCurves(const store::RunReader& run, RouterId router, const JobContext& context);
 
-/// "V 1", "T 1", "VL 3", "1": a router in few letters.
+/// "V 1", "T 1", "VL 3", "all 1": a router in few letters.
 [[nodiscard]] std::string shortName(const store::RouterInfo& router);
 /// "layer 1 · V-router"
 [[nodiscard]] std::string longName(const store::RouterInfo& router);
