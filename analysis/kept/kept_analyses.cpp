@@ -17,8 +17,8 @@ std::filesystem::path keptFolder() {
 }
 
 std::string questionOf(const SpecialisationOptions& options) {
-    std::string text = fmt::format("{} {} {} {} {} {} {} {}", options.permutations, options.most_permutations, options.quantile, options.seed,
-                                   options.wanted_draws, options.alpha, options.min_label_tokens, options.most_preferences);
+    std::string text = fmt::format("{} {} {} {} {} {} {} {} {}", options.permutations, options.most_permutations, options.quantile, options.seed,
+                                   options.wanted_draws, options.alpha, options.min_label_tokens, options.most_preferences, options.chosen_by_routing);
     for (const LabelKind kind : options.labels) text += fmt::format(" {}", static_cast<int>(kind));
     return text;
 }
@@ -62,7 +62,9 @@ Result<AnalyzeResult> keptAnalysis(const KeptAnalyses& kept, const store::RunRea
 Result<std::vector<Specialisation>> keptSpecialisation(const KeptAnalyses& kept, const store::RunReader& run, const ChosenSet& set, std::int64_t step,
                                                        const SpecialisationOptions& options, const JobContext& context) {
     const std::string question = fmt::format("specialisation {} {} {}", step, questionOf(options), questionOf(set));
-    return kept.get<std::vector<Specialisation>>(run, question, [&] { return specialisation(run, step, options, context); });
+    SpecialisationOptions of_set = options;
+    of_set.chosen_by_routing = options.chosen_by_routing || set.chosenByRouting();
+    return kept.get<std::vector<Specialisation>>(run, question, [&] { return specialisation(run, step, of_set, context); });
 }
 
 }  // namespace es::analysis

@@ -14,7 +14,7 @@
 namespace es::analysis {
 
 /// Rises when a kept analysis would come out differently: results of another version are not read.
-inline constexpr int kAnalysisVersion = 1;
+inline constexpr int kAnalysisVersion = 2;
 
 /// Names the state of a run: changes with every record that an analysis may see, annotations included.
 [[nodiscard]] std::string runState(const store::RunReader& run);

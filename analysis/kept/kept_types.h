@@ -19,9 +19,9 @@ inline auto fieldsOf(LabelPreference& v) {
                     v.risk_difference, v.low, v.high, v.p);
 }
 inline auto fieldsOf(Specialisation& v) {
-    return std::tie(v.router, v.modality, v.label, v.step, v.tokens, v.samples, v.labels, v.blank_tokens, v.masked_left_out, v.background_left_out, v.mi_nats,
-                    v.nmi, v.h_label_nats, v.h_expert_nats, v.expected_mi_nats, v.ami, v.p, v.p_holm, v.random_router, v.untrained, v.permutation,
-                    v.above_random_router, v.above_untrained, v.above_permutation, v.preferences, v.notes);
+    return std::tie(v.router, v.modality, v.label, v.step, v.tokens, v.samples, v.labels, v.families, v.blank_tokens, v.masked_left_out, v.background_left_out,
+                    v.mi_nats, v.nmi, v.h_label_nats, v.h_expert_nats, v.expected_mi_nats, v.ami, v.p, v.p_holm, v.random_router, v.untrained, v.permutation,
+                    v.above_random_router, v.above_untrained, v.above_permutation, v.chosen_by_routing, v.preferences, v.notes);
 }
 inline auto fieldsOf(MetricRow& v) {
     return std::tie(v.metric, v.name, v.layer, v.branch, v.router, v.modality, v.expert, v.label, v.step, v.value, v.low, v.high, v.n, v.note);

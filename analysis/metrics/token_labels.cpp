@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <tuple>
 
 #include "analysis/metrics/labels.h"
-#include "analysis/stats/resampling.h"
+#include "engine/base/hash.h"
 #include "engine/base/random.h"
 
 namespace es::analysis {
@@ -31,6 +31,9 @@ constexpr std::array<KindName, kLabelKindCount> kKinds = {{{LabelKind::kCategory
                                                            {LabelKind::kObjectCategory, "object_category", "object's category"},
                                                            {LabelKind::kWordRole, "word_role", "word role"},
                                                            {LabelKind::kPartOfSpeech, "part_of_speech", "part of speech"}}};
+
+/// What an object's labels are, in their order.
+constexpr std::array kObjectKinds = {LabelKind::kShape, LabelKind::kColour, LabelKind::kSize, LabelKind::kTexture, LabelKind::kObjectCategory};
 
 /// The readable text of a vocabulary piece without the mark of a word's start.
 std::string bare(const std::string& piece) {
@@ -73,55 +76,39 @@ std::string_view partOfSpeech(WordRole role) {
     return "function word";
 }
 
+std::vector<std::pair<std::int32_t, std::int32_t>> TokenLabels::drawSteps(std::uint64_t seed, std::uint64_t index) const {
+    RandomStream random(seed, RandomPurpose::kPermutation, index);
+    std::int32_t families = 0;
+    for (const Shift& unit : shift_of_unit) families = std::max(families, unit.family + 1);
+    std::vector<std::pair<double, double>> of_family;
+    for (std::int32_t f = 0; f < families; ++f) {
+        const double x = random.uniform();
+        of_family.emplace_back(x, random.uniform());
+    }
+    std::vector<std::pair<std::int32_t, std::int32_t>> steps;
+    steps.reserve(shift_of_unit.size());
+    for (const Shift& unit : shift_of_unit) {
+        const auto [x, y] = of_family[static_cast<std::size_t>(unit.family)];
+        steps.emplace_back(static_cast<std::int32_t>(x * unit.width), static_cast<std::int32_t>(y * unit.height));
+    }
+    return steps;
+}
+
 std::vector<std::int32_t> TokenLabels::draw(std::uint64_t seed, std::uint64_t index) const {
     std::vector<std::int32_t> result = label_T;
-    switch (exchange_) {
-        case Exchange::kTokens: {
-            std::vector<std::int32_t> held;
-            std::vector<std::size_t> where;
-            for (std::size_t t = 0; t < label_T.size(); ++t)
-                if (label_T[t] >= 0) held.push_back(label_T[t]), where.push_back(t);
-            const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(held.size()), seed, index);
-            for (std::size_t i = 0; i < where.size(); ++i) result[where[i]] = held[static_cast<std::size_t>(order[i])];
-            return result;
+    if (!shift_of_unit.empty()) {
+        const auto steps = drawSteps(seed, index);
+        for (std::size_t t = 0; t < result.size(); ++t) {
+            if (unit_T[t] < 0 || label_T[t] < 0) continue;
+            const auto unit = static_cast<std::size_t>(unit_T[t]);
+            const Shift& grid = shift_of_unit[unit];
+            result[t] = (label_T[t] / grid.width + steps[unit].second) % grid.height * grid.width + (label_T[t] % grid.width + steps[unit].first) % grid.width;
         }
-        case Exchange::kSamples:
-        case Exchange::kTypes: {
-            const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(unit_label_.size()), seed, index);
-            for (std::size_t t = 0; t < result.size(); ++t)
-                if (unit_T[t] >= 0 && label_T[t] >= 0) result[t] = unit_label_[static_cast<std::size_t>(order[static_cast<std::size_t>(unit_T[t])])];
-            return result;
-        }
-        case Exchange::kMaps: {
-            std::vector<std::int32_t> from(unit_map_.size());
-            for (std::size_t g = 0; g < groups_.size(); ++g) {
-                // Each group has numbers of its own; one group alone, the usual case, has those of the plain exchange.
-                const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(groups_[g].size()), seed + g, index);
-                for (std::size_t i = 0; i < groups_[g].size(); ++i)
-                    from[static_cast<std::size_t>(groups_[g][i])] = groups_[g][static_cast<std::size_t>(order[i])];
-            }
-            for (std::size_t t = 0; t < result.size(); ++t)
-                if (unit_T[t] >= 0)
-                    result[t] = unit_map_[static_cast<std::size_t>(from[static_cast<std::size_t>(unit_T[t])])][static_cast<std::size_t>(place_T[t])];
-            return result;
-        }
-        case Exchange::kShift: {
-            RandomStream random(seed, RandomPurpose::kPermutation, index);
-            std::vector<Grid> step;
-            for (const Grid& grid : unit_grid_)
-                step.push_back({static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(std::max(1, grid.width)))),
-                                static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(std::max(1, grid.height))))});
-            for (std::size_t t = 0; t < result.size(); ++t) {
-                if (unit_T[t] < 0 || label_T[t] < 0) continue;
-                const auto unit = static_cast<std::size_t>(unit_T[t]);
-                const Grid& grid = unit_grid_[unit];
-                const std::int32_t x = (place_T[t] % grid.width + step[unit].width) % grid.width,
-                                   y = (place_T[t] / grid.width + step[unit].height) % grid.height;
-                result[t] = y * grid.width + x;
-            }
-            return result;
-        }
+        return result;
     }
+    const std::vector<std::int32_t> dealt = exchange.draw(seed, index);
+    for (std::size_t t = 0; t < result.size(); ++t)
+        if (unit_T[t] >= 0) result[t] = dealt[static_cast<std::size_t>(unit_T[t])];
     return result;
 }
 
@@ -155,19 +142,20 @@ Status LabelSource::add(const store::RunReader& run, std::span<const std::uint64
         if (plain.grid_width > 0) {
             auto whole = run.sample(sample);
             if (!whole) return tl::unexpected(whole.error());
-            learn(found->second, *whole);
+            learn(sample, found->second, *whole);
         } else {
-            learn(found->second, plain);
+            learn(sample, found->second, plain);
         }
+        records_[found->second.record] = {};
     }
     return {};
 }
 
 void LabelSource::add(const store::SampleRecord& whole) {
-    if (const auto found = facts_.find(whole.hash); found != facts_.end() && !found->second.read) learn(found->second, whole);
+    if (const auto found = facts_.find(whole.hash); found != facts_.end() && !found->second.read) learn(whole.hash, found->second, whole);
 }
 
-void LabelSource::learn(Facts& facts, const store::SampleRecord& record) {
+void LabelSource::learn(std::uint64_t hash, Facts& facts, const store::SampleRecord& record) {
     facts.read = true;
     facts.category = names(LabelKind::kCategory).number(record.category);
     facts.subcategory = names(LabelKind::kSubcategory).number(record.subcategory);
@@ -175,23 +163,29 @@ void LabelSource::learn(Facts& facts, const store::SampleRecord& record) {
     facts.grid_width = record.grid_width;
     facts.grid_height = record.grid_height;
     facts.blank = blankPatches(record);
+    facts.family = record.truth && record.truth->pair_of != 0 ? record.truth->pair_of : hash;
+    facts.caption = record.caption.empty() ? 0 : hash64(record.caption);
     if (!record.truth) return;
     const SceneTruth& truth = *record.truth;
-    for (const PatchTruth& patch : patchTruth(truth, record.grid_width, record.grid_height)) {
-        static const SceneObject kNothing;
-        const SceneObject& object = patch.object >= 0 ? truth.objects[static_cast<std::size_t>(patch.object)] : kNothing;
-        facts.shape.push_back(names(LabelKind::kShape).number(object.shape));
-        facts.colour.push_back(names(LabelKind::kColour).number(object.colour));
-        facts.size.push_back(names(LabelKind::kSize).number(object.size));
-        facts.texture.push_back(names(LabelKind::kTexture).number(object.texture));
-        facts.object_category.push_back(names(LabelKind::kObjectCategory).number(object.category));
+    for (const PatchTruth& patch : patchTruth(truth, record.grid_width, record.grid_height)) facts.object.push_back(static_cast<std::int16_t>(patch.object));
+    for (const SceneObject& object : truth.objects) {
+        Object& made = facts.objects.emplace_back();
+        const std::array<const std::string*, kObjectLabels> values = {&object.shape, &object.colour, &object.size, &object.texture, &object.category};
+        for (std::size_t i = 0; i < kObjectLabels; ++i) made.label[i] = names(kObjectKinds[i]).number(*values[i]);
+        if (!object.category.empty()) made.thing = things_.number(object.name + "\n" + object.category);
     }
     if (truth.words.empty()) return;
     for (const std::int32_t word : tokenWords(record.caption, record.token_texts, truth.words)) {
-        const bool known = word >= 0;
-        const WordRole role = known ? truth.words[static_cast<std::size_t>(word)].role : WordRole::kFunction;
-        facts.role.push_back(known ? names(LabelKind::kWordRole).number(std::string(toString(role))) : -1);
-        facts.part.push_back(known ? names(LabelKind::kPartOfSpeech).number(std::string(partOfSpeech(role))) : -1);
+        Word& made = facts.words.emplace_back();
+        if (word < 0) continue;
+        const SceneWord& known = truth.words[static_cast<std::size_t>(word)];
+        const std::string role(toString(known.role));
+        made.role = names(LabelKind::kWordRole).number(role);
+        made.part = names(LabelKind::kPartOfSpeech).number(std::string(partOfSpeech(known.role)));
+        std::string text = record.caption.substr(std::min<std::size_t>(known.begin, record.caption.size()), known.end - std::min(known.begin, known.end));
+        for (char& c : text)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        made.type = types_.number(text + "\n" + role);
     }
 }
 
@@ -200,136 +194,289 @@ const LabelSource::Facts* LabelSource::factsOf(std::uint64_t sample) const {
     return found == facts_.end() || !found->second.read ? nullptr : &found->second;
 }
 
-const std::vector<std::int32_t>* LabelSource::mapOf(const Facts& facts, LabelKind kind) const {
-    switch (kind) {
-        case LabelKind::kShape: return &facts.shape;
-        case LabelKind::kColour: return &facts.colour;
-        case LabelKind::kSize: return &facts.size;
-        case LabelKind::kTexture: return &facts.texture;
-        case LabelKind::kObjectCategory: return &facts.object_category;
-        default: return nullptr;
+std::vector<std::int32_t> LabelSource::familyNumbers(std::span<const std::uint64_t> samples, Modality modality, std::int32_t& count) const {
+    // Samples that share a scene, or a caption, point at the first that had it.
+    std::vector<std::size_t> first(samples.size());
+    const auto root = [&](std::size_t i) {
+        while (first[i] != i) i = first[i] = first[first[i]];
+        return i;
+    };
+    std::unordered_map<std::uint64_t, std::size_t> by_scene, by_caption;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        first[i] = i;
+        const Facts* facts = factsOf(samples[i]);
+        const auto join = [&](std::unordered_map<std::uint64_t, std::size_t>& known, std::uint64_t key) {
+            const auto [found, fresh] = known.emplace(key, i);
+            if (fresh) return;
+            const std::size_t a = root(found->second), b = root(i);
+            first[std::max(a, b)] = std::min(a, b);
+        };
+        join(by_scene, facts ? facts->family : samples[i]);
+        if (modality == Modality::kText && facts && facts->caption != 0) join(by_caption, facts->caption);
     }
+    std::vector<std::int32_t> number(samples.size(), -1);
+    count = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const std::size_t head = root(i);
+        if (number[head] < 0) number[head] = count++;
+        number[i] = number[head];
+    }
+    return number;
 }
 
-TokenLabels LabelSource::labels(const store::RoutingTable& table, LabelKind kind, Modality modality, std::span<const std::uint8_t> include_T) const {
-    TokenLabels result;
-    result.kind = kind;
-    result.modality = modality;
-    const auto tokens = static_cast<std::size_t>(table.tokens);
-    result.label_T.assign(tokens, -1);
-    result.unit_T.assign(tokens, -1);
-    result.place_T.assign(tokens, 0);
-    const bool of_sample = kind == LabelKind::kCategory || kind == LabelKind::kSubcategory || kind == LabelKind::kDomain;
-    const bool of_type = kind == LabelKind::kWordRole || kind == LabelKind::kPartOfSpeech;
-    using Exchange = TokenLabels::Exchange;
-    result.exchange_ = of_sample                      ? Exchange::kSamples
-                       : of_type                      ? Exchange::kTypes
-                       : kind == LabelKind::kPosition ? Exchange::kShift
-                       : kind == LabelKind::kTokenId  ? Exchange::kTokens
-                                                      : Exchange::kMaps;
-    result.names = names(kind).all();
-    const auto blank_label = static_cast<std::int32_t>(result.names.size());
-    if (kind == LabelKind::kCategory) result.names.push_back("(blank patches)");
-    if (kind == LabelKind::kBlank) result.names = {"painted", "blank"};
-    std::unordered_map<std::uint64_t, std::int32_t> unit_of_sample;
-    std::unordered_map<std::int32_t, std::int32_t> number_of_id;
-    std::int32_t most_positions = 0;
-    for (std::size_t t = 0; t < tokens && t < table.sample_T.size(); ++t) {
-        if (!table.modality_T.empty() && table.modality_T[t] != modality) continue;
-        if (!include_T.empty() && !include_T[t]) continue;
-        if (!table.masked_T.empty() && table.masked_T[t]) {
-            ++result.masked_left_out;
-            continue;
+/// One pass over a table's tokens: samples are looked up where they change.
+class LabelSource::Builder {
+public:
+    Builder(const LabelSource& source, const store::RoutingTable& table, LabelKind kind, Modality modality, std::span<const std::uint8_t> include_T)
+        : source_(source), table_(table), include_T_(include_T) {
+        made_.kind = kind;
+        made_.modality = modality;
+        made_.names = source.names(kind).all();
+        const auto tokens = static_cast<std::size_t>(table.tokens);
+        made_.label_T.assign(tokens, -1);
+        made_.unit_T.assign(tokens, -1);
+    }
+
+    TokenLabels make() {
+        switch (made_.kind) {
+            case LabelKind::kCategory:
+            case LabelKind::kSubcategory:
+            case LabelKind::kDomain: ofSamples(); break;
+            case LabelKind::kPosition: ofPositions(); break;
+            case LabelKind::kBlank: ofBlankness(); break;
+            case LabelKind::kTokenId: ofIds(); break;
+            case LabelKind::kWordRole:
+            case LabelKind::kPartOfSpeech: ofWords(); break;
+            case LabelKind::kObjectCategory: ofThings(); break;
+            default: ofObjects(); break;
         }
-        const Facts* facts = factsOf(table.sample_T[t]);
-        const auto place = table.position_T.empty() ? std::size_t{0} : std::size_t{table.position_T[t]};
-        result.place_T[t] = static_cast<std::int32_t>(place);
-        const auto sampleUnit = [&](std::int32_t label) {
-            const auto [found, fresh] = unit_of_sample.emplace(table.sample_T[t], static_cast<std::int32_t>(unit_of_sample.size()));
-            if (fresh) result.unit_label_.push_back(label);
-            return std::pair(found->second, fresh);
-        };
-        if (kind == LabelKind::kTokenId || of_type) {
-            const std::int32_t id = t < table.token_id_T.size() ? table.token_id_T[t] : -1;
-            std::int32_t label = -1;
-            if (id >= 0) {
-                const auto [found, fresh] = number_of_id.emplace(id, static_cast<std::int32_t>(number_of_id.size()));
-                if (kind == LabelKind::kTokenId) {
-                    label = found->second;
-                    if (fresh) {
-                        const auto word = words_.find(id);
-                        result.names.push_back(word == words_.end() ? fmt::format("id {}", id) : word->second);
-                    }
-                } else if (facts) {
-                    const std::vector<std::int32_t>& roles = kind == LabelKind::kWordRole ? facts->role : facts->part;
-                    label = place < roles.size() ? roles[place] : -1;
-                    result.unit_T[t] = found->second;
-                }
-            }
-            result.label_T[t] = label;
-            continue;
-        }
-        if (!facts) {
-            if (kind != LabelKind::kPosition || table.position_T.empty()) continue;
-        }
-        const bool blank = facts && modality == Modality::kVision && place < facts->blank.size() && facts->blank[place] != 0;
-        if (of_sample) {
-            const std::int32_t label = kind == LabelKind::kCategory ? facts->category : kind == LabelKind::kSubcategory ? facts->subcategory : facts->domain;
-            if (blank) {
-                if (kind == LabelKind::kCategory) result.label_T[t] = blank_label, ++result.blank_tokens;
+        return std::move(made_);
+    }
+
+private:
+    /// visit(token, number of its sample, what is known of it, place).
+    template <class Visit>
+    void forEachCounted(Visit&& visit) {
+        const Facts* facts = nullptr;
+        std::size_t sample = 0;
+        std::unordered_map<std::uint64_t, std::size_t> number;
+        for (std::size_t t = 0; t < made_.label_T.size() && t < table_.sample_T.size(); ++t) {
+            if (!table_.modality_T.empty() && table_.modality_T[t] != made_.modality) continue;
+            if (!include_T_.empty() && !include_T_[t]) continue;
+            if (!table_.masked_T.empty() && table_.masked_T[t]) {
+                ++made_.masked_left_out;
                 continue;
             }
-            if (label < 0) continue;
-            result.label_T[t] = label;
-            result.unit_T[t] = sampleUnit(label).first;
-        } else if (kind == LabelKind::kPosition) {
-            if (table.position_T.empty()) continue;
-            result.label_T[t] = static_cast<std::int32_t>(place);
-            most_positions = std::max(most_positions, static_cast<std::int32_t>(place) + 1);
-            const auto [unit, fresh] = sampleUnit(0);
-            result.unit_T[t] = unit;
-            if (fresh) result.unit_grid_.push_back({0, 1});
-            TokenLabels::Grid& grid = result.unit_grid_[static_cast<std::size_t>(unit)];
-            if (modality == Modality::kVision && facts && facts->grid_width > 0 && facts->grid_height > 0) grid = {facts->grid_width, facts->grid_height};
-            else grid.width = std::max(grid.width, static_cast<std::int32_t>(place) + 1);
-            most_positions = std::max(most_positions, grid.width * grid.height);
-        } else {
-            // Maps of what lies where: a patch without a label may get one when maps are exchanged, so it belongs to its unit all the same.
-            const std::vector<std::int32_t>* map = mapOf(*facts, kind);
-            const std::size_t places = map ? map->size() : facts->blank.size();
-            if (place >= places) continue;
-            const auto [unit, fresh] = sampleUnit(0);
-            result.unit_T[t] = unit;
-            if (fresh) result.unit_map_.push_back(map ? *map : std::vector<std::int32_t>(facts->blank.begin(), facts->blank.end()));
-            const std::int32_t label = result.unit_map_[static_cast<std::size_t>(unit)][place];
-            result.label_T[t] = label;
-            result.background_left_out += label < 0;
-            result.blank_tokens += kind == LabelKind::kBlank && label == 1;
+            if (samples_.empty() || samples_[sample] != table_.sample_T[t]) {
+                const auto [found, fresh] = number.emplace(table_.sample_T[t], samples_.size());
+                if (fresh) samples_.push_back(table_.sample_T[t]);
+                sample = found->second;
+                facts = source_.factsOf(table_.sample_T[t]);
+            }
+            visit(t, sample, facts, table_.position_T.empty() ? std::size_t{0} : std::size_t{table_.position_T[t]});
         }
     }
-    if (kind == LabelKind::kPosition)
-        for (std::int32_t p = 0; p < most_positions; ++p) result.names.push_back(std::to_string(p));
-    if (result.exchange_ == Exchange::kMaps) {
-        std::map<std::size_t, std::vector<std::int32_t>> by_size;
-        for (std::size_t u = 0; u < result.unit_map_.size(); ++u) by_size[result.unit_map_[u].size()].push_back(static_cast<std::int32_t>(u));
-        for (auto& [size, units] : by_size) result.groups_.push_back(std::move(units));
+    [[nodiscard]] std::vector<std::int32_t> familyOfSample() { return source_.familyNumbers(samples_, made_.modality, families_); }
+    void give(std::size_t t, std::int32_t label, std::int32_t unit) {
+        made_.label_T[t] = label;
+        made_.unit_T[t] = unit;
     }
-    if (of_type) {
-        // A word of the vocabulary stands for the role it has most often.
-        std::vector<std::map<std::int32_t, std::int64_t>> counts(number_of_id.size());
-        for (std::size_t t = 0; t < tokens; ++t)
-            if (result.unit_T[t] >= 0 && result.label_T[t] >= 0) ++counts[static_cast<std::size_t>(result.unit_T[t])][result.label_T[t]];
-        // Words that never have a role take no part in the exchange.
-        std::vector<std::int32_t> renumbered(counts.size(), -1);
-        for (std::size_t u = 0; u < counts.size(); ++u) {
-            if (counts[u].empty()) continue;
-            renumbered[u] = static_cast<std::int32_t>(result.unit_label_.size());
-            result.unit_label_.push_back(
-                std::max_element(counts[u].begin(), counts[u].end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first);
+    /// The unit that a key stands for, with its label; numbered in order of appearance.
+    std::int32_t unitOf(std::vector<std::int32_t>& unit_of_key, std::size_t key, std::int32_t label) {
+        if (unit_of_key.size() <= key) unit_of_key.resize(key + 1, -1);
+        if (unit_of_key[key] < 0) {
+            unit_of_key[key] = static_cast<std::int32_t>(unit_label_.size());
+            unit_label_.push_back(label);
         }
-        for (std::int32_t& unit : result.unit_T)
-            if (unit >= 0) unit = renumbered[static_cast<std::size_t>(unit)];
+        return unit_of_key[key];
     }
+    /// Units of samples as families of samples. units_of_sample: one list a sample.
+    void exchangeFamilies(const std::vector<std::vector<std::int32_t>>& units_of_sample) {
+        const std::vector<std::int32_t> family = familyOfSample();
+        std::vector<LabelExchange::Family> families(static_cast<std::size_t>(families_));
+        for (std::size_t s = 0; s < units_of_sample.size(); ++s) families[static_cast<std::size_t>(family[s])].members.push_back(units_of_sample[s]);
+        made_.exchange = LabelExchange::ofFamilies(std::move(unit_label_), std::move(families));
+    }
+    void exchangeAll() {
+        const std::vector<std::int32_t> one(unit_label_.size(), 0);
+        made_.exchange = LabelExchange::ofUnits(std::move(unit_label_), one, 1);
+    }
+
+    void ofSamples() {
+        const auto blank_label = static_cast<std::int32_t>(made_.names.size());
+        if (made_.kind == LabelKind::kCategory) made_.names.push_back("(blank patches)");
+        std::vector<std::int32_t> unit_of_sample;
+        forEachCounted([&](std::size_t t, std::size_t sample, const Facts* facts, std::size_t place) {
+            if (!facts) return;
+            if (made_.modality == Modality::kVision && place < facts->blank.size() && facts->blank[place] != 0) {
+                if (made_.kind == LabelKind::kCategory) made_.label_T[t] = blank_label, ++made_.blank_tokens;
+                return;
+            }
+            const std::int32_t label = made_.kind == LabelKind::kCategory      ? facts->category
+                                       : made_.kind == LabelKind::kSubcategory ? facts->subcategory
+                                                                               : facts->domain;
+            if (label >= 0) give(t, label, unitOf(unit_of_sample, sample, label));
+        });
+        std::vector<std::vector<std::int32_t>> units(samples_.size());
+        for (std::size_t s = 0; s < unit_of_sample.size(); ++s)
+            if (unit_of_sample[s] >= 0) units[s].push_back(unit_of_sample[s]);
+        exchangeFamilies(units);
+    }
+
+    void ofPositions() {
+        if (table_.position_T.empty()) return;
+        std::int32_t positions = 0;
+        forEachCounted([&](std::size_t t, std::size_t sample, const Facts* facts, std::size_t place) {
+            give(t, static_cast<std::int32_t>(place), static_cast<std::int32_t>(sample));
+            if (made_.shift_of_unit.size() <= sample) made_.shift_of_unit.resize(sample + 1);
+            TokenLabels::Shift& grid = made_.shift_of_unit[sample];
+            if (made_.modality == Modality::kVision && facts && facts->grid_width > 0 && facts->grid_height > 0) {
+                grid.width = facts->grid_width;
+                grid.height = facts->grid_height;
+            } else {
+                grid.width = std::max(grid.width, static_cast<std::int32_t>(place) + 1);
+            }
+            positions = std::max({positions, static_cast<std::int32_t>(place) + 1, grid.width * grid.height});
+        });
+        const std::vector<std::int32_t> family = familyOfSample();
+        for (std::size_t s = 0; s < made_.shift_of_unit.size(); ++s) made_.shift_of_unit[s].family = family[s];
+        for (std::int32_t p = 0; p < positions; ++p) made_.names.push_back(std::to_string(p));
+    }
+
+    void ofBlankness() {
+        made_.names = {"painted", "blank"};
+        std::vector<std::int32_t> unit_of_part;
+        forEachCounted([&](std::size_t t, std::size_t sample, const Facts* facts, std::size_t place) {
+            if (!facts || place >= facts->blank.size()) return;
+            const std::int32_t label = facts->blank[place] != 0 ? 1 : 0;
+            give(t, label, unitOf(unit_of_part, 2 * sample + static_cast<std::size_t>(label), label));
+            made_.blank_tokens += label;
+        });
+        // A picture that is all blank, or not at all, has nothing to change places with.
+        const std::vector<std::int32_t> family = familyOfSample();
+        std::vector<std::int32_t> cluster(unit_label_.size(), -1);
+        unit_of_part.resize(2 * samples_.size(), -1);
+        for (std::size_t s = 0; s < samples_.size(); ++s)
+            if (unit_of_part[2 * s] >= 0 && unit_of_part[2 * s + 1] >= 0)
+                for (const std::size_t part : {2 * s, 2 * s + 1}) cluster[static_cast<std::size_t>(unit_of_part[part])] = family[s];
+        made_.exchange = LabelExchange::ofFlips(std::move(unit_label_), std::move(cluster), families_);
+    }
+
+    void ofObjects() {
+        const std::size_t which = static_cast<std::size_t>(std::find(kObjectKinds.begin(), kObjectKinds.end(), made_.kind) - kObjectKinds.begin());
+        std::vector<std::vector<std::int32_t>> unit_of_object;  // by sample
+        forEachCounted([&](std::size_t t, std::size_t sample, const Facts* facts, std::size_t place) {
+            if (!facts || place >= facts->object.size()) return;
+            const std::int32_t object = facts->object[place];
+            if (object < 0) {
+                const auto has = [&](const Object& one) { return one.label[which] >= 0; };
+                made_.background_left_out += std::any_of(facts->objects.begin(), facts->objects.end(), has);
+                return;
+            }
+            const std::int32_t label = facts->objects[static_cast<std::size_t>(object)].label[which];
+            if (label < 0) return;
+            if (unit_of_object.size() <= sample) unit_of_object.resize(sample + 1);
+            give(t, label, unitOf(unit_of_object[sample], static_cast<std::size_t>(object), label));
+        });
+        unit_of_object.resize(samples_.size());
+        for (auto& units : unit_of_object) std::erase(units, -1);
+        exchangeFamilies(unit_of_object);
+    }
+
+    void ofThings() {
+        constexpr std::size_t kCategoryOfObject = kObjectLabels - 1;
+        std::vector<std::int32_t> unit_of_thing;
+        forEachCounted([&](std::size_t t, std::size_t, const Facts* facts, std::size_t place) {
+            if (!facts || place >= facts->object.size()) return;
+            const std::int32_t object = facts->object[place];
+            if (object < 0) {
+                const auto has = [](const Object& one) { return one.thing >= 0; };
+                made_.background_left_out += std::any_of(facts->objects.begin(), facts->objects.end(), has);
+                return;
+            }
+            const Object& one = facts->objects[static_cast<std::size_t>(object)];
+            if (one.thing >= 0) give(t, one.label[kCategoryOfObject], unitOf(unit_of_thing, static_cast<std::size_t>(one.thing), one.label[kCategoryOfObject]));
+        });
+        exchangeAll();
+    }
+
+    void ofWords() {
+        std::vector<std::int32_t> unit_of_type;
+        forEachCounted([&](std::size_t t, std::size_t, const Facts* facts, std::size_t place) {
+            if (!facts || place >= facts->words.size() || facts->words[place].type < 0) return;
+            const Word& word = facts->words[place];
+            const std::int32_t label = made_.kind == LabelKind::kWordRole ? word.role : word.part;
+            give(t, label, unitOf(unit_of_type, static_cast<std::size_t>(word.type), label));
+        });
+        exchangeAll();
+    }
+
+    void ofIds() {
+        struct Place {
+            std::uint32_t sample, label, token;
+        };
+        std::vector<Place> places;
+        std::unordered_map<std::int32_t, std::int32_t> number_of_id;
+        forEachCounted([&](std::size_t t, std::size_t sample, const Facts*, std::size_t) {
+            const std::int32_t id = t < table_.token_id_T.size() ? table_.token_id_T[t] : -1;
+            if (id < 0) return;
+            const auto [found, fresh] = number_of_id.emplace(id, static_cast<std::int32_t>(number_of_id.size()));
+            if (fresh) {
+                const auto word = source_.words_.find(id);
+                made_.names.push_back(word == source_.words_.end() ? fmt::format("id {}", id) : word->second);
+            }
+            made_.label_T[t] = found->second;
+            places.push_back({static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(found->second), static_cast<std::uint32_t>(t)});
+        });
+        const std::vector<std::int32_t> family = familyOfSample();
+        for (Place& place : places) place.sample = static_cast<std::uint32_t>(family[place.sample]);
+        std::sort(places.begin(), places.end(),
+                  [](const Place& a, const Place& b) { return std::tie(a.sample, a.label, a.token) < std::tie(b.sample, b.label, b.token); });
+        // Tokens of one id in one family go together; a stratum holds those of as many tokens, so that no id becomes more or less frequent.
+        std::vector<std::int32_t> size;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            if (i == 0 || places[i].sample != places[i - 1].sample || places[i].label != places[i - 1].label) {
+                unit_label_.push_back(static_cast<std::int32_t>(places[i].label));
+                size.push_back(0);
+            }
+            made_.unit_T[places[i].token] = static_cast<std::int32_t>(size.size()) - 1;
+            ++size.back();
+        }
+        const std::int32_t most = size.empty() ? 0 : *std::max_element(size.begin(), size.end());
+        for (std::int32_t& one : size) --one;
+        made_.exchange = LabelExchange::ofUnits(std::move(unit_label_), size, most);
+    }
+
+    const LabelSource& source_;
+    const store::RoutingTable& table_;
+    std::span<const std::uint8_t> include_T_;
+    TokenLabels made_;
+    std::vector<std::uint64_t> samples_;  ///< in order of appearance
+    std::vector<std::int32_t> unit_label_;
+    std::int32_t families_ = 0;
+};
+
+TokenLabels LabelSource::labels(const store::RoutingTable& table, LabelKind kind, Modality modality, std::span<const std::uint8_t> include_T) const {
+    return Builder(*this, table, kind, modality, include_T).make();
+}
+
+LabelSource::Families LabelSource::families(const store::RoutingTable& table, Modality modality) const {
+    Families result;
+    result.family_T.assign(static_cast<std::size_t>(table.tokens), -1);
+    std::unordered_map<std::uint64_t, std::size_t> number;
+    std::vector<std::uint64_t> samples;
+    std::size_t sample = 0;
+    for (std::size_t t = 0; t < result.family_T.size() && t < table.sample_T.size(); ++t) {
+        if (samples.empty() || samples[sample] != table.sample_T[t]) {
+            const auto [found, fresh] = number.emplace(table.sample_T[t], samples.size());
+            if (fresh) samples.push_back(table.sample_T[t]);
+            sample = found->second;
+        }
+        result.family_T[t] = static_cast<std::int32_t>(sample);
+    }
+    const std::vector<std::int32_t> family = familyNumbers(samples, modality, result.count);
+    for (std::int32_t& one : result.family_T)
+        if (one >= 0) one = family[static_cast<std::size_t>(one)];
     return result;
 }
 

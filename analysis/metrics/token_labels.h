@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is known about a token, as labels: of its picture, of the patch itself, of the word; and how such labels may be dealt anew when chance is asked
-// for. A label that belongs to a whole picture is exchanged between pictures, never between patches: patches of one picture are alike.
+// for. What a label belongs to (a picture, an object, a word) is exchanged, never single patches: patches of one object are alike.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "analysis/metrics/label_exchange.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
 #include "engine/store/run_reader.h"
@@ -41,34 +44,35 @@ inline constexpr int kLabelKindCount = 13;
 /// "noun" of shape and object, "adjective" of colour, size and texture, "numeral", "preposition" of relation, "negation", "function word".
 [[nodiscard]] std::string_view partOfSpeech(WordRole role);
 
-/// Labels of a table's tokens of one modality under one kind.
+/// Labels of a table's tokens of one modality under one kind, and how they can be dealt anew. A unit is what a label belongs to:
+/// - category, subcategory, domain: the picture. Exchanged between samples, families of samples as wholes;
+/// - shape, colour, size, texture: the object. Pictures keep their objects and give what is true of them to another picture with as many;
+/// - object category: the thing that was pasted, by name, wherever it occurs. Exchanged between names;
+/// - word role, part of speech: the word of the vocabulary in that role, with all its pieces. Exchanged between words;
+/// - token id: the tokens of one id in a caption (or family). Exchanged between those of as many tokens;
+/// - blank: the blank and the painted part of a picture, which change places or do not;
+/// - position: shifted around, a random step a family.
+/// A family is a scene with its minimal pair or its probe series, and for words captions that are equal.
 struct TokenLabels {
     LabelKind kind = LabelKind::kCategory;
     Modality modality = Modality::kVision;
     std::vector<std::string> names;     ///< one a label
     std::vector<std::int32_t> label_T;  ///< -1: left out
+    std::vector<std::int32_t> unit_T;   ///< what the token's label belongs to; -1: the label stays where it is. Of positions: the sample
+    LabelExchange exchange;             ///< of the units; nothing for positions
+    /// Positions: steps of 0 .. width - 1 and 0 .. height - 1, one draw a family.
+    struct Shift {
+        std::int32_t width = 0, height = 1, family = 0;
+    };
+    std::vector<Shift> shift_of_unit;
     std::int64_t masked_left_out = 0;
-    std::int64_t background_left_out = 0;  ///< patches that no object covers half of
+    std::int64_t background_left_out = 0;  ///< patches that no object covers half of, in pictures whose objects have such labels
     std::int64_t blank_tokens = 0;
 
-    /// The labels dealt anew, draw `index` of `seed`: the same whoever asks. Categories, subcategories, domains and the maps of what lies where are
-    /// exchanged between whole pictures (maps only between equal grids); a word's role between words of the vocabulary; positions are shifted
-    /// around, a random step a sample; token ids are exchanged between words.
+    /// The labels dealt anew, draw `index` of `seed`: the same whoever asks.
     [[nodiscard]] std::vector<std::int32_t> draw(std::uint64_t seed, std::uint64_t index) const;
-
-private:
-    friend class LabelSource;
-    enum class Exchange : std::uint8_t { kSamples, kMaps, kTypes, kShift, kTokens };
-    Exchange exchange_ = Exchange::kSamples;
-    std::vector<std::int32_t> unit_T;  ///< sample or word that the token's label belongs to; -1: the label stays where it is
-    std::vector<std::int32_t> place_T;
-    std::vector<std::int32_t> unit_label_;             ///< kSamples, kTypes
-    std::vector<std::vector<std::int32_t>> unit_map_;  ///< kMaps: by place
-    std::vector<std::vector<std::int32_t>> groups_;    ///< kMaps: units of equal grids
-    struct Grid {
-        std::int32_t width = 0, height = 0;
-    };
-    std::vector<Grid> unit_grid_;  ///< kShift
+    /// Positions: how far each unit is shifted in a draw, as (x, y).
+    [[nodiscard]] std::vector<std::pair<std::int32_t, std::int32_t>> drawSteps(std::uint64_t seed, std::uint64_t index) const;
 };
 
 /// What is known of a run's samples. Read once, used for every router. Not shared between threads while it grows.
@@ -82,15 +86,32 @@ public:
     /// `include_T`: tokens that are looked at; empty: all. Masked ones are left out.
     [[nodiscard]] TokenLabels labels(const store::RoutingTable& table, LabelKind kind, Modality modality, std::span<const std::uint8_t> include_T = {}) const;
 
+    /// Families of a table's samples, numbered in order of appearance: what intervals count once.
+    struct Families {
+        std::vector<std::int32_t> family_T;
+        std::int32_t count = 0;
+    };
+    [[nodiscard]] Families families(const store::RoutingTable& table, Modality modality) const;
+
 private:
+    static constexpr std::size_t kObjectLabels = 5;  ///< shape, colour, size, texture, category
+    struct Object {
+        std::array<std::int32_t, kObjectLabels> label{};  ///< -1: it has none
+        std::int32_t thing = -1;                          ///< its name and category
+    };
+    struct Word {
+        std::int32_t role = -1, part = -1, type = -1;  ///< type: the whole word in its role
+    };
     struct Facts {
         bool read = false;
         std::size_t record = 0;
         std::int32_t category = -1, subcategory = -1, domain = -1;
         std::int32_t grid_width = 0, grid_height = 0;
+        std::uint64_t family = 0, caption = 0;  ///< hashes
         std::vector<std::uint8_t> blank;
-        std::vector<std::int32_t> shape, colour, size, texture, object_category;  ///< by patch; -1: none; empty: no truth
-        std::vector<std::int32_t> role, part;                                     ///< by word; empty: no truth
+        std::vector<std::int16_t> object;  ///< by patch, into objects; -1: none; empty: no truth
+        std::vector<Object> objects;
+        std::vector<Word> words;  ///< by token; empty: no truth
     };
     class Names {
     public:
@@ -101,14 +122,17 @@ private:
         std::vector<std::string> names_;
         std::unordered_map<std::string, std::int32_t> number_;
     };
-    void learn(Facts& facts, const store::SampleRecord& record);
+    class Builder;
+    void learn(std::uint64_t hash, Facts& facts, const store::SampleRecord& record);
     [[nodiscard]] const Facts* factsOf(std::uint64_t sample) const;
-    [[nodiscard]] const std::vector<std::int32_t>* mapOf(const Facts& facts, LabelKind kind) const;
     [[nodiscard]] Names& names(LabelKind kind) { return names_[static_cast<std::size_t>(kind)]; }
     [[nodiscard]] const Names& names(LabelKind kind) const { return names_[static_cast<std::size_t>(kind)]; }
-    std::vector<store::SampleRecord> records_;  ///< without pictures
+    /// Family numbers of samples, in their order.
+    [[nodiscard]] std::vector<std::int32_t> familyNumbers(std::span<const std::uint64_t> samples, Modality modality, std::int32_t& count) const;
+    std::vector<store::SampleRecord> records_;  ///< without pictures, until they are read
     std::unordered_map<std::uint64_t, Facts> facts_;
     std::vector<Names> names_ = std::vector<Names>(kLabelKindCount);
+    Names things_, types_;
     std::unordered_map<std::int32_t, std::string> words_;  ///< text of a token id
 };
 

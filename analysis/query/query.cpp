@@ -83,6 +83,20 @@ bool asksSamplesOnly(const QueryNode& node) {
     return condition.field >= QueryField::kLoss;
 }
 
+/// A layer alone only says whose tokens are looked at.
+bool asksWhatRoutersDid(const QueryNode& node) {
+    if (node.kind != QueryNode::Kind::kCondition) return std::any_of(node.children.begin(), node.children.end(), &asksWhatRoutersDid);
+    switch (node.condition.field) {
+        case QueryField::kExpert:
+        case QueryField::kFirst:
+        case QueryField::kWeight:
+        case QueryField::kMargin:
+        case QueryField::kEntropy:
+        case QueryField::kDropped: return true;
+        default: return false;
+    }
+}
+
 std::string_view sign(QuerySign comparison) {
     switch (comparison) {
         case QuerySign::kEqual: return "=";
@@ -135,6 +149,7 @@ std::string spelled(const QueryNode& node) {
 }  // namespace
 
 bool Query::samplesOnly() const { return asksSamplesOnly(root); }
+bool Query::asksRouters() const { return asksWhatRoutersDid(root); }
 std::string Query::canonical() const { return spelled(root); }
 
 Error QueryProblem::error(std::string_view query) const {

@@ -99,6 +99,8 @@ struct Query {
     [[nodiscard]] bool empty() const { return root.kind != QueryNode::Kind::kCondition && root.children.empty(); }
     /// Only samples are asked about: it can be answered for samples that no probe holds.
     [[nodiscard]] bool samplesOnly() const;
+    /// Some condition asks what routers did (experts, weights, margins, entropies, drops): tokens chosen so say nothing about routing by chance.
+    [[nodiscard]] bool asksRouters() const;
     /// The same question in one spelling: the key of kept answers.
     [[nodiscard]] std::string canonical() const;
 };

@@ -8,6 +8,7 @@
 
 #include "analysis/figures/wording.h"
 #include "analysis/metrics/weighing.h"
+#include "analysis/query/query.h"
 
 namespace es::analysis {
 namespace {
@@ -105,6 +106,12 @@ std::string ChosenSet::note() const {
     const auto samples = static_cast<std::int64_t>(tokens.samples().size());
     return listed > 0 ? fmt::format("only {}: {} of {}", what, plural(listed, "token"), plural(samples, "sample"))
                       : fmt::format("only {}: {}", what, plural(samples, "sample"));
+}
+
+bool ChosenSet::chosenByRouting() const {
+    if (everything || query.empty()) return false;
+    const auto parsed = parseQuery(query);
+    return !parsed || parsed->asksRouters();
 }
 
 std::shared_ptr<const store::RunReader> restrictTo(std::shared_ptr<const store::RunReader> run, const ChosenSet& set) {

@@ -18,6 +18,8 @@ struct ChosenSet {
     TokenSet tokens;
     /// "only 'red animals': 1 204 tokens of 37 samples"; empty for everything.
     [[nodiscard]] std::string note() const;
+    /// The query asks what routers did (or cannot be read): what these tokens' routing has in common was chosen, and no baseline holds for it.
+    [[nodiscard]] bool chosenByRouting() const;
 };
 
 /// The same run with probes, traces, evaluations and samples cut down to the set; what is recorded for all tokens together (curves, load of

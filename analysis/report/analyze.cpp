@@ -65,6 +65,14 @@ Result<std::optional<store::ProbeKey>> chosenProbe(const store::RunReader& run, 
     return best;
 }
 
+/// Of tokens that were chosen by their experts, numbers about experts are what was asked for.
+void sayChosenByRouting(AnalyzeResult& result) {
+    const std::string words = "tokens chosen by routing: no baseline is valid";
+    for (MetricRow& row : result.rows)
+        for (const char* metric : {"specialisation", "categories", "vocabulary", "repetition", "domains", "context", "divergence", "causal", "modality"})
+            if (row.metric == metric) row.note += (row.note.empty() ? "" : "; ") + words;
+}
+
 }  // namespace
 
 const std::vector<MetricInfo>& metricInfos() {
@@ -103,10 +111,12 @@ Result<AnalyzeResult> analyzeRun(const store::RunReader& run, const AnalyzeReque
     if (const auto part = restrictBorrowed(run, request.set)) {
         AnalyzeRequest everything = request;
         everything.set = {};
+        everything.specialisation.chosen_by_routing = request.set.chosenByRouting();
         auto result = analyzeRun(*part, everything, context);
         if (result) {
             result->set = request.set.note();
             result->notes.insert(result->notes.begin(), result->set + "; what is recorded at every step of training is of all tokens");
+            if (everything.specialisation.chosen_by_routing) sayChosenByRouting(*result);
         }
         return result;
     }

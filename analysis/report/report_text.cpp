@@ -142,10 +142,7 @@ std::string specialisationText(const std::vector<Specialisation>& rows) {
     for (const Specialisation& row : rows)
         cells.push_back({"  " + routerName(row.router), std::string(toString(row.label)), fixed(row.nmi, 3), fixed(row.random_router.nmi_mean, 3),
                          fixed(row.random_router.nmi_max, 3), fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.ami, 3),
-                         fixed(row.mi_nats, 3), fixed(row.p_holm, 3), grouped(row.tokens), grouped(row.blank_tokens),
-                         row.found()      ? "yes"
-                         : row.aboveAll() ? "yes, p > 0.05"
-                                          : "no"});
+                         fixed(row.mi_nats, 3), fixed(row.p_holm, 3), grouped(row.tokens), grouped(row.blank_tokens), foundWords(row)});
     std::string text = aligned(cells, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0});
     std::vector<std::vector<std::string>> pairs = {
         {"  router", "expert", "label", "value", "p(e|value)", "p(e)", "difference", "95 % interval", "nPMI", "n", "p"}};
@@ -197,6 +194,7 @@ std::string toJson(const AnalyzeResult& result) {
                                           {"tokens", one.tokens},
                                           {"samples", one.samples},
                                           {"labels", one.labels},
+                                          {"families", one.families},
                                           {"mi_nats", numberOrNull(one.mi_nats)},
                                           {"nmi", numberOrNull(one.nmi)},
                                           {"random_router", toJsonValue(one.random_router)},
@@ -212,6 +210,7 @@ std::string toJson(const AnalyzeResult& result) {
                                           {"above_untrained", one.above_untrained},
                                           {"above_permutation", one.above_permutation},
                                           {"above_all", one.aboveAll()},
+                                          {"chosen_by_routing", one.chosen_by_routing},
                                           {"found", one.found()}});
     return dumped(json);
 }

@@ -276,6 +276,7 @@ Status addSpecialisation(const AnalyzeInput& input, AnalyzeResult& result) {
         add(one.permutation, "permutation", "_quantile");
         addRow(result, row, "p_permutation", one.p);
         addRow(result, row, "p_holm", one.p_holm);
+        addRow(result, row, "families", static_cast<double>(one.families));
         addRow(result, row, "blank_tokens", static_cast<double>(one.blank_tokens));
         if (one.background_left_out > 0) addRow(result, row, "background_left_out", static_cast<double>(one.background_left_out));
         addRow(result, row, "above_all_baselines", one.aboveAll() ? 1 : 0);

@@ -29,9 +29,15 @@ double permutationP(double observed, std::span<const double> draws) {
     const auto reach = std::count_if(draws.begin(), draws.end(), [&](double value) { return value >= observed; });
     const double counted = static_cast<double>(1 + reach) / static_cast<double>(1 + draws.size());
     const Moments m = moments(draws);
-    if (reach > 0 || m.n < 20 || !(m.variance_sample > 0) || !(m.mean > 0)) return counted;
-    const double scale = m.variance_sample / m.mean, shape = m.mean / scale;
-    return std::min(counted, boost::math::gamma_q(shape, observed / scale));
+    if (reach > 0 || m.n < 20 || !(m.variance_sample > 0)) return counted;
+    const double sd = std::sqrt(m.variance_sample);
+    double cubes = 0;
+    for (const double value : draws) cubes += std::pow((value - m.mean) / sd, 3);
+    // Draws that lean to the left are read as if they did not: the tail is then too heavy rather than too light.
+    constexpr double kLeastSkew = 0.05;
+    const double skew = std::max(cubes / static_cast<double>(m.n), kLeastSkew);
+    const double shape = 4 / (skew * skew), scale = sd * skew / 2, beyond = observed - (m.mean - shape * scale);
+    return std::clamp(boost::math::gamma_q(shape, beyond / scale), kLeastP, counted);
 }
 
 }  // namespace es::analysis

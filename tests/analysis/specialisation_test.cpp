@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "analysis/memory_run.h"
 #include "analysis/metrics/labels.h"
+#include "analysis/query/restricted_run.h"
 #include "analysis/stats/resampling.h"
 #include "engine/base/random.h"
 #include "support/planted_routing.h"
@@ -77,7 +79,7 @@ TEST(Specialisation, FindsWhatIsPlantedAboveAllBaselines) {
     EXPECT_NEAR(row.untrained.mi_max, test::plantedMutualInformation({.follow = 0.1}), 1e-12);
     EXPECT_EQ(row.permutation.draws, 200);
     EXPECT_TRUE(row.aboveAll());
-    EXPECT_NE(specialisationVerdict(*rows).find("1 of 2 above all three baselines: 1.v category"), std::string::npos);
+    EXPECT_NE(specialisationVerdict(*rows).find("1 of 2 found (above all three baselines, and after correction): 1.v category"), std::string::npos);
 }
 
 TEST(Specialisation, PermutationAloneProvesNothing) {
@@ -133,6 +135,47 @@ TEST(Specialisation, MaskedTokensAndUnknownCategoriesAreLeftOut) {
     EXPECT_EQ(rows->front().masked_left_out, 100);
     EXPECT_EQ(rows->front().tokens, 1600 - 100 - 40);
     EXPECT_EQ(rows->front().samples, 39);
+}
+
+TEST(Specialisation, ARowWithOneLabelAsksNothing) {
+    test::MemoryRun run = plantedRun(0.5, 0.2, 0.1, Modality::kVision);
+    const auto two = specialisation(run);
+    for (store::SampleRecord& sample : run.samples) sample.category = "everything";
+    const auto one = specialisation(run);
+    ASSERT_EQ(one->size(), 2u) << "categories are always shown";
+    EXPECT_EQ(one->front().labels, 1);
+    EXPECT_EQ(one->front().p_holm, 1);
+    EXPECT_EQ(one->back().p_holm, one->back().p) << "one question is left";
+    EXPECT_EQ(two->back().p, one->back().p);
+}
+
+TEST(Specialisation, TokensChosenByRoutingFindNothing) {
+    const test::MemoryRun run = plantedRun(0.5, 0.2, 0.1, Modality::kVision);
+    const auto rows = specialisation(run, -1, {.chosen_by_routing = true});
+    ASSERT_TRUE(rows.has_value());
+    for (const Specialisation& row : *rows) {
+        EXPECT_FALSE(row.found());
+        EXPECT_TRUE(row.preferences.empty());
+        EXPECT_FALSE(row.notes.empty());
+        EXPECT_EQ(foundWords(row), "chosen by routing");
+    }
+    EXPECT_TRUE(rows->front().aboveAll()) << "which says nothing here";
+    EXPECT_NE(specialisationVerdict(*rows).find("no baseline is valid"), std::string::npos);
+    EXPECT_TRUE((ChosenSet{false, {}, "(expert 5 and category animals) or (expert 3 and category plants)", {}}.chosenByRouting()));
+    EXPECT_TRUE((ChosenSet{false, "mine", "category animals, not margin < 0.2", {}}.chosenByRouting()));
+    EXPECT_FALSE((ChosenSet{false, {}, "layer 1.v, category animals, not masked", {}}.chosenByRouting()));
+    EXPECT_FALSE(ChosenSet{}.chosenByRouting());
+}
+
+TEST(Specialisation, TokensInAnotherOrderAreTheSameTokens) {
+    test::MemoryRun run = plantedRun(0.5, 0.2, 0.1, Modality::kVision);
+    const auto before = specialisation(run);
+    store::RoutingTable& table = run.probe_tables[{0, "trained"}][0];
+    std::reverse(table.expert_ids.begin(), table.expert_ids.end());
+    std::reverse(table.sample_T.begin(), table.sample_T.end());
+    std::reverse(table.position_T.begin(), table.position_T.end());
+    const auto after = specialisation(run);
+    EXPECT_EQ(before->front().untrained.nmi_max, after->front().untrained.nmi_max);
 }
 
 }  // namespace
