@@ -27,6 +27,16 @@ struct FileHeader {
     std::uint64_t header_hash = 0;                  ///< of the fields above
 };
 
+/// The header of version 1, which knew no truths; everything else lies as in version 2. Read, never written.
+struct FileHeader1 {
+    char magic[8] = {};
+    std::uint32_t version = 0;
+    std::uint32_t image_size = 0;
+    std::uint64_t samples = 0, pictures = 0;
+    std::uint64_t records_at = 0, strings_at = 0, strings_bytes = 0, about_at = 0, about_bytes = 0, file_bytes = 0;
+    std::uint64_t content_hash = 0, tail_hash = 0, header_hash = 0;
+};
+
 struct StringRef {
     std::uint32_t at = 0, bytes = 0;  ///< in the texts
 };
@@ -41,5 +51,6 @@ struct FileRecord {
 static_assert(std::endian::native == std::endian::little, "the cache is mapped as it lies");
 static_assert(std::is_trivially_copyable_v<FileHeader> && std::is_trivially_copyable_v<FileRecord> && sizeof(FileRecord) == 72);
 static_assert(sizeof(FileHeader) == 120 && offsetof(FileHeader, header_hash) == 112);
+static_assert(std::is_trivially_copyable_v<FileHeader1> && sizeof(FileHeader1) == 104 && offsetof(FileHeader1, header_hash) == 96);
 
 }  // namespace es::datasets

@@ -7,6 +7,7 @@
 
 #include "datasets/cache_format.h"
 #include "datasets/caption_text.h"
+#include "datasets/known_sets.h"
 #include "engine/base/hash.h"
 
 namespace es::datasets {
@@ -21,6 +22,19 @@ Json toJson(const std::vector<Problem>& problems) {
     return list;
 }
 
+Json toJson(const std::vector<SetPart>& parts) {
+    Json list = Json::array();
+    for (const auto& part : parts) list.push_back({{"name", part.name}, {"end", part.end}});
+    return list;
+}
+
+std::vector<SetPart> partsFrom(const Json& json) {
+    std::vector<SetPart> parts;
+    if (const auto list = json.find("parts"); list != json.end())
+        for (const auto& entry : *list) parts.push_back({entry.value("name", ""), entry.value("end", std::int64_t{0})});
+    return parts;
+}
+
 std::vector<Problem> problemsFrom(const Json& json, const char* key) {
     std::vector<Problem> problems;
     if (const auto list = json.find(key); list != json.end())
@@ -31,7 +45,9 @@ std::vector<Problem> problemsFrom(const Json& json, const char* key) {
 }  // namespace
 
 std::string cachePrefix(const config::DataOptions& options, std::string_view stem) {
-    return fmt::format("{}-{}px-{}-", stem, options.image_size, options.keywords ? "keywords" : "names");
+    // Sets that are made up say how many of what seed: another count is another set, not the same one changed.
+    const std::string made = isMadeUp(options.set) ? fmt::format("-{}-seed{}", options.scenes, options.scene_seed) : std::string();
+    return fmt::format("{}{}-{}px-{}-", stem, made, options.image_size, options.keywords ? "keywords" : "names");
 }
 
 CachePaths cachePaths(const config::DataOptions& options, std::string_view stem, std::uint64_t fingerprint) {
@@ -58,19 +74,13 @@ std::string fileNamePart(std::string_view text) {
 
 std::string toJson(const About& about) {
     const Report& r = about.report;
-    const Json json{{"set", about.set},
-                    {"place", about.place},
-                    {"keywords", about.keywords},
-                    {"samples", r.samples},
-                    {"pictures", r.pictures},
-                    {"captions", r.captions},
-                    {"pairs", r.pairs},
-                    {"distinct_captions", r.distinct_captions},
-                    {"duplicates", r.duplicates},
-                    {"train", r.train},
-                    {"validation", r.validation},
-                    {"test", r.test},
-                    {"problems", toJson(r.problems)},
+    const Json json{{"set", about.set},           {"place", about.place},
+                    {"keywords", about.keywords}, {"samples", r.samples},
+                    {"pictures", r.pictures},     {"captions", r.captions},
+                    {"pairs", r.pairs},           {"distinct_captions", r.distinct_captions},
+                    {"duplicates", r.duplicates}, {"train", r.train},
+                    {"validation", r.validation}, {"test", r.test},
+                    {"parts", toJson(r.parts)},   {"problems", toJson(r.problems)},
                     {"notes", toJson(r.notes)}};
     return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
@@ -93,6 +103,7 @@ About aboutFromJson(std::string_view text) {
         r.train = json.value("train", std::int64_t{0});
         r.validation = json.value("validation", std::int64_t{0});
         r.test = json.value("test", std::int64_t{0});
+        r.parts = partsFrom(json);
         r.problems = problemsFrom(json, "problems");
         r.notes = problemsFrom(json, "notes");
     } catch (const Json::exception&) {

@@ -15,7 +15,8 @@ namespace es::datasets {
 struct CachePaths {
     std::filesystem::path data, vocabulary, lock;
 };
-/// "<stem>-<size>px-<keywords|names>-": what all conversions of one source with these options begin with.
+/// "<stem>-<size>px-<keywords|names>-", and where scenes are among it "<stem>-<scenes>-seed<seed>-<size>px-...": what all conversions of one source
+/// with these options begin with.
 [[nodiscard]] std::string cachePrefix(const config::DataOptions& options, std::string_view stem);
 [[nodiscard]] CachePaths cachePaths(const config::DataOptions& options, std::string_view stem, std::uint64_t fingerprint);
 /// The vocabulary that belongs to a file of converted data.

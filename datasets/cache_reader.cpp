@@ -27,7 +27,7 @@ Result<std::shared_ptr<const CacheFile>> CacheFile::open(const std::filesystem::
     struct stat about {};
     const bool known = ::fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode);
     const auto bytes = static_cast<std::size_t>(about.st_size);
-    if (!known || bytes < sizeof(FileHeader)) {
+    if (!known || bytes < sizeof(FileHeader1)) {
         ::close(descriptor);
         return badInput(kWhat, known ? "the file is cut short" : "it is not a file", kRemedy, file.string());
     }
@@ -35,23 +35,46 @@ Result<std::shared_ptr<const CacheFile>> CacheFile::open(const std::filesystem::
     const int error = errno;
     ::close(descriptor);
     if (data == MAP_FAILED) return jobFailed(kWhat, std::strerror(error), "Free some memory", file.string());
-    std::shared_ptr<const CacheFile> cache(new CacheFile(static_cast<const char*>(data), bytes));
+    std::shared_ptr<CacheFile> cache(new CacheFile(static_cast<const char*>(data), bytes));
     if (auto checked = cache->check(file); !checked) return tl::unexpected(checked.error());
-    return cache;
+    return std::shared_ptr<const CacheFile>(std::move(cache));
 }
 
 CacheFile::~CacheFile() { ::munmap(const_cast<char*>(data_), bytes_); }
 
-Status CacheFile::check(const std::filesystem::path& file) const {
-    const FileHeader& h = header();
+Status CacheFile::check(const std::filesystem::path& file) {
     const auto damaged = [&](const std::string& why) -> Status { return badInput(kWhat, why, kRemedy, file.string()); };
-    if (std::memcmp(h.magic, kMagic, sizeof(kMagic)) != 0) return damaged("it is not a file of converted data");
-    if (h.version != kFormatVersion) return damaged(fmt::format("it has format version {}, this program reads {}", h.version, kFormatVersion));
-    if (h.header_hash != hash64(std::string_view(data_, offsetof(FileHeader, header_hash)))) return damaged("its header is damaged");
-    if (h.file_bytes != bytes_) return damaged(fmt::format("it has {} bytes instead of {}", bytes_, h.file_bytes));
+    FileHeader1 old;
+    std::memcpy(&old, data_, sizeof(old));
+    if (std::memcmp(old.magic, kMagic, sizeof(kMagic)) != 0) return damaged("it is not a file of converted data");
+    if (old.version > kFormatVersion)
+        return badInput(kWhat, fmt::format("it has format version {}, this program reads up to {}", old.version, kFormatVersion),
+                        "Update ExpertScope, or run 'expertscope data prepare' again: it is made anew", file.string());
+    const bool first = old.version == 1;
+    if (bytes_ < (first ? sizeof(FileHeader1) : sizeof(FileHeader))) return damaged("the file is cut short");
+    const std::size_t hashed = first ? offsetof(FileHeader1, header_hash) : offsetof(FileHeader, header_hash);
+    if (first) {
+        header_ = {.version = 1,
+                   .image_size = old.image_size,
+                   .samples = old.samples,
+                   .pictures = old.pictures,
+                   .records_at = old.records_at,
+                   .strings_at = old.strings_at,
+                   .strings_bytes = old.strings_bytes,
+                   .about_at = old.about_at,
+                   .about_bytes = old.about_bytes,
+                   .file_bytes = old.file_bytes,
+                   .content_hash = old.content_hash,
+                   .tail_hash = old.tail_hash,
+                   .header_hash = old.header_hash};
+    } else {
+        std::memcpy(&header_, data_, sizeof(header_));
+    }
+    if (header_.header_hash != hash64(std::string_view(data_, hashed))) return damaged("its header is damaged");
+    if (header_.file_bytes != bytes_) return damaged(fmt::format("it has {} bytes instead of {}", bytes_, header_.file_bytes));
     // The header is as it was written, so its places agree with each other; the tail is checked before anything points into it.
-    const std::string_view tail(data_ + h.records_at, bytes_ - h.records_at);
-    if (h.tail_hash != hash64(tail)) return damaged("its records are damaged");
+    const std::string_view tail(data_ + header_.records_at, bytes_ - header_.records_at);
+    if (header_.tail_hash != hash64(tail)) return damaged("its records are damaged");
     return {};
 }
 

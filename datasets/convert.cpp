@@ -174,8 +174,10 @@ void placeSamples(Conversion& conversion, const std::vector<Place>& places, std:
         report.captions += caption;
         report.pairs += picture && caption;
         if (caption) captions.insert(sample.item->caption);
+        if (!report.parts.empty()) report.parts[static_cast<std::size_t>(sample.item->part)].end = static_cast<std::int64_t>(i) + 1;
         (splits[i] == Split::kTrain ? report.train : splits[i] == Split::kValidation ? report.validation : report.test) += 1;
     }
+    for (std::size_t p = 1; p < report.parts.size(); ++p) report.parts[p].end = std::max(report.parts[p].end, report.parts[p - 1].end);
     report.samples = static_cast<std::int64_t>(splits.size());
     report.distinct_captions = static_cast<std::int64_t>(captions.size());
 }
@@ -189,6 +191,7 @@ Result<Conversion> convert(Source& source, std::int64_t image_size, int threads,
     conversion.report.set = source.name();
     conversion.report.problems = std::move(content->problems);
     conversion.report.notes = std::move(content->notes);
+    for (auto& part : content->parts) conversion.report.parts.push_back({std::move(part), 0});
     conversion.items = std::move(content->items);
     ParallelReader reader(source, image_size, threads, context);
     const auto places = convertPictures(source, content->pictures, image_size, writer, reader, conversion.report, context);

@@ -17,8 +17,10 @@ namespace {
 class MappedDataset final : public Dataset {
 public:
     MappedDataset(std::shared_ptr<const CacheFile> cache, fs::path file, fs::path vocabulary)
-        : cache_(std::move(cache)), records_(cache_->records()), file_(std::move(file)), vocabulary_(std::move(vocabulary)),
-          name_(aboutFromJson(cache_->about()).set) {
+        : cache_(std::move(cache)), records_(cache_->records()), file_(std::move(file)), vocabulary_(std::move(vocabulary)) {
+        About about = aboutFromJson(cache_->about());
+        name_ = std::move(about.set);
+        parts_ = std::move(about.report.parts);
         for (std::size_t i = 0; i < records_.size(); ++i)
             if (records_[i].split < indices_.size()) indices_[records_[i].split].push_back(static_cast<std::int64_t>(i));
     }
@@ -42,6 +44,7 @@ public:
         const auto which = static_cast<std::size_t>(split);
         return which < indices_.size() ? std::span<const std::int64_t>(indices_[which]) : std::span<const std::int64_t>();
     }
+    std::span<const SetPart> parts() const override { return parts_; }
     std::uint64_t contentHash() const override { return cache_->header().content_hash; }
     const std::string& name() const override { return name_; }
     fs::path vocabularyFile() const override { return vocabulary_; }
@@ -52,6 +55,7 @@ private:
     std::span<const FileRecord> records_;
     fs::path file_, vocabulary_;
     std::string name_;
+    std::vector<SetPart> parts_;
     std::array<std::vector<std::int64_t>, 3> indices_;
 };
 

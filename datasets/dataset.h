@@ -28,6 +28,12 @@ struct SampleView {
     std::string_view truth;  ///< of composed scenes: sceneTruthToJson, read by sceneTruthFromJson; empty for all other data
 };
 
+/// One of the sets that a joined set consists of.
+struct SetPart {
+    std::string name;
+    std::int64_t end = 0;  ///< one past its last sample
+};
+
 /// An opened cache. Thread-safe for reading.
 class Dataset {
 public:
@@ -39,6 +45,9 @@ public:
     [[nodiscard]] virtual SampleView sample(std::int64_t index) const = 0;
     /// Indices of a split, ascending.
     [[nodiscard]] virtual std::span<const std::int64_t> indices(Split split) const = 0;
+    /// Of a set that joins several: where each part's samples end, in order of the samples, which lie part by part. Empty for a set of one part, and
+    /// for files that do not say.
+    [[nodiscard]] virtual std::span<const SetPart> parts() const = 0;
     /// Hash over all content: what a run's provenance records.
     [[nodiscard]] virtual std::uint64_t contentHash() const = 0;
     [[nodiscard]] virtual const std::string& name() const = 0;
@@ -59,6 +68,7 @@ struct Report {
     std::int64_t distinct_captions = 0;
     std::int64_t duplicates = 0;  ///< left out: picture and caption equal an earlier sample's
     std::int64_t train = 0, validation = 0, test = 0;
+    std::vector<SetPart> parts;   ///< of a set that joins several, else empty
     std::int64_t vocabulary = 0;  ///< pieces that the captions supported, at most what was asked for; 0 from check
     double seconds = 0;
     bool converted = false;         ///< false: the cache was current already (or check)

@@ -46,7 +46,7 @@ public:
     const std::string& name() const override { return name_; }
     const std::string& fileStem() const override { return stem_; }
     std::uint64_t fingerprint() const override {
-        std::uint64_t hash = hash64("joined 1");
+        std::uint64_t hash = hash64("joined 2");
         for (const auto& part : parts_) hash = hash64(fmt::format("{} {}", part->name(), part->fingerprint()), hash);
         return hash;
     }
@@ -63,7 +63,10 @@ public:
             auto content = part->read(context);
             if (!content) return tl::unexpected(content.error());
             const std::int64_t items = static_cast<std::int64_t>(all.items.size());
+            const auto place = static_cast<std::int32_t>(all.parts.size());
+            all.parts.push_back(part->name());
             for (Item& item : content->items) {
+                item.part = place;
                 if (item.picture >= 0) item.picture += all.pictures;
                 if (item.pair_of >= 0) item.pair_of += items;
                 item.category = item.category.empty() ? part->name() : part->name() + ": " + item.category;

@@ -39,6 +39,11 @@ std::vector<std::string> membersOf(const std::string& set) {
     return {set};
 }
 
+bool isMadeUp(const std::string& set) {
+    const auto parts = setParts(set);
+    return std::any_of(parts.begin(), parts.end(), [](const std::string& part) { return part == kScenesSet || part == kSpritesSet; });
+}
+
 std::vector<std::string> missingPackages(const std::string& set) {
     if (set == kEmojiSet) return findEmojiFiles().missing;
     if (set == kStampsSet) return holdsAnything(kStampsRoot) ? std::vector<std::string>() : std::vector<std::string>{kStampsPackage};

@@ -24,6 +24,8 @@ struct KnownSet {
 [[nodiscard]] std::string installRemedy(const std::vector<std::string>& packages);
 /// The sets that a known set consists of: of "objects" its three, of others itself.
 [[nodiscard]] std::vector<std::string> membersOf(const std::string& set);
+/// True when scenes are made for it, so that data.scenes and data.scene_seed decide what it holds: "scenes", "sprites", and what joins one of them.
+[[nodiscard]] bool isMadeUp(const std::string& set);
 /// Opens a known set that is no combination.
 [[nodiscard]] Result<std::unique_ptr<Source>> openKnownSet(const std::string& set, const config::DataOptions& options);
 

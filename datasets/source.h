@@ -25,11 +25,13 @@ struct Item {
     Split split = Split::kNone;                    ///< where the source decides; kNone: by key and picture
     std::shared_ptr<const SceneTruth> truth = {};  ///< of composed scenes, without owner map and pair_of, which conversion fills in
     std::int64_t pair_of = -1;                     ///< the item that this one is a variant of; -1: none
+    std::int32_t part = 0;                         ///< which of Content::parts it comes from; ascending over the items
 };
 
 struct Content {
     std::vector<Item> items;
     std::int64_t pictures = 0;
+    std::vector<std::string> parts;  ///< names of the sets that are joined; empty: it is one
     std::vector<Problem> problems;  ///< damage found while reading texts
     std::vector<Problem> notes;     ///< worth knowing; nothing is damaged
 };

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "engine/base/hash.h"
 
@@ -27,15 +28,7 @@ private:
     std::vector<std::size_t> parent_;
 };
 
-struct Group {
-    std::uint64_t hash = 0;
-    std::string name;
-    std::size_t root = 0;
-};
-
-}  // namespace
-
-std::vector<Split> assignSplits(std::span<const SplitInput> samples) {
+Groups groupsOf(std::span<const SplitInput> samples) {
     Groups groups(samples.size());
     std::unordered_map<std::string_view, std::size_t> byKey;
     std::unordered_map<std::uint64_t, std::size_t> byPicture, byLooks;
@@ -45,6 +38,19 @@ std::vector<Split> assignSplits(std::span<const SplitInput> samples) {
         if (samples[i].picture_hash != 0) groups.join(i, byPicture.try_emplace(samples[i].picture_hash, i).first->second);
         if (samples[i].alike != 0) groups.join(i, byLooks.try_emplace(samples[i].alike, i).first->second);
     }
+    return groups;
+}
+
+struct Group {
+    std::uint64_t hash = 0;
+    std::string name;
+    std::size_t root = 0;
+};
+
+}  // namespace
+
+std::vector<Split> assignSplits(std::span<const SplitInput> samples) {
+    Groups groups = groupsOf(samples);
     // Keys name a group where there are any: pictures may be stored anew without the caption changing.
     std::unordered_map<std::size_t, std::string> names;
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -72,6 +78,20 @@ std::vector<Split> assignSplits(std::span<const SplitInput> samples) {
     splits.reserve(samples.size());
     for (std::size_t i = 0; i < samples.size(); ++i) splits.push_back(samples[i].fixed != Split::kNone ? samples[i].fixed : splitOf[groups.find(i)]);
     return splits;
+}
+
+std::vector<bool> tiedByKeyAlone(std::span<const SplitInput> samples) {
+    Groups groups = groupsOf(samples);
+    std::unordered_map<std::size_t, std::string_view> keys;
+    std::unordered_set<std::size_t> several;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const std::size_t root = groups.find(i);
+        if (const auto [it, isNew] = keys.try_emplace(root, samples[i].key); !isNew && it->second != samples[i].key) several.insert(root);
+    }
+    std::vector<bool> alone(samples.size());
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        alone[i] = !samples[i].key.empty() && samples[i].fixed == Split::kNone && !several.contains(groups.find(i));
+    return alone;
 }
 
 Split splitOfKey(std::string_view key) {

@@ -22,6 +22,8 @@ struct SplitInput {
 /// key in the alphabet: a sample keeps its split when others come or go, unless it is tied anew. From three groups on, no split is
 /// empty; of two, test is; a single group is training.
 [[nodiscard]] std::vector<Split> assignSplits(std::span<const SplitInput> samples);
+/// True for the samples that nothing ties to a sample of another key: their split is splitOfKey of their key in whatever set they are.
+[[nodiscard]] std::vector<bool> tiedByKeyAlone(std::span<const SplitInput> samples);
 /// The split of a group whose first key is this, in any set that is not tiny.
 [[nodiscard]] Split splitOfKey(std::string_view key);
 

@@ -25,6 +25,7 @@ constexpr std::int64_t kMostOfOneTitle = 12;  // a title of more drawings names 
 struct Drawing {
     std::string file;
     ClipartText text;
+    std::string license;
 };
 
 std::string folderName(const std::string& part) {
@@ -47,7 +48,7 @@ public:
 
     const std::string& name() const override { return name_; }
     const std::string& fileStem() const override { return name_; }
-    std::uint64_t fingerprint() const override { return hash64(fmt::format("clipart 2 {}", tree_.fingerprint)); }
+    std::uint64_t fingerprint() const override { return hash64(fmt::format("clipart 3 {}", tree_.fingerprint)); }
     std::string place() const override { return root_.string(); }
 
     Result<Content> read(const JobContext& context) override {
@@ -68,7 +69,7 @@ public:
                       .category = folders[0],
                       .subcategory = folders[1],
                       .domain = name_,
-                      .license = "public domain",
+                      .license = drawing.license,
                       .source = "openclipart/" + repairUtf8(drawing.file),
                       .split_key = splitKey(caption)};
             if (!drawing.text.author.empty()) item.source += ", by " + drawing.text.author;
@@ -107,7 +108,8 @@ private:
                 content.notes.push_back({repairUtf8(file), "left out: its licence is the GPL, not the public domain (" + text.license + ")"});
                 continue;
             }
-            drawings.push_back({file, std::move(text)});
+            std::string license = licenseOf(text, *svg);
+            drawings.push_back({file, std::move(text), std::move(license)});
         }
         for (const auto& [top, count] : passed) content.notes.push_back({top, fmt::format("{} drawings are left out: they show no things", count)});
         return {};

@@ -66,6 +66,26 @@ ClipartText readClipartText(std::string_view svg) {
     return out;
 }
 
+std::string licenseOf(const ClipartText& text, std::string_view svg) {
+    constexpr std::string_view kCommons = "creativecommons.org/licenses/", kNot = "publicdomain";
+    for (std::size_t at = svg.find(kCommons); at != std::string_view::npos; at = svg.find(kCommons, at + 1)) {
+        const std::string_view rest = svg.substr(at + kCommons.size());
+        const std::string_view named = rest.substr(0, rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz-/.0123456789"));
+        const std::string_view terms = named.substr(0, named.find('/'));
+        if (terms.empty() || terms == kNot) continue;
+        std::string_view version = terms.size() < named.size() ? named.substr(terms.size() + 1) : std::string_view();
+        version = version.substr(0, version.find('/'));
+        std::string license = "CC-" + std::string(terms);
+        for (char& c : license)
+            if (isLower(c)) c = static_cast<char>(c - 'a' + 'A');
+        return version.empty() ? license : license + "-" + std::string(version);
+    }
+    std::string stated = lowerCase(text.license);
+    while (stated.ends_with('/')) stated.pop_back();
+    const bool known = stated == "public domain" || stated.ends_with("/publicdomain") || stated.find("/publicdomain/") != std::string::npos;
+    return known ? "public domain" : "see the package (the file states no licence)";
+}
+
 std::string nameFromFile(std::string_view path) {
     std::string_view stem = path.substr(path.rfind('/') + 1);
     stem = stem.substr(0, stem.rfind('.'));

@@ -14,6 +14,9 @@ struct ClipartText {
     std::vector<std::string> keywords;
 };
 [[nodiscard]] ClipartText readClipartText(std::string_view svg);
+/// The licence for attributions: "public domain" where the file says so and nothing else; the licence of Creative Commons that it names anywhere
+/// ("CC-BY-2.0"), whatever its description says; else that it states none.
+[[nodiscard]] std::string licenseOf(const ClipartText& text, std::string_view svg);
 
 /// A caption's worth of a file name: "animals/mammals/a_simplePig_01.svg" gives "a simple pig".
 [[nodiscard]] std::string nameFromFile(std::string_view path);

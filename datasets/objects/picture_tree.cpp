@@ -24,11 +24,12 @@ public:
         const std::string& name = files_[static_cast<std::size_t>(picture)];
         const auto file = readFile(root_ / name, kMostFileBytes);
         if (!file) return tl::unexpected(NoPicture{file.error().why});
-        auto converted = name.ends_with(".svg") ? drawSvg(*file, size) : convertPicture(*file, size);
+        const auto drawn = [&](std::int64_t side) { return name.ends_with(".svg") ? drawSvg(*file, side) : convertPicture(*file, side); };
+        auto converted = drawn(size);
         if (!converted) return tl::unexpected(NoPicture{converted.error()});
         if (isUniform(*converted)) return tl::unexpected(NoPicture{"left out: it shows one colour all over", false});
-        const std::uint64_t looks = looksOf(*converted, size);
-        return ConvertedPicture{hash64(std::string_view(*file)) | 1, std::move(*converted), looks};
+        const auto seen = size == kLooksSide ? converted : drawn(kLooksSide);
+        return ConvertedPicture{hash64(std::string_view(*file)) | 1, std::move(*converted), seen ? looksOf(*seen, kLooksSide) : 0};
     }
 
 private:

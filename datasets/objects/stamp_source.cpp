@@ -135,7 +135,7 @@ Result<std::unique_ptr<Source>> openStampSource(const fs::path& root) {
                         fmt::format("Install it: sudo apt install {}, or ./run setup --objects", kStampsPackage), root.string());
     auto texts = scanPictures(root, {".txt"});
     if (!texts) return tl::unexpected(texts.error());
-    const std::uint64_t fingerprint = hash64(fmt::format("stamps 1 {} {}", pictures->fingerprint, texts->fingerprint));
+    const std::uint64_t fingerprint = hash64(fmt::format("stamps 2 {} {}", pictures->fingerprint, texts->fingerprint));
     return std::make_unique<StampSource>(root, std::move(*pictures), std::move(texts->files), fingerprint);
 }
 

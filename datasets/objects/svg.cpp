@@ -3,10 +3,12 @@
 
 #include <cairo.h>
 #include <librsvg/rsvg.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <opencv2/core/utility.hpp>
 
 namespace es::datasets {
 namespace {
@@ -59,6 +61,11 @@ tl::expected<std::vector<std::uint8_t>, std::string> drawSvg(std::string_view fi
             out[3] = static_cast<std::uint8_t>(alpha);
         }
     return rgba;
+}
+
+std::string picturePrograms() {
+    return fmt::format("librsvg {}.{}.{}, cairo {}, OpenCV {}", rsvg_major_version, rsvg_minor_version, rsvg_micro_version, cairo_version_string(),
+                       cv::getVersionString());
 }
 
 }  // namespace es::datasets

@@ -14,4 +14,7 @@ namespace es::datasets {
 /// file refers to outside itself is read. The error says why in words for people. Any thread.
 [[nodiscard]] tl::expected<std::vector<std::uint8_t>, std::string> drawSvg(std::string_view file, std::int64_t size);
 
+/// The programs that pixels of package pictures depend on, with their versions: "librsvg 2.54.7, cairo 1.16.0, OpenCV 4.6.0".
+[[nodiscard]] std::string picturePrograms();
+
 }  // namespace es::datasets

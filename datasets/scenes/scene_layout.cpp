@@ -46,6 +46,14 @@ std::int32_t radiusOf(int size, SceneRandom& random) {
     return static_cast<std::int32_t>(kRadius[static_cast<std::size_t>(size)] * random.between(92, 108) / 100);
 }
 
+/// How a lies to b, where it is plain: along one axis further than along the other, and a tenth of the picture at least.
+std::optional<Relation> plainRelation(const DrawnObject& a, const DrawnObject& b) {
+    const std::int32_t dx = a.x - b.x, dy = a.y - b.y;
+    if (std::abs(dx) >= std::abs(dy) && 10 * std::abs(dx) > kSceneUnit) return dx < 0 ? Relation::kLeft : Relation::kRight;
+    if (10 * std::abs(dy) > kSceneUnit) return dy < 0 ? Relation::kAbove : Relation::kBelow;
+    return std::nullopt;
+}
+
 /// Composes one ordinary scene from its random numbers.
 class Composer {
 public:
@@ -220,11 +228,8 @@ private:
     }
     void relate() {
         CaptionPlan& plan = scene_.plan;
-        const DrawnObject &a = objects()[0], &b = objects()[1];
-        const std::int32_t dx = a.x - b.x, dy = a.y - b.y;
         if (nested_) plan.relation = Relation::kInside;
-        else if (std::abs(dx) >= std::abs(dy) && 10 * std::abs(dx) > kSceneUnit) plan.relation = dx < 0 ? Relation::kLeft : Relation::kRight;
-        else if (10 * std::abs(dy) > kSceneUnit) plan.relation = dy < 0 ? Relation::kAbove : Relation::kBelow;
+        else if (const auto relation = plainRelation(objects()[0], objects()[1])) plan.relation = *relation;
         else plan.kind = CaptionKind::kBinding;
     }
     void negate() {
@@ -273,18 +278,19 @@ public:
     Variation(const DrawnScene& base, SceneRandom& random) : base_(base), random_(random) {}
 
     std::optional<DrawnScene> make() {
-        constexpr std::array<std::string_view, 4> kChanges{"attribute", "binding", "relation", "count"};
-        const std::uint32_t start = random_.below(4);
-        for (std::uint32_t turn = 0; turn < 4; ++turn) {
-            const std::uint32_t which = (start + turn) % 4;
+        // What applies to fewer scenes first: an attribute can nearly always be changed.
+        constexpr std::array<std::string_view, 4> kChanges{"relation", "binding", "count", "attribute"};
+        for (std::size_t which = 0; which < kChanges.size(); ++which) {
             for (int tries = 0; tries < kVariantTries; ++tries) {
                 scene_ = base_;
-                const bool changed = which == 0 ? attribute() : which == 1 ? binding() : which == 2 ? relation() : count();
+                const bool changed = which == 0 ? relation(tries) : which == 1 ? binding() : which == 2 ? count() : attribute();
                 if (!changed) break;
                 writeCaption(scene_);
                 const HoldOuts before = holdOutsOf(base_), after = holdOutsOf(scene_);
                 const bool sameHoldOuts = before.colour_shape == after.colour_shape && before.count == after.count && before.position == after.position;
-                if (!sameHoldOuts || scene_.caption == base_.caption || !isWhole()) continue;
+                if (!sameHoldOuts || !isWhole()) continue;
+                // Each caption is true of its own picture alone: with other objects about, a change may leave both true of both.
+                if (!captionHolds(scene_, scene_.objects) || captionHolds(scene_, base_.objects) || captionHolds(base_, scene_.objects)) continue;
                 scene_.changed = kChanges[which];
                 return scene_;
             }
@@ -298,6 +304,8 @@ private:
             const DrawnObject &a = scene_.objects[static_cast<std::size_t>(scene_.plan.first)],
                               &b = scene_.objects[static_cast<std::size_t>(scene_.plan.second)];
             if (a.shape == b.shape && a.colour == b.colour) return false;
+            const bool beside = scene_.plan.kind == CaptionKind::kRelation && scene_.plan.relation != Relation::kInside;
+            if (beside && plainRelation(a, b) != scene_.plan.relation) return false;
         }
         const bool nested = scene_.plan.kind == CaptionKind::kRelation && scene_.plan.relation == Relation::kInside;
         for (std::size_t i = 0; i < scene_.objects.size(); ++i) {
@@ -332,12 +340,18 @@ private:
         std::swap(a.colour, b.colour);
         return true;
     }
-    bool relation() {
+    /// Two places swapped, first both ways, then along the relation alone; what would stick out is moved in.
+    bool relation(int tries) {
         CaptionPlan& plan = scene_.plan;
-        if (plan.kind != CaptionKind::kRelation || plan.relation == Relation::kInside) return false;
+        if (plan.kind != CaptionKind::kRelation || plan.relation == Relation::kInside || tries > 1) return false;
+        const bool sideways = plan.relation == Relation::kLeft || plan.relation == Relation::kRight;
         DrawnObject &a = scene_.objects[static_cast<std::size_t>(plan.first)], &b = scene_.objects[static_cast<std::size_t>(plan.second)];
-        std::swap(a.x, b.x);
-        std::swap(a.y, b.y);
+        if (tries == 0 || sideways) std::swap(a.x, b.x);
+        if (tries == 0 || !sideways) std::swap(a.y, b.y);
+        for (DrawnObject* object : {&a, &b}) {
+            object->x = std::clamp(object->x, object->radius, kSceneUnit - object->radius);
+            object->y = std::clamp(object->y, object->radius, kSceneUnit - object->radius);
+        }
         constexpr std::array<Relation, 4> kOpposite{Relation::kRight, Relation::kLeft, Relation::kBelow, Relation::kAbove};
         plan.relation = kOpposite[static_cast<std::size_t>(plan.relation)];
         return true;
@@ -451,11 +465,14 @@ SceneTruth truthOf(const DrawnScene& scene) {
     return truth;
 }
 
-std::string describe(const DrawnScene& scene) {
-    const Background& ground = scene.background;
+std::string describe(const Background& ground) {
     const auto rgb = [](const Rgb& c) { return fmt::format("{},{},{}", c[0], c[1], c[2]); };
-    std::string text = fmt::format("ground {} {} {} {}", ground.kind, rgb(ground.first), ground.kind == 1 || ground.kind == 2 ? rgb(ground.second) : "",
-                                   ground.kind == 3 ? ground.noise : 0);
+    return fmt::format("ground {} {} {} {}", ground.kind, rgb(ground.first), ground.kind == 1 || ground.kind == 2 ? rgb(ground.second) : "",
+                       ground.kind == 3 ? ground.noise : 0);
+}
+
+std::string describe(const DrawnScene& scene) {
+    std::string text = describe(scene.background);
     for (const DrawnObject& o : scene.objects)
         text += fmt::format("; {} {} {} {} at {},{} radius {} tint {}", kSceneShapes[static_cast<std::size_t>(o.shape)],
                             kSceneColours[static_cast<std::size_t>(o.colour)], o.size, kSceneTextures[static_cast<std::size_t>(o.texture)], o.x, o.y, o.radius,

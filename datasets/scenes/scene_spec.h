@@ -15,7 +15,7 @@ namespace es::datasets {
 inline constexpr std::int32_t kSceneUnit = 65536;           ///< the side of a scene
 inline constexpr std::int64_t kSceneBlock = 160;            ///< scenes of a block; its last ones are a probe series
 inline constexpr std::int64_t kProbeSeries = 8;             ///< scenes of a probe series
-inline constexpr std::uint32_t kSceneGeneratorVersion = 1;  ///< rises when a scene changes
+inline constexpr std::uint32_t kSceneGeneratorVersion = 2;  ///< rises when a scene changes
 inline constexpr int kMostSceneObjects = 6;
 
 inline constexpr std::array<std::string_view, 8> kSceneShapes{"circle", "square", "triangle", "diamond", "cross", "star", "ring", "hexagon"};
@@ -77,6 +77,8 @@ struct HoldOuts {
 /// True of the six pairs of shape and colour that training never sees together.
 [[nodiscard]] bool isHeldOutPair(int shape, int colour);
 
+/// Whether a scene's caption is true of these objects, read as widely as anybody may: "left of" holds of any bit to the left. Numbers are exact.
+[[nodiscard]] bool captionHolds(const DrawnScene& said, const std::vector<DrawnObject>& objects);
 /// Writes caption and words from plan and objects.
 void writeCaption(DrawnScene& scene);
 [[nodiscard]] std::string_view toString(CaptionKind kind);  ///< "attribute" "binding" "count" "relation" "same" "negation"
@@ -84,5 +86,6 @@ void writeCaption(DrawnScene& scene);
 [[nodiscard]] SceneTruth truthOf(const DrawnScene& scene);
 /// Objects and background in one line: equal exactly when the pictures are.
 [[nodiscard]] std::string describe(const DrawnScene& scene);
+[[nodiscard]] std::string describe(const Background& ground);
 
 }  // namespace es::datasets

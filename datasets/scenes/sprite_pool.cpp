@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "datasets/scenes/sprite_pool.h"
 
+#include <spdlog/fmt/fmt.h>
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
 
+#include "datasets/objects/looks.h"
 #include "datasets/splits.h"
+#include "engine/base/hash.h"
 
 namespace es::datasets {
 namespace {
@@ -49,11 +55,18 @@ std::optional<Cutout> cutOut(const std::vector<std::uint8_t>& rgba, std::int64_t
     return out;
 }
 
-/// The pictures of the items, in parallel; those that cannot be cut out are empty.
-std::vector<std::optional<Cutout>> cutAll(const Source& source, const std::vector<const Item*>& items, std::size_t first, std::size_t last) {
-    std::vector<std::optional<Cutout>> out(last - first);
+/// A candidate's picture, or what ties a picture that is no candidate to one.
+struct Seen {
+    std::uint64_t hash = 0, alike = 0;  ///< 0: it has no picture that can be read
+    std::optional<Cutout> cutout;
+};
+
+/// Reads the pictures of the items in parallel, those of candidates large enough to cut out.
+std::vector<Seen> seeAll(const Source& source, const std::vector<Item>& items, const std::vector<bool>& candidates, std::size_t first, std::size_t last) {
+    std::vector<Seen> out(last - first);
     tbb::enumerable_thread_specific<std::unique_ptr<PictureReader>> readers;
     tbb::parallel_for(first, last, [&](std::size_t i) {
+        if (items[i].picture < 0) return;
         auto& reader = readers.local();
         if (!reader) {
             auto made = source.makeReader();
@@ -61,12 +74,29 @@ std::vector<std::optional<Cutout>> cutAll(const Source& source, const std::vecto
             reader = std::move(*made);
         }
         try {
-            if (auto picture = reader->read(items[i]->picture, kMasterSide)) out[i - first] = cutOut(picture->rgba, kMasterSide);
+            const auto picture = reader->read(items[i].picture, candidates[i] ? kMasterSide : kLooksSide);
+            if (!picture) return;
+            out[i - first] = {picture->hash, picture->alike, candidates[i] ? cutOut(picture->rgba, kMasterSide) : std::nullopt};
         } catch (const std::exception&) {
-            out[i - first].reset();
+            out[i - first] = {};
         }
     });
     return out;
+}
+
+std::uint64_t identityOf(const std::string& set, const std::string& name) { return hash64(set + "\n" + name); }
+
+/// The items that may be cut out, `each` at most: those whose names come first by hash.
+std::vector<bool> candidatesAmong(const std::string& set, const std::vector<Item>& items, std::int64_t each) {
+    std::vector<std::pair<std::uint64_t, std::size_t>> usable;
+    std::set<std::string_view> names;
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (items[i].picture >= 0 && isNounPhrase(items[i].caption) && !noThings().contains(items[i].category) && names.insert(items[i].caption).second)
+            usable.emplace_back(identityOf(set, items[i].caption), i);
+    std::sort(usable.begin(), usable.end());
+    std::vector<bool> chosen(items.size(), false);
+    for (std::size_t i = 0; i < usable.size() && i < static_cast<std::size_t>(each); ++i) chosen[usable[i].second] = true;
+    return chosen;
 }
 
 }  // namespace
@@ -81,38 +111,54 @@ bool isNounPhrase(const std::string& caption) {
     return words >= 1 && words <= 4 && caption.size() >= 3;
 }
 
+void SpritePool::add(Cutout cutout, const std::string& set) {
+    cutout.identity = identityOf(set, cutout.name);
+    cutout.content = hash64(std::as_bytes(std::span(cutout.rgba)), hash64(fmt::format("{} x {}", cutout.width, cutout.height)));
+    of_split[static_cast<std::size_t>(cutout.split)].push_back(cutouts.size());
+    cutouts.push_back(std::move(cutout));
+}
+
 Result<SpritePool> gatherSprites(const std::vector<std::unique_ptr<Source>>& parts, std::int64_t each, const JobContext& context) {
-    SpritePool pool;
+    std::vector<Content> contents;
+    std::vector<SplitInput> ties;
+    std::vector<Seen> seen;  // of all parts, one after the other
     for (const auto& part : parts) {
         auto content = part->read(context);
         if (!content) return tl::unexpected(content.error());
-        std::vector<const Item*> usable;
-        std::set<std::string_view> names;
-        for (const Item& item : content->items)
-            if (item.picture >= 0 && isNounPhrase(item.caption) && !noThings().contains(item.category) && names.insert(item.caption).second)
-                usable.push_back(&item);
-        std::vector<const Item*> chosen;
-        const auto wanted = std::min(usable.size(), static_cast<std::size_t>(each));
-        for (std::size_t i = 0; i < wanted; ++i) chosen.push_back(usable[i * usable.size() / wanted]);
-        for (std::size_t first = 0; first < chosen.size(); first += kRun) {
+        const std::vector<Item>& items = contents.emplace_back(std::move(*content)).items;
+        const auto candidates = candidatesAmong(part->name(), items, each);
+        for (std::size_t first = 0; first < items.size(); first += kRun) {
             if (context.stopRequested()) return stopped("Cutting out pictures");
-            context.progress(static_cast<std::int64_t>(first), static_cast<std::int64_t>(chosen.size()), "Cutting out " + part->name());
-            const std::size_t last = std::min(first + kRun, chosen.size());
-            auto cut = cutAll(*part, chosen, first, last);
-            for (std::size_t i = first; i < last; ++i) {
-                if (!cut[i - first]) continue;
-                Cutout cutout = std::move(*cut[i - first]);
-                const Item& item = *chosen[i];
-                cutout.name = item.caption;
-                cutout.category = part->name() + ": " + item.category;
-                cutout.license = item.license;
-                cutout.source = item.source;
-                cutout.split = splitOfKey(item.split_key);
-                pool.of_split[static_cast<std::size_t>(cutout.split)].push_back(pool.cutouts.size());
-                pool.cutouts.push_back(std::move(cutout));
-            }
+            context.progress(static_cast<std::int64_t>(first), static_cast<std::int64_t>(items.size()), "Cutting out " + part->name());
+            const std::size_t last = std::min(first + kRun, items.size());
+            auto run = seeAll(*part, items, candidates, first, last);
+            seen.insert(seen.end(), std::make_move_iterator(run.begin()), std::make_move_iterator(run.end()));
         }
     }
+    for (std::size_t p = 0; p < contents.size(); ++p)
+        for (const Item& item : contents[p].items) {
+            const Seen& picture = seen[ties.size()];
+            ties.push_back({item.split_key, picture.hash, picture.alike, item.split});
+        }
+    const auto alone = tiedByKeyAlone(ties);
+    SpritePool pool;
+    std::size_t at = 0;
+    for (std::size_t p = 0; p < contents.size(); ++p)
+        for (const Item& item : contents[p].items) {
+            const std::size_t i = at++;
+            if (!seen[i].cutout) continue;
+            if (!alone[i]) {
+                ++pool.tied;
+                continue;
+            }
+            Cutout cutout = std::move(*seen[i].cutout);
+            cutout.name = item.caption;
+            cutout.category = parts[p]->name() + ": " + item.category;
+            cutout.license = item.license;
+            cutout.source = item.source;
+            cutout.split = splitOfKey(item.split_key);
+            pool.add(std::move(cutout), parts[p]->name());
+        }
     return pool;
 }
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "datasets/scenes/sprite_scene.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <set>
+#include <utility>
 
-#include "datasets/dataset.h"
+#include "datasets/scenes/box_filter.h"
 #include "datasets/scenes/caption_builder.h"
 #include "datasets/scenes/scene_random.h"
+#include "engine/base/hash.h"
 
 namespace es::datasets {
 namespace {
@@ -32,6 +36,17 @@ bool overlapsTooMuch(const PlacedCutout& a, const Box& boxA, const PlacedCutout&
     const std::int64_t height = std::min(a.y + boxA.half_height, b.y + boxB.half_height) - std::max(a.y - boxA.half_height, b.y - boxB.half_height);
     const std::int64_t smaller = 4 * std::min(boxA.half_width * boxA.half_height, boxB.half_width * boxB.half_height);
     return width > 0 && height > 0 && 100 * width * height > kMostOverlap * smaller;
+}
+
+/// Each cut-out draws a number of its own, and the lowest are taken: what else is in the pool does not matter to them.
+std::vector<std::size_t> drawCutouts(const SpritePool& pool, Split split, std::size_t wanted, std::uint64_t scene) {
+    std::vector<std::pair<std::uint64_t, std::size_t>> drawn;
+    for (const std::size_t i : pool.of_split[static_cast<std::size_t>(split)]) drawn.emplace_back(SceneRandom(scene, pool.cutouts[i].identity).next(), i);
+    const std::size_t count = std::min(wanted, drawn.size());
+    std::partial_sort(drawn.begin(), drawn.begin() + static_cast<std::ptrdiff_t>(count), drawn.end());
+    std::vector<std::size_t> cutouts;
+    for (std::size_t i = 0; i < count; ++i) cutouts.push_back(drawn[i].second);
+    return cutouts;
 }
 
 /// Places all at random; smaller ones after each failure, so that it ends.
@@ -121,12 +136,9 @@ SpriteScene makeSpriteScene(const SpritePool& pool, std::uint64_t seed, std::int
     // A small pool may lack cut-outs for a split.
     for (const Split other : {Split::kTrain, Split::kValidation, Split::kTest})
         if (pool.of_split[static_cast<std::size_t>(scene.split)].empty()) scene.split = other;
-    std::vector<std::size_t> choice = pool.of_split[static_cast<std::size_t>(scene.split)];
-    const auto count = std::min<std::size_t>(choice.size(), static_cast<std::size_t>(1 + random.choose(kCounts)));
-    for (std::size_t i = 0; i < count; ++i) {
-        std::swap(choice[i], choice[i + random.below(static_cast<std::uint32_t>(choice.size() - i))]);
-        scene.objects.push_back({.cutout = choice[i]});
-    }
+    const auto wanted = static_cast<std::size_t>(1 + random.choose(kCounts));
+    for (const std::size_t cutout : drawCutouts(pool, scene.split, wanted, random.next())) scene.objects.push_back({.cutout = cutout});
+    const std::size_t count = scene.objects.size();
     placeCutouts(scene.objects, pool, random);
     scene.background = {.kind = random.choose(kGrounds), .first = kFloors[random.below(kFloors.size())], .second = kFloors[random.below(kFloors.size())]};
     scene.background.noise = random.next();
@@ -138,7 +150,7 @@ SpriteScene makeSpriteScene(const SpritePool& pool, std::uint64_t seed, std::int
     return scene;
 }
 
-Result<DrawnPicture> pasteScene(const SpriteScene& scene, const SpritePool& pool, std::int64_t size) {
+DrawnPicture pasteScene(const SpriteScene& scene, const SpritePool& pool, std::int64_t size) {
     const auto pixels = static_cast<std::size_t>(size * size);
     DrawnPicture out{std::vector<std::uint8_t>(pixels * 4, 255), std::vector<std::uint8_t>(pixels, 0)};
     for (std::int64_t y = 0; y < size; ++y)
@@ -150,13 +162,12 @@ Result<DrawnPicture> pasteScene(const SpriteScene& scene, const SpritePool& pool
     for (const PlacedCutout& placed : scene.objects) {
         const Cutout& cutout = pool.cutouts[placed.cutout];
         const std::int64_t side = std::max<std::int64_t>(2, (placed.extent * size + kSceneUnit / 2) / kSceneUnit);
-        const auto fitted = fitPicture(cutout.rgba, cutout.width, cutout.height, side);
-        if (!fitted) return tl::unexpected(fitted.error());
+        const auto fitted = boxFitted(cutout.rgba, cutout.width, cutout.height, side);
         auto& alpha = alphas.emplace_back(pixels, std::uint8_t{0});
         const std::int64_t left = placed.x * size / kSceneUnit - side / 2, top = placed.y * size / kSceneUnit - side / 2;
         for (std::int64_t y = std::max<std::int64_t>(0, -top); y < side && top + y < size; ++y)
             for (std::int64_t x = std::max<std::int64_t>(0, -left); x < side && left + x < size; ++x) {
-                const std::uint8_t* from = &(*fitted)[static_cast<std::size_t>((y * side + x) * 4)];
+                const std::uint8_t* from = &fitted[static_cast<std::size_t>((y * side + x) * 4)];
                 const auto at = static_cast<std::size_t>((top + y) * size + left + x);
                 alpha[at] = from[3];
                 for (std::size_t c = 0; c < 3; ++c) {
@@ -177,6 +188,13 @@ Result<DrawnPicture> pasteScene(const SpriteScene& scene, const SpritePool& pool
         if (2 * left > 255 * 255) out.owner[at] = 0;
     }
     return out;
+}
+
+std::string describe(const SpriteScene& scene, const SpritePool& pool) {
+    std::string text = describe(scene.background);
+    for (const PlacedCutout& placed : scene.objects)
+        text += fmt::format("; {} at {},{} side {}", hashText(pool.cutouts[placed.cutout].content), placed.x, placed.y, placed.extent);
+    return text;
 }
 
 SceneTruth truthOf(const SpriteScene& scene, const SpritePool& pool) {

@@ -24,12 +24,15 @@ struct SpriteScene {
     std::vector<SceneWord> words;
 };
 
-inline constexpr std::uint32_t kSpriteGeneratorVersion = 1;
+inline constexpr std::uint32_t kSpriteGeneratorVersion = 2;
 
-/// Scene `index` of a seed and a pool that is not empty.
+/// Scene `index` of a seed and a pool that is not empty. Cut-outs are drawn by their identity: another one in the pool changes only the scenes that it
+/// comes into.
 [[nodiscard]] SpriteScene makeSpriteScene(const SpritePool& pool, std::uint64_t seed, std::int64_t index);
-/// Pastes the cut-outs with their alpha. Owners as in SceneTruth.
-[[nodiscard]] Result<DrawnPicture> pasteScene(const SpriteScene& scene, const SpritePool& pool, std::int64_t size);
+/// Pastes the cut-outs with their alpha. Owners as in SceneTruth. Whole numbers only: of equal cut-outs every build makes equal bytes.
+[[nodiscard]] DrawnPicture pasteScene(const SpriteScene& scene, const SpritePool& pool, std::int64_t size);
+/// Background, places and contents of the cut-outs in one line: equal exactly when the pictures are.
+[[nodiscard]] std::string describe(const SpriteScene& scene, const SpritePool& pool);
 /// What is true of it, without owner map.
 [[nodiscard]] SceneTruth truthOf(const SpriteScene& scene, const SpritePool& pool);
 

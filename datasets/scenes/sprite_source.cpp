@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "datasets/objects/svg.h"
 #include "datasets/scenes/sprite_scene.h"
 #include "engine/base/hash.h"
 
@@ -15,16 +16,16 @@ constexpr std::int64_t kCutoutsOfEach = 700;  // of a source: enough variety, an
 
 class SpriteReader final : public PictureReader {
 public:
-    SpriteReader(std::shared_ptr<const SpritePool> pool, std::uint64_t seed, std::uint64_t content) : pool_(std::move(pool)), seed_(seed), content_(content) {}
+    SpriteReader(std::shared_ptr<const SpritePool> pool, std::uint64_t seed) : pool_(std::move(pool)), seed_(seed) {}
     tl::expected<ConvertedPicture, NoPicture> read(std::int64_t picture, std::int64_t size) override {
-        auto pasted = pasteScene(makeSpriteScene(*pool_, seed_, picture), *pool_, size);
-        if (!pasted) return tl::unexpected(NoPicture{pasted.error().why});
-        return ConvertedPicture{hash64(fmt::format("sprites {} {}", seed_, picture), content_) | 1, std::move(pasted->rgba), 0, std::move(pasted->owner)};
+        const SpriteScene scene = makeSpriteScene(*pool_, seed_, picture);
+        DrawnPicture pasted = pasteScene(scene, *pool_, size);
+        return ConvertedPicture{hash64(describe(scene, *pool_)) | 1, std::move(pasted.rgba), 0, std::move(pasted.owner)};
     }
 
 private:
     std::shared_ptr<const SpritePool> pool_;
-    std::uint64_t seed_, content_;
+    std::uint64_t seed_;
 };
 
 /// Each once, in order, between commas.
@@ -36,7 +37,12 @@ public:
 
     const std::string& name() const override { return name_; }
     const std::string& fileStem() const override { return name_; }
-    std::uint64_t fingerprint() const override { return hash64(fmt::format("count {}", count_), content()); }
+    /// Names the file, and no more: what a sample is called hangs on pixels alone (describe).
+    std::uint64_t fingerprint() const override {
+        std::uint64_t hash = hash64(fmt::format("sprites {} {} {} {}", kSpriteGeneratorVersion, seed_, kCutoutsOfEach, count_));
+        for (const auto& part : parts_) hash = hash64(fmt::format("{} {}", part->name(), part->fingerprint()), hash);
+        return hash;
+    }
     std::string place() const override { return "made by the program of other sets' pictures"; }
 
     Result<Content> read(const JobContext& context) override {
@@ -70,21 +76,16 @@ public:
         }
         result.pictures = count_;
         result.notes.push_back(
-            {"cut-outs", fmt::format("the scenes are composed of {} cut-outs: {} for training, {} for validation, {} for testing", pool_->cutouts.size(),
-                                     pool_->of_split[0].size(), pool_->of_split[1].size(), pool_->of_split[2].size())});
+            {"cut-outs", fmt::format("the scenes are composed of {} cut-outs: {} for training, {} for validation, {} for testing; {} more look like things of "
+                                     "other names and are left out; drawn by {}",
+                                     pool_->cutouts.size(), pool_->of_split[0].size(), pool_->of_split[1].size(), pool_->of_split[2].size(), pool_->tied,
+                                     picturePrograms())});
         return result;
     }
-    Result<std::unique_ptr<PictureReader>> makeReader() const override { return std::make_unique<SpriteReader>(pool_, seed_, content()); }
+    Result<std::unique_ptr<PictureReader>> makeReader() const override { return std::make_unique<SpriteReader>(pool_, seed_); }
     std::string picturePath(std::int64_t picture) const override { return fmt::format("sprite scene {} of seed {}", picture, seed_); }
 
 private:
-    /// Of everything that decides one scene.
-    std::uint64_t content() const {
-        std::uint64_t hash = hash64(fmt::format("sprites {} {} {}", kSpriteGeneratorVersion, seed_, kCutoutsOfEach));
-        for (const auto& part : parts_) hash = hash64(fmt::format("{} {}", part->name(), part->fingerprint()), hash);
-        return hash;
-    }
-
     std::vector<std::unique_ptr<Source>> parts_;
     std::int64_t count_;
     std::uint64_t seed_;

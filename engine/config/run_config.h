@@ -52,7 +52,7 @@ struct DataOptions {
     void describe(Visitor&& visit) {
         visit("set", set,
               OptionInfo{.help = "Data set by name (see 'expertscope data list'), a folder of pictures with captions, or several joined by '+' "
-                                 "(\"objects+scenes\"), which training then draws from in equal shares of their domains"});
+                                 "(\"objects+scenes\"), which training then draws from in equal shares; \"objects\" among them counts as its three sets"});
         visit("cache", cache, OptionInfo{.help = "Folder for converted data; relative to the working folder"});
         visit("image_tokenizer", image_tokenizer,
               OptionInfo{.help = "For model.image_target = \"codes\": file of a picture tokenizer made by 'expertscope data tokenizer'; auto is the one that "

@@ -113,10 +113,16 @@ const std::vector<std::int64_t>& DataSource::samples(Split split, StreamKind kin
 std::vector<std::vector<std::int64_t>> DataSource::trainingGroups(StreamKind kind) const {
     const auto& all = samples(Split::kTrain, kind);
     if (!joined_) return {all};
-    std::map<std::string_view, std::vector<std::int64_t>> byDomain;
-    for (const std::int64_t sample : all) byDomain[dataset_->sample(sample).domain].push_back(sample);
+    // By name: the order is part of what makes a training repeat itself. Files from before parts were told have domains, which are theirs.
+    const auto parts = dataset_->parts();
+    std::map<std::pair<std::string_view, std::ptrdiff_t>, std::vector<std::int64_t>> byPart;
+    for (const std::int64_t sample : all) {
+        const auto part = std::find_if(parts.begin(), parts.end(), [&](const datasets::SetPart& p) { return sample < p.end; });
+        if (part == parts.end()) byPart[{dataset_->sample(sample).domain, 0}].push_back(sample);
+        else byPart[{part->name, part - parts.begin()}].push_back(sample);
+    }
     std::vector<std::vector<std::int64_t>> groups;
-    for (auto& [domain, group] : byDomain) groups.push_back(std::move(group));
+    for (auto& [part, group] : byPart) groups.push_back(std::move(group));
     return groups;
 }
 

@@ -53,8 +53,8 @@ public:
     [[nodiscard]] DataShape shape() const { return {tokenizer_->size(), dataset_->imageSize(), max_words_, pictureCodes()}; }
     /// Samples of a split that have what the stream needs, ascending. The split must be train, validation or test.
     [[nodiscard]] const std::vector<std::int64_t>& samples(Split split, StreamKind kind) const;
-    /// The training samples in the groups that training draws from in turn: the domains of a set that joins several ("objects+scenes"), so that none
-    /// drowns the others; else all in one.
+    /// The training samples in the groups that training draws from in turn: the parts of a set that joins several ("objects+scenes": emoji, stamps,
+    /// clipart and scenes), so that none drowns the others; else all in one.
     [[nodiscard]] std::vector<std::vector<std::int64_t>> trainingGroups(StreamKind kind) const;
     /// A sample as views need it, picture included.
     [[nodiscard]] store::SampleRecord record(std::int64_t sample) const;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "datasets/as_nobody.h"
@@ -140,6 +141,41 @@ TEST_F(Cache, NoticesDamageAndIsMadeAnew) {
     pixels[kPicturesAt + 100] ^= 1;
     test::writeText(file(), pixels);
     EXPECT_FALSE((*CacheFile::open(file()))->verifyPictures());
+}
+
+TEST_F(Cache, ReadsVersion1WhereTheSourceHasGone) {
+    const fs::path old = fs::path(ES_SOURCE_DIR) / "tests/datasets/files/version1.esdata";
+    const auto cache = CacheFile::open(old);
+    ASSERT_TRUE(cache) << cache.error().message();
+    EXPECT_TRUE((*cache)->verifyPictures());
+    EXPECT_EQ((*cache)->header().samples, 3u);
+    EXPECT_TRUE((*cache)->truth(0).empty());
+    options_.set = "/gone/pictures";
+    options_.image_size = 8;
+    fs::create_directories(options_.cache);
+    const fs::path here = fs::path(options_.cache) / (cachePrefix(options_, fileStemOf(options_)) + "0123456789abcdef.esdata");
+    fs::copy_file(old, here);
+    test::writeText(vocabularyBeside(here, options_.vocabulary), "as it was");
+    const auto data = Dataset::open(options_);
+    ASSERT_TRUE(data) << data.error().message();
+    EXPECT_EQ((*data)->contentHash(), 0x0f04e2be12d74855u);
+    EXPECT_EQ((*data)->sample(1).caption, "a wrench");
+    EXPECT_EQ((*data)->sample(1).split, Split::kValidation);
+    EXPECT_EQ((*data)->sample(1).rgba.size(), 8u * 8 * 4);
+    EXPECT_EQ((*data)->sample(1).rgba[0], 40);
+    EXPECT_TRUE((*data)->sample(2).rgba.empty());
+    EXPECT_TRUE((*data)->parts().empty());
+    const auto sets = list(options_.cache);
+    EXPECT_TRUE(std::any_of(sets.begin(), sets.end(), [](const SetInfo& set) { return set.name == "/gone/pictures" && set.samples == 3; }));
+    auto spoilt = *readFile(old);
+    for (const std::size_t at : {std::size_t{40}, std::size_t{90}}) {
+        spoilt[at] ^= 1;
+        test::writeText(here, spoilt);
+        EXPECT_THAT(CacheFile::open(here).error().message(), HasSubstr("header is damaged"));
+        spoilt[at] ^= 1;
+    }
+    test::writeText(here, spoilt.substr(0, 100));
+    EXPECT_THAT(CacheFile::open(here).error().message(), HasSubstr("cut short"));
 }
 
 TEST_F(Cache, MakesALostOrDamagedVocabularyAnew) {

@@ -67,19 +67,19 @@ void writeClipart(const fs::path& root) {
     const auto drawing = [&](const std::string& path, int seed, const std::string& metadata, bool hole = false) {
         writeText(root / path, discSvg("#3060c0", seed, metadata, hole));
     };
-    drawing("animals/mammals/a_simple_pig_01.svg", 1, clipartMetadata("A Simple Pig", "Jane Doe", "animal;mammal;pig;hash(0x8a);jane doe;clip_art", free));
-    drawing("animals/mammals/two_dogs.svg", 2, clipartMetadata("Two dogs", "Jane Doe", "animal;mammal", free, true));
-    drawing("animals/birds/blackCrow-02.svg", 3, clipartMetadata("Lemon SVG Theme crow", "", "bird", free));
-    drawing("tools/hurricane_lamp.svg", 4, clipartMetadata("Red hurricane lamp", "G", "tool;work", free));
-    drawing("tools/gpl_hammer.svg", 5, clipartMetadata("hammer", "G", "tool", "http://creativecommons.org/licenses/GPL/2.0/"));
-    drawing("tools/copy_of_lamp.svg", 4, clipartMetadata("Red hurricane lamp", "G", "tool;work", free) + "<!-- other bytes -->");
-    drawing("tools/same_picture.svg", 4, clipartMetadata("lantern", "G", "tool", free) + "<!-- the same drawing -->");
-    drawing("tools/plain.svg", 6, "");
+    drawing("animals/mammals/a_simple_pig_01.svg", 201, clipartMetadata("A Simple Pig", "Jane Doe", "animal;mammal;pig;hash(0x8a);jane doe;clip_art", free));
+    drawing("animals/mammals/two_dogs.svg", 202, clipartMetadata("Two dogs", "Jane Doe", "animal;mammal", free, true));
+    drawing("animals/birds/blackCrow-02.svg", 203, clipartMetadata("Lemon SVG Theme crow", "", "bird", free));
+    drawing("tools/hurricane_lamp.svg", 204, clipartMetadata("Red hurricane lamp", "G", "tool;work", free));
+    drawing("tools/gpl_hammer.svg", 205, clipartMetadata("hammer", "G", "tool", "http://creativecommons.org/licenses/GPL/2.0/"));
+    drawing("tools/copy_of_lamp.svg", 204, clipartMetadata("Red hurricane lamp", "G", "tool;work", free) + "<!-- other bytes -->");
+    drawing("tools/same_picture.svg", 204, clipartMetadata("lantern", "G", "tool", free) + "<!-- the same drawing -->");
+    drawing("tools/plain.svg", 206, "");
     for (int i = 0; i < 13; ++i)
         drawing("transportation/car_model_" + std::string(1, static_cast<char>('a' + i)) + ".svg", 30 + i, clipartMetadata("my cars", "H", "vehicle", free),
                 true);
     for (const char* folder : {"computer", "shapes", "special", "unsorted"})
-        drawing(std::string(folder) + "/thing.svg", 9, clipartMetadata("thing", "", "", free));
+        drawing(std::string(folder) + "/thing.svg", 209, clipartMetadata("thing", "", "", free));
     writeText(root / "tools/broken.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><g><circle r=\"3\"/></svg>");
     writeText(root / "tools/blank.svg",
               "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"10\" height=\"10\"><rect width=\"10\" height=\"10\" fill=\"white\"/></svg>");

@@ -121,6 +121,21 @@ TEST(ClipartTexts, AreReadWhateverTheNamespace) {
     EXPECT_TRUE(readClipartText("not xml <<<").title.empty());
 }
 
+TEST(ClipartTexts, StateALicenceOrNone) {
+    const auto licence = [](const std::string& stated, const std::string& comment = "") {
+        const std::string svg = comment + test::discSvg("#fff", 1, test::clipartMetadata("A pig", "J", "", stated));
+        return licenseOf(readClipartText(svg), svg);
+    };
+    for (const char* free : {"http://web.resource.org/cc/PublicDomain", "http://creativecommons.org/licenses/publicdomain/", "Public Domain",
+                             "http://creativecommons.org/publicdomain/zero/1.0/"})
+        EXPECT_EQ(licence(free), "public domain") << free;
+    for (const char* other : {"", "http://example.org/terms", "mine"}) EXPECT_EQ(licence(other), "see the package (the file states no licence)") << other;
+    EXPECT_EQ(licence("http://web.resource.org/cc/PublicDomain", "<!-- visit http://creativecommons.org/licenses/by/2.0/ or ask -->"), "CC-BY-2.0")
+        << "what the file says elsewhere asks for more";
+    EXPECT_EQ(licence("http://creativecommons.org/licenses/by-sa/3.0"), "CC-BY-SA-3.0");
+    EXPECT_EQ(licence("http://creativecommons.org/licenses/by-sa"), "CC-BY-SA");
+}
+
 TEST(ClipartTexts, AreCleaned) {
     EXPECT_EQ(nameFromFile("animals/a_simplePig_01.svg"), "a simple pig");
     EXPECT_EQ(nameFromFile("x/foglie-arancioni.2.svg"), "foglie arancioni");
@@ -209,6 +224,10 @@ TEST(JoinedSets, KeepTheirDomainsAndPrefixTheirCategories) {
         EXPECT_EQ(sample.truth.empty(), item.domain != "scenes");
     }
     EXPECT_EQ(domains.size(), 3u);
+    ASSERT_EQ(done->report.parts.size(), 3u);
+    for (std::size_t part = 0, i = 0; part < 3; ++part)
+        for (; i < static_cast<std::size_t>(done->report.parts[part].end); ++i) EXPECT_EQ(done->samples[i].item->domain, done->report.parts[part].name);
+    EXPECT_EQ(done->report.parts[2].end, done->report.samples);
     EXPECT_EQ(domains["scenes"], 40);
     EXPECT_THAT(done->report.problems, Contains(Field(&Problem::path, "clipart: tools/broken.svg")));
     EXPECT_THAT(done->report.problems, Contains(Field(&Problem::path, "stamps: symbols/music/broken.svg")));

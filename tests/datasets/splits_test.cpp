@@ -57,6 +57,33 @@ TEST(Splits, KeepTogetherWhatKeysAndPicturesTie) {
     EXPECT_LT(std::count(splits.begin(), splits.end(), Split::kTrain), 400);
 }
 
+TEST(Splits, OfWhatNothingElseTiesAreThoseOfTheirKey) {
+    const auto keys = numberedKeys(600);
+    std::vector<SplitInput> samples;
+    for (std::size_t i = 0; i < 600; ++i) samples.push_back({keys[i], i + 1, i % 3 == 0 && i + 1 < 600 ? 7'000 + i : 0});
+    for (std::size_t i = 1; i < 600; i += 3) samples[i].alike = 7'000 + i - 1;  // looks like the one before
+    samples.push_back({keys[2], 9'000});                                        // another picture of one name
+    samples.push_back({keys[5], 601}), samples.push_back({keys[8], 601});       // one picture of two names
+    samples.push_back({keys[11], 1, 0, Split::kTest});                          // decided elsewhere: ties nothing
+    const auto alone = tiedByKeyAlone(samples);
+    const auto splits = assignSplits(samples);
+    for (std::size_t i = 0; i < 600; ++i) {
+        EXPECT_EQ(alone[i], i % 3 == 2 && i != 5 && i != 8) << i;
+        if (alone[i]) {
+            EXPECT_EQ(splits[i], splitOfKey(keys[i]));
+        }
+    }
+    EXPECT_TRUE(alone[600]);
+    EXPECT_FALSE(alone[601] || alone[602] || alone[603]);
+    // Also where only some of the others are.
+    std::vector<SplitInput> some;
+    for (std::size_t i = 0; i < 600; ++i)
+        if (i % 3 != 1) some.push_back(samples[i]);
+    const auto fewer = assignSplits(some);
+    for (std::size_t i = 0; i < some.size(); ++i)
+        if (i % 2 == 1 && some[i].key != keys[5] && some[i].key != keys[8]) EXPECT_EQ(fewer[i], splitOfKey(some[i].key));
+}
+
 TEST(Splits, OfFewGroupsAreNotEmpty) {
     EXPECT_TRUE(assignSplits({}).empty());
     for (int count = 1; count <= 12; ++count) {
