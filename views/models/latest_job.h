@@ -28,6 +28,12 @@ public:
         waiting_.reset();
         start(std::move(work));
     }
+    /// Nobody asks any longer: a job under way is left to end, its answer is not wanted, and what waits is forgotten.
+    void drop() {
+        ++number_;
+        running_ = false;
+        waiting_.reset();
+    }
     [[nodiscard]] bool idle() const { return !running_; }
 
 private:
