@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "analysis/figures/nearest.h"
+#include "analysis/interventions/effects.h"
 
 namespace es::analysis {
 namespace {
@@ -53,6 +54,17 @@ Result<ChosenSet> chooseSet(const store::RunReader& run, const std::string& name
     chosen.query = set->query;
     chosen.tokens = std::move(answer->tokens);
     return chosen;
+}
+
+Result<store::KeptResult> narrowedTo(store::KeptResult result, const ChosenSet& set) {
+    if (set.everything) return result;
+    const SampleSet samples = set.tokens.samples();
+    result = narrowed(std::move(result), {samples.hashes().begin(), samples.hashes().end()});
+    result.set = set.name.empty() ? set.query : set.name;
+    if (result.rows.empty())
+        return badInput(fmt::format("Cannot compare losses over the set \"{}\"", result.set), "none of the held-out samples is in it",
+                        "Choose another set, or all held-out samples");
+    return result;
 }
 
 Status checkSetName(const std::string& name) {

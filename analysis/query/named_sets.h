@@ -19,6 +19,10 @@ namespace es::analysis {
 [[nodiscard]] Result<ChosenSet> chooseSet(const store::RunReader& run, const std::string& name_or_query, const QueryIndexOptions& options = {},
                                           const JobContext& context = {});
 
+/// A result of held-out samples cut down to those of the set, which it names (by its query where it has no name); everything: as it is. Tokens that
+/// were re-routed stay counted over all samples. Errors: no held-out sample is in the set.
+[[nodiscard]] Result<store::KeptResult> narrowedTo(store::KeptResult result, const ChosenSet& set);
+
 /// Why a set cannot be called this; success when it can. Names are 1 to 60 bytes, without line breaks, and do not read as a query.
 [[nodiscard]] Status checkSetName(const std::string& name);
 

@@ -201,6 +201,48 @@ TEST(ExpertPage, TheTableSortsAndIsCopied) {
     EXPECT_NE(labels->model()->index(0, 0).data().toString(), before);
 }
 
+TEST(ExpertPage, TheTableSaysWhatIsMoreAndWhatIsLess) {
+    ExpertBench bench(madeRun("run", smallRun()), RouterId(0), 3);  // takes the red ones
+    auto* labels = bench.page()->labels();
+    int decided = 0;
+    for (int row = 0; row < labels->model()->rowCount(); ++row) {
+        const auto& shares = labels->shares().rows;
+        const QString name = labels->model()->index(row, LabelTableModel::kLabel).data().toString();
+        const auto of = std::find_if(shares.begin(), shares.end(), [&](const analysis::LabelShare& one) { return QString::fromStdString(one.label) == name; });
+        ASSERT_NE(of, shares.end());
+        const QString verdict = labels->model()->index(row, LabelTableModel::kVerdict).data().toString();
+        EXPECT_EQ(verdict, !std::isfinite(of->npmi_low) ? QString()
+                           : of->above()                ? QStringLiteral("more")
+                           : of->below()                ? QStringLiteral("less")
+                                                        : QStringLiteral("–"));
+        decided += of->above() || of->below();
+        const bool steps_back = labels->model()->index(row, 0).data(Qt::ForegroundRole).isValid();
+        EXPECT_EQ(steps_back, !of->above() && !of->below()) << name.toStdString();
+        EXPECT_FALSE(labels->text(false).contains(QChar(0x2212))) << "a spreadsheet takes the plain minus";
+    }
+    EXPECT_GT(decided, 0);
+}
+
+TEST(ExpertPage, ItsPanelsGoToFigures) {
+    ExpertBench bench(madeRun("run", smallRun()), RouterId(0), 3);
+    int sent = 0;
+    for (auto* panel : bench.page()->findChildren<PanelFrame*>()) {
+        if (!panel->isVisible()) continue;
+        std::optional<analysis::PanelQuery> query;
+        const auto connection = QObject::connect(panel, &PanelFrame::sendToFiguresRequested, panel, [&](const analysis::PanelQuery& made) { query = made; });
+        for (QAction* action : panel->panelMenu()->actions())
+            if (action->text() == QStringLiteral("Send to Figures")) action->trigger();
+        QObject::disconnect(connection);
+        ASSERT_TRUE(query) << panel->title().toStdString();
+        EXPECT_EQ(query->kind, "expert");
+        EXPECT_EQ(query->parameters.at("expert"), "3");
+        const auto drawn = analysis::makePanel(*query, std::filesystem::path());
+        EXPECT_TRUE(drawn) << panel->title().toStdString() << ": " << (drawn ? "" : drawn.error().message());
+        ++sent;
+    }
+    EXPECT_EQ(sent, 6);
+}
+
 TEST(ExpertPage, CopiesKeepTheCredits) {
     ExpertBench bench(madeRun("run", smallRun()), RouterId(0), 3);
     auto* panel = bench.page()->galleryPanel();
@@ -247,9 +289,18 @@ TEST(ExpertPage, GoesToOtherExperts) {
 
 TEST(ExpertPage, FollowsTheCheckpoint) {
     ExpertBench bench(madeRun("run", smallRun()), RouterId(0), 3);
+    const auto weights = [&] {
+        std::map<std::pair<std::uint64_t, std::int32_t>, float> all;
+        for (const auto& item : bench.top()->items()) all[{item.sample, item.token.value}] = item.weight;
+        return all;
+    };
+    const auto newest = weights();
+    ASSERT_FALSE(newest.empty());
     bench.workspace->model()->chooseStep(200);
     bench.settle();
     const auto best = bestOfSamples(bench.table(RouterId(0), 200), 3);
+    ASSERT_FALSE(bench.top()->items().empty());
+    EXPECT_NE(weights(), newest);
     for (const auto& item : bench.top()->items()) EXPECT_FLOAT_EQ(item.weight, best.at(item.sample));
 }
 
@@ -355,7 +406,7 @@ TEST(ExpertPage, SoftRoutingIsOfWeights) {
                       RouterId(0), 1);
     ASSERT_FALSE(bench.top()->items().empty());
     EXPECT_EQ(bench.top()->items().front().token.value, 35) << "the weight grows along the picture";
-    EXPECT_TRUE(bench.find<ElidedLabel>("expertFacts")->fullText().contains(QStringLiteral("soft routing")));
+    EXPECT_TRUE(bench.find<ElidedLabel>("expertFacts")->fullText().contains(QStringLiteral("of the weight of")));
     EXPECT_EQ(bench.panel("expert_labels").value(QStringLiteral("state")).toString(), QStringLiteral("ready"));
     EXPECT_EQ(bench.panel("expert_load").value(QStringLiteral("state")).toString(), QStringLiteral("empty")) << "none was recorded";
 }

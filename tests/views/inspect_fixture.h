@@ -11,8 +11,10 @@
 #include <QPointer>
 #include <QTest>
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <thread>
 
@@ -52,7 +54,7 @@ inline int runGuiTests(int argc, char** argv) {
     return RUN_ALL_TESTS();
 }
 
-/// Each job on a thread of its own; the newest of an owner and slot wins.
+/// Each job on a thread of its own; the newest of an owner and slot wins. Jobs of a slot that is held wait before they begin.
 class ThreadJobs : public JobRunner {
 public:
     ~ThreadJobs() override {
@@ -65,6 +67,20 @@ public:
             if (job->owner == owner) drop(*job);
     }
     [[nodiscard]] bool idle() const override { return running_ == 0; }
+    /// From now on jobs of this slot wait until it is released. One that is asked to stop waits no longer.
+    void hold(const QString& slot) {
+        const std::lock_guard lock(gate_);
+        held_.insert(slot);
+    }
+    void release(const QString& slot) {
+        {
+            const std::lock_guard lock(gate_);
+            held_.erase(slot);
+        }
+        opened_.notify_all();
+    }
+    [[nodiscard]] int waiting() const { return waiting_; }               ///< jobs that are held
+    [[nodiscard]] bool allHeld() const { return running_ == waiting_; }  ///< no job is under way but those
     int started = 0;
 
 protected:
@@ -80,6 +96,12 @@ protected:
         job->thread = std::thread([this, job, work = std::move(work), done = std::move(done)] {
             JobContext context;
             context.stop = job->stop.get_token();
+            {
+                std::unique_lock lock(gate_);
+                ++waiting_;
+                opened_.wait(lock, context.stop, [&] { return !held_.contains(job->slot); });
+                --waiting_;
+            }
             work(context);
             QMetaObject::invokeMethod(this, [this, job, done] {
                 --running_;
@@ -104,11 +126,16 @@ private:
     }
     std::vector<std::shared_ptr<Job>> jobs_;
     int running_ = 0;
+    std::mutex gate_;
+    std::condition_variable_any opened_;
+    std::set<QString> held_;
+    std::atomic<int> waiting_ = 0;
 };
 
 /// A picture and caption through a model that does not exist: routing follows the planted rule of `caption`'s first letter.
 inline session::SampleResult scriptedAnswer(const session::SampleRequest& request, const es::test::SyntheticRunOptions& options) {
     session::SampleResult result;
+    result.step = request.checkpoint;
     result.sample = es::test::syntheticSample(1, options);
     result.sample.hash = 0xE5000000u + std::hash<std::string>{}(request.caption) % 1000;
     result.sample.caption = request.caption;
@@ -172,6 +199,19 @@ public:
     }
     ~InspectBench() { workspace.reset(); }
 
+    /// Lets everything load but what is held; fails the test after 20 s.
+    void settleButHeld() {
+        ASSERT_TRUE(QTest::qWaitFor([this] { return jobs.allHeld(); }, 20000));
+        QTest::qWait(30);  // what a held job of later has asked for
+        ASSERT_TRUE(QTest::qWaitFor([this] { return jobs.allHeld(); }, 20000));
+    }
+    /// Another run, as the user chooses one.
+    void openRun(const std::filesystem::path& run) {
+        Selection next;
+        next.run = QString::fromStdString(run.string());
+        next.workspace = QStringLiteral("inspect");
+        selection.change(next, QStringLiteral("Open a run"));
+    }
     /// Lets everything load; fails the test after 20 s.
     void settle() {
         QElapsedTimer clock;

@@ -412,7 +412,7 @@ TEST_F(Interventions, EveryExpertAloneIsABatchThatGoesOn) {
 TEST_F(Interventions, ExpertsAreComparedAndThePagesTold) {
     open("similar");
     bench->context.expertSimilarity = [](const session::SimilarityRequest& request, JobContext&) -> Result<std::vector<store::ExpertSimilarity>> {
-        return std::vector<store::ExpertSimilarity>{{request.checkpoint, RouterId(0), "weights", 2, 0, {1, 0.5, 0.5, 1}, "test", 0}};
+        return std::vector<store::ExpertSimilarity>{{request.checkpoint, RouterId(0), "weights", 2, 0, {1, 0.5, 0.5, 1}, "test", "", 0}};
     };
     ASSERT_TRUE(bench->workspace->showPage(QStringLiteral("causal")));
     bench->settle();

@@ -18,7 +18,7 @@ namespace es::views {
 
 namespace {
 
-constexpr int kRerunMs = 3000;  // a run in training changes four times a second; a page need not
+constexpr int kPageRerunMs = 3000;  // a run in training changes four times a second; a page need not
 constexpr int kMergeTitleBase = 20;
 
 }  // namespace
@@ -106,7 +106,7 @@ FiguresWorkspace::FiguresWorkspace(const WorkspaceContext& context, QWidget* par
         if (!library_->current()) showFigure();
     });
     rerun_.setSingleShot(true);
-    rerun_.setInterval(kRerunMs);
+    rerun_.setInterval(kPageRerunMs);
     connect(&rerun_, &QTimer::timeout, this, [this] {
         if (isVisible()) ask(true);
         else outdated_ = true;

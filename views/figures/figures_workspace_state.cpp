@@ -5,6 +5,7 @@
 
 #include "views/figures/figures_workspace.h"
 #include "views/models/panel_json.h"
+#include "views/plots/plot_panel.h"
 #include "views/widgets/splitter_sizes.h"
 
 namespace es::views {

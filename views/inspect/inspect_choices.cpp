@@ -123,8 +123,17 @@ void InspectModel::setOverlayChoices(const OverlayChoices& choices) {
     Q_EMIT overlayChanged();
 }
 
+ExpertIndex InspectModel::suggestedExpert() const {
+    const auto* now = currentRouter();
+    if (!now) return {};
+    if (shown_.expert.valid() && shown_.expert.value < now->experts) return shown_.expert;
+    for (const analysis::TokenReading& reading : path())
+        if (reading.router.id == now->id && !reading.choices.empty() && reading.choices.front().expert >= 0) return ExpertIndex(reading.choices.front().expert);
+    return {};
+}
+
 std::vector<analysis::TokenReading> InspectModel::path() const {
-    if (!drawnRouting() || !shown_.token.valid()) return {};
+    if (!drawnRouting() || !sampleOnScreen() || !shown_.token.valid()) return {};
     return pathOf(*drawnRouting(), shown_.token_modality, shown_.token);
 }
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kProbeCacheBytes = std::size_t{192} << 20;
 constexpr int kReloadMs = 1500;  // traced samples arrive with every traced step: read them together
+constexpr int kLateMs = 150;     // shorter than that a panel that empties itself would only flicker
 
 }  // namespace
 
@@ -19,6 +20,15 @@ InspectModel::InspectModel(WorkspaceContext* context, QObject* parent) : QObject
     });
     reload_.setSingleShot(true);
     connect(&reload_, &QTimer::timeout, this, &InspectModel::loadContents);
+    late_.setSingleShot(true);
+    late_.setInterval(kLateMs);
+    connect(&late_, &QTimer::timeout, this, [this] {
+        const auto wanted = wanted_;
+        forgetSample();
+        wanted_ = wanted;
+        sample_part_ = Part::kLoading;
+        Q_EMIT sampleChanged();
+    });
     shown_ = context_->selection->current();
     followRun();
 }
@@ -176,12 +186,8 @@ void InspectModel::fillShown() {
         shown_.token_modality = Modality::kUnknown;
         shown_.more_tokens.clear();
         if (!contents_.samples.empty()) {
-            // A first look should show what a token's page holds: the middle of the picture, or the first word.
-            const store::SampleRecord& first = contents_.samples.front();
-            shown_.sample = first.hash;
-            const bool pictured = first.grid_width > 0 && first.grid_height > 0;
-            shown_.token = TokenIndex(pictured ? first.grid_height / 2 * first.grid_width + first.grid_width / 2 : 0);
-            shown_.token_modality = pictured ? Modality::kVision : Modality::kText;
+            shown_.sample = contents_.samples.front().hash;
+            std::tie(shown_.token_modality, shown_.token) = firstToken(contents_.samples.front());
         }
     }
     if (contents_.router(shown_.router)) return;
@@ -193,6 +199,7 @@ void InspectModel::fillShown() {
 }
 
 void InspectModel::forgetSample() {
+    late_.stop();
     record_.reset();
     routing_.reset();
     wanted_.reset();
@@ -205,6 +212,7 @@ void InspectModel::forgetSample() {
 }
 
 void InspectModel::showSample(store::SampleRecord record, std::shared_ptr<const analysis::SampleRouting> routing, const Error& missing) {
+    late_.stop();
     record_ = std::move(record);
     routing_ = std::move(routing);
     sample_error_ = routing_ ? Error{} : missing;
@@ -218,6 +226,7 @@ void InspectModel::showSample(store::SampleRecord record, std::shared_ptr<const 
 }
 
 void InspectModel::showFailure(const Error& error) {
+    late_.stop();
     record_.reset();
     routing_.reset();
     sample_error_ = error;
@@ -250,6 +259,8 @@ void InspectModel::loadSample() {
     if (!record_) {
         sample_part_ = Part::kLoading;
         Q_EMIT sampleChanged();
+    } else if (!sampleOnScreen() && !late_.isActive()) {
+        late_.start();
     }
     if (own) return runAgain(own->request, isOwn() ? nullptr : &own->record, wanted);
     job<LoadedSample>(

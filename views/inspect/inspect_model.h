@@ -64,7 +64,10 @@ public:
 
     [[nodiscard]] Part samplePart() const { return sample_part_; }
     [[nodiscard]] const Error& sampleError() const { return sample_error_; }  ///< of a failed sample, or why a ready one has no routing
+    /// The sample on screen: while another one is being read, for a moment still the one before (see sampleOnScreen()).
     [[nodiscard]] const store::SampleRecord* record() const { return record_ ? &*record_ : nullptr; }
+    /// Whether record() and routing() are the chosen sample's. When it takes longer than a moment until they are, samplePart() is kLoading.
+    [[nodiscard]] bool sampleOnScreen() const { return record_ && shown_.sample && record_->hash == *shown_.sample; }
     [[nodiscard]] const analysis::SampleRouting* routing() const { return routing_.get(); }
     [[nodiscard]] bool isOwn() const;
     /// The sample's routing is not read of the run but computed anew at each checkpoint: an own picture, or a sample that no probe holds.
@@ -77,6 +80,8 @@ public:
     [[nodiscard]] const store::RouterInfo* router(Modality modality) const;
     /// The selected router; null in a run without routers.
     [[nodiscard]] const store::RouterInfo* currentRouter() const { return contents_.router(shown_.router); }
+    /// The selected expert; without one the first choice of the selected token in the selected router. Invalid where neither is known.
+    [[nodiscard]] ExpertIndex suggestedExpert() const;
     /// Probed (or run) step that is on screen; -1 when none.
     [[nodiscard]] std::int64_t step() const;
     /// Steps that the scrubber offers: probes; for samples that run again the checkpoints that are still there.
@@ -89,7 +94,7 @@ public:
     /// What overlay() draws: the sample's routing, or that under the intervention shown. Null without a sample.
     [[nodiscard]] const analysis::SampleRouting* drawnRouting() const { return intervened_ ? intervened_.get() : routing_.get(); }
     /// What it is compared with; null while there is nothing.
-    [[nodiscard]] const analysis::SampleRouting* otherRouting() const { return intervened_ ? routing_.get() : other_.get(); }
+    [[nodiscard]] const analysis::SampleRouting* otherRouting() const { return intervened_ ? beforeIntervention() : other_.get(); }
     /// The same of what the sample is compared with; empty while there is nothing.
     [[nodiscard]] std::optional<analysis::Panel> otherOverlay() const;
     /// Why the overlay cannot be drawn in a mode; empty when it can.
@@ -105,8 +110,9 @@ public:
     [[nodiscard]] Part otherPart() const { return other_part_; }
 
     /// Shows the sample's routing under an intervention, with the tokens that it re-routes outlined, until the sample, its step or the run
-    /// changes. Null: as it is. `what` begins the words for it: "expert 5 banned".
-    void showIntervened(std::shared_ptr<const analysis::SampleRouting> routing, const QString& what);
+    /// changes. Null: as it is. `what` begins the words for it: "expert 5 banned". `before`: what it is compared with; null: what was recorded.
+    void showIntervened(std::shared_ptr<const analysis::SampleRouting> routing, const QString& what,
+                        std::shared_ptr<const analysis::SampleRouting> before = nullptr);
     [[nodiscard]] const analysis::SampleRouting* intervened() const { return intervened_.get(); }
     [[nodiscard]] const QString& intervenedBy() const { return intervened_by_; }
 
@@ -115,7 +121,7 @@ public:
     const session::WordPrediction* prediction(int word, bool ask);
     /// Why no word can be predicted; empty when some can.
     [[nodiscard]] QString predictionMissing() const;
-    /// The selected token in every router that saw it; empty when none is selected.
+    /// The selected token in every router that saw it; empty when none is selected, and while its sample is being read.
     [[nodiscard]] std::vector<analysis::TokenReading> path() const;
 
     [[nodiscard]] const std::optional<analysis::TokenHistory>& history() const { return history_; }
@@ -168,8 +174,6 @@ private:
     void loadContents();
     void fillShown();
     void loadSample();
-    /// Whether the record is the chosen sample's: while another is being read, the one before is still on screen.
-    [[nodiscard]] bool sampleOnScreen() const { return record_ && shown_.sample && record_->hash == *shown_.sample; }
     [[nodiscard]] const OwnSample* ranSample(std::uint64_t hash) const;
     void runAgain(session::SampleRequest request, const store::SampleRecord* stored, const std::pair<std::uint64_t, std::int64_t>& wanted);
     void loadHistory();
@@ -178,6 +182,7 @@ private:
     void loadOther();
     void loadAttention();
     void takeOther(Result<analysis::SampleRouting> routing);
+    [[nodiscard]] const analysis::SampleRouting* beforeIntervention() const { return intervened_before_ ? intervened_before_.get() : routing_.get(); }
     void attachAttention();
     [[nodiscard]] std::optional<std::int64_t> checkpointShown() const;
     [[nodiscard]] std::optional<std::int64_t> otherStep() const;
@@ -213,7 +218,7 @@ private:
     QString other_name_;
     Error other_error_;
     std::optional<std::tuple<Place, OverlayComparison, std::int64_t>> other_of_;  ///< what other_ is, or is being loaded
-    std::shared_ptr<const analysis::SampleRouting> intervened_;
+    std::shared_ptr<const analysis::SampleRouting> intervened_, intervened_before_;
     QString intervened_by_;
     std::map<Place, std::vector<analysis::AttentionMass>> attention_;
     Error attention_error_;
@@ -230,6 +235,7 @@ private:
     std::tuple<QString, std::int32_t, std::size_t, std::int64_t> curves_of_;  ///< run, router, probes, evaluation that curves_ was made of
     std::tuple<QString, std::uint64_t, std::int32_t, Modality, TokenIndex, std::size_t> history_of_;  ///< likewise: token and probes
     QTimer reload_;                                                                                   ///< gathers changes of a run that is being written
+    QTimer late_;                                                                                     ///< until the sample before is no longer shown
     bool visible_ = true, stale_ = false, was_training_ = false;
     bool running_own_ = false;
 };

@@ -38,7 +38,7 @@ analysis::OverlayOptions InspectModel::overlayOptions(analysis::OverlayMode mode
     options.mode = mode;
     options.rank = std::max(0, choices_.rank);
     const bool compares = mode == analysis::OverlayMode::kChanged || mode == analysis::OverlayMode::kDifference || choices_.side_by_side;
-    if (intervened_) options.other = analysis::OverlayOther{routing_.get(), intervened_by_.toStdString(), true};
+    if (intervened_) options.other = analysis::OverlayOther{beforeIntervention(), intervened_by_.toStdString(), true};
     else if (compares && other_) options.other = analysis::OverlayOther{other_.get(), other_name_.toStdString()};
     return options;
 }
@@ -89,9 +89,11 @@ QString InspectModel::missing(analysis::OverlayMode mode) const {
     return QString::fromStdString(analysis::overlayMissing(*routing_, overlayOptions(mode)));
 }
 
-void InspectModel::showIntervened(std::shared_ptr<const analysis::SampleRouting> routing, const QString& what) {
+void InspectModel::showIntervened(std::shared_ptr<const analysis::SampleRouting> routing, const QString& what,
+                                  std::shared_ptr<const analysis::SampleRouting> before) {
     if (!routing && !intervened_) return;
     intervened_ = std::move(routing);
+    intervened_before_ = std::move(before);
     intervened_by_ = what;
     Q_EMIT overlayChanged();
 }

@@ -97,7 +97,7 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     columns_->setStretchFactor(1, 1);
     columns_->setSizes({250, 1000});
     upper_->setSizes({1000, 300});
-    rows_->setSizes({700, 210});
+    rows_->setSizes({700, 184});
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(gutter, gutter, gutter, gutter);
     column->addWidget(columns_);
@@ -113,7 +113,15 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     auto* sheet = new SheetPage(model_, pages_);
     addPage(QStringLiteral("sheet"), tr("Sheet"), sheet);
     connect(sheet, &SheetPage::sampleOpened, this, [this] { showPage(QStringLiteral("sample")); });
-    addSection(Section::kBelowMap, QStringLiteral("interventions"), new InterventionPanel(model_));
+    auto* intervene = new InterventionPanel(model_);
+    addSection(Section::kBelowMap, QStringLiteral("interventions"), intervene);
+    const auto tell_sets = [this, model = intervene->interventions()] {
+        QStringList names;
+        for (const auto& set : samples_->search()->sets()) names << QString::fromStdString(set.name);
+        model->setSets(names);
+    };
+    connect(samples_->search(), &SampleSearch::setsChanged, intervene, tell_sets);
+    tell_sets();
     addPage(QStringLiteral("causal"), tr("Causal"), new CausalPage(model_));
     connect(tabs_, &SegmentedControl::chosen, this, &InspectWorkspace::showPage);
     connect(model_, &InspectModel::runChanged, this, &InspectWorkspace::showSelection);
@@ -168,7 +176,10 @@ void InspectWorkspace::showSelection() {
     QStringList words;
     if (const auto* router = model_->currentRouter()) {
         words << QString::fromStdString(longName(*router));
-        words << (model_->shown().expert.valid() ? tr("expert %1").arg(model_->shown().expert.value) : tr("no expert selected"));
+        const ExpertIndex expert = model_->suggestedExpert();
+        words << (model_->shown().expert.valid() ? tr("expert %1").arg(expert.value)
+                  : expert.valid()               ? tr("expert %1 (suggested)").arg(expert.value)
+                                                 : tr("no expert selected"));
     }
     if (model_->step() >= 0) words << tr("step %1").arg(stepText(model_->step()));
     if (!model_->chosenSet().everything) words << tr("pages: %1").arg(QString::fromStdString(model_->chosenSet().note()));

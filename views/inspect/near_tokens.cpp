@@ -59,14 +59,23 @@ void NearTokens::setReading(const analysis::TokenReading& reading) {
     const auto step = model_->contents().probedStep(model_->step());
     if (reading.probabilities_E.empty() || !step || !shown.sample || !model_->reader()) {
         asked_.reset();
+        job_.drop();
         clear();
         note_->setText(reading.probabilities_E.empty() ? tr("The router's whole distribution was not recorded for this token.")
                                                        : tr("The run has no probe to look in."));
         note_->show();
         return;
     }
-    const Question question{shown.run,      reading.router.id.value,         *shown.sample,          shown.token_modality, shown.token,
-                            model_->step(), model_->contents().steps.size(), reading.probabilities_E};
+    const std::uint64_t set = model_->chosenSet().everything ? 0 : model_->chosenSet().tokens.fingerprint();
+    const Question question{shown.run,
+                            reading.router.id.value,
+                            *shown.sample,
+                            shown.token_modality,
+                            shown.token,
+                            model_->step(),
+                            model_->contents().steps.size(),
+                            reading.probabilities_E,
+                            set};
     if (asked_ == question) return;
     asked_ = question;
     router_ = reading.router.id;
@@ -75,7 +84,8 @@ void NearTokens::setReading(const analysis::TokenReading& reading) {
     options.modality = shown.token_modality;
     options.count = kNearest;
     job_.request(
-        [reader = model_->reader(), step = *step, router = reading.router.id, p_E = reading.probabilities_E, options](JobContext& context) -> Result<Found> {
+        [reader = model_->analysisReader(), step = *step, router = reading.router.id, p_E = reading.probabilities_E,
+         options](JobContext& context) -> Result<Found> {
             auto table = reader->probe({step, "trained"}, router);
             if (!table) return tl::unexpected(table.error());
             Found found;
@@ -94,12 +104,14 @@ void NearTokens::setReading(const analysis::TokenReading& reading) {
 }
 
 void NearTokens::show(Result<Found> found) {
-    if (!found && found.error().kind == ErrorKind::kStopped) return;
+    if (!found && found.error().kind == ErrorKind::kStopped) return asked_.reset();
     clear();
     note_->setVisible(!found || found->near.tokens.empty());
     if (!found) return note_->setText(QString::fromStdString(found.error().message()));
-    note_->setText(tr("The probe holds no other sample with such tokens."));
-    heading_->setText(tr("Most alike of %1 in the probe").arg(stepText(found->near.compared)));
+    note_->setText(model_->chosenSet().everything ? tr("The probe holds no other sample with such tokens.")
+                                                  : tr("The chosen set holds no other sample with such tokens."));
+    const bool everything = model_->chosenSet().everything;
+    heading_->setText((everything ? tr("Most alike of %1 in the probe") : tr("Most alike of %1 in the chosen set")).arg(stepText(found->near.compared)));
     tokens_ = found->near.tokens;
     Theme* theme = model_->context().theme;
     for (std::size_t i = 0; i < tokens_.size(); ++i) {

@@ -28,7 +28,7 @@ private:
         std::vector<QImage> crops;  ///< one a token, null for words
         std::vector<QString> names, captions;
     };
-    using Question = std::tuple<QString, std::int32_t, std::uint64_t, Modality, TokenIndex, std::int64_t, std::size_t, std::vector<float>>;
+    using Question = std::tuple<QString, std::int32_t, std::uint64_t, Modality, TokenIndex, std::int64_t, std::size_t, std::vector<float>, std::uint64_t>;
     void show(Result<Found> found);
     void clear();
     InspectModel* model_;

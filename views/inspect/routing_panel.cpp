@@ -223,6 +223,8 @@ void RoutingPanel::fillHeader() {
         if (!record->token_texts.empty()) facts << tr("%n tokens", nullptr, static_cast<int>(record->token_texts.size()));
     }
     if (model_->step() >= 0) facts << tr("step %1").arg(stepText(model_->step()));
+    const RunContents& contents = model_->contents();
+    if (record && !contents.losses.empty() && !contents.losses.contains(record->hash)) facts << tr("loss not evaluated");
     setContext(facts.join(QStringLiteral(" · ")));
 }
 
@@ -238,7 +240,7 @@ void RoutingPanel::refresh() {
     switch (model_->samplePart()) {
         case InspectModel::Part::kNone:
             return showEmpty(tr("No sample to show"), tr("Drop a picture here, paste one, or wait for the first probe."), {}, QStringLiteral("image"));
-        case InspectModel::Part::kLoading: return showLoading(tr("Reading the sample…"));
+        case InspectModel::Part::kLoading: return showLoading(tr("Reading the sample…"), false);
         case InspectModel::Part::kFailed: return showFailed(model_->sampleError());
         case InspectModel::Part::kReady: break;
     }
@@ -300,6 +302,7 @@ void RoutingPanel::refreshMap() {
 }
 
 void RoutingPanel::followChoice() {
+    if (model_->record() && !model_->sampleOnScreen()) return;  // a token of another sample has no place on this one
     const Selection& shown = model_->shown();
     if (const auto* router = model_->currentRouter(); router && layers_->isVisibleTo(this)) layers_->setValue(QString::number(router->layer.value));
     column_->followChoice();

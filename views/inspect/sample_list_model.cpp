@@ -89,6 +89,13 @@ void SampleListModel::setFound(std::optional<analysis::SampleSet> found) {
     endResetModel();
 }
 
+std::vector<std::uint64_t> SampleListModel::listed() const {
+    std::vector<std::uint64_t> hashes;
+    hashes.reserve(shown_.size());
+    for (const int row : shown_) hashes.push_back(rows_[static_cast<std::size_t>(row)].hash);
+    return hashes;
+}
+
 int SampleListModel::rowOf(std::uint64_t hash) const {
     for (std::size_t i = 0; i < shown_.size(); ++i)
         if (rows_[static_cast<std::size_t>(shown_[i])].hash == hash) return static_cast<int>(i);

@@ -32,6 +32,8 @@ public:
     /// Categories with their number of samples, by name.
     [[nodiscard]] const std::vector<std::pair<QString, int>>& categories() const { return categories_; }
     [[nodiscard]] int total() const { return static_cast<int>(rows_.size()); }
+    /// Samples of the rows, in their order.
+    [[nodiscard]] std::vector<std::uint64_t> listed() const;
     /// Row of a sample; -1 when it is not there or filtered out.
     [[nodiscard]] int rowOf(std::uint64_t hash) const;
 

@@ -124,9 +124,7 @@ void SamplePanel::applyFilter() {
     const int shown = list_->rowCount(), all = list_->total();
     setContext(shown == all ? stepText(all) : tr("%1 of %2").arg(stepText(shown), stepText(all)));
     nothing_->setVisible(shown == 0 && all > 0);
-    std::vector<std::uint64_t> listed;
-    for (int row = 0; row < shown; ++row) listed.push_back(list_->index(row).data(SampleListModel::kHash).toULongLong());
-    model_->setListed(std::move(listed));
+    model_->setListed(list_->listed());
     followChoice();
 }
 

@@ -40,11 +40,13 @@ SampleSearch::SampleSearch(InspectModel* model, QObject* parent)
                   for (const std::string& note : answer_->notes) line += QStringLiteral("\n") + QString::fromStdString(note);
                   show(Kind::kFound, line);
               }),
-      sets_job_(model->context().jobs, this, QStringLiteral("sets"), tr("Reading the saved sets"), [this](Result<std::vector<store::NamedSet>> result) {
-          if (!result) return model_->context().sayError ? model_->context().sayError(result.error()) : void();
-          sets_ = std::move(*result);
-          Q_EMIT setsChanged();
-      }) {
+      sets_job_(model->context().jobs, this, QStringLiteral("sets"), tr("Reading the saved sets"),
+                [this](Result<std::vector<store::NamedSet>> result) {
+                    if (!result) return model_->context().sayError ? model_->context().sayError(result.error()) : void();
+                    sets_ = std::move(*result);
+                    Q_EMIT setsChanged();
+                }),
+      changes_(model->context().jobs, this, QStringLiteral("set")) {
     connect(model_, &InspectModel::runChanged, this, &SampleSearch::follow);
     follow();
 }
@@ -64,25 +66,27 @@ void SampleSearch::show(Kind kind, const QString& line) {
 
 void SampleSearch::follow() {
     const QString run = model_->shown().run;
-    const std::pair state{model_->contents().steps.size(), model_->contents().attempts};
+    const std::tuple state{model_->reader() != nullptr, model_->contents().steps.size(), model_->contents().attempts};
     if (run == run_ && state == state_) return;
     const bool other = run != run_;
     run_ = run;
     state_ = state;
     held_ = std::make_shared<Held>();
+    asking_.drop();  // of what the run was before
     if (other) {
+        sets_job_.drop();
         answer_.reset();
         vocabulary_ = {};
         sets_.clear();
         Q_EMIT setsChanged();
     }
-    if (!model_->reader()) return;
-    readSets();
+    if (model_->reader()) readSets();
     if (!text_.isEmpty()) ask(text_);
 }
 
 void SampleSearch::ask(const QString& text) {
     text_ = text;
+    asking_.drop();
     const std::string query = text.toStdString();
     if (text.isEmpty()) {
         answer_.reset();
@@ -124,25 +128,23 @@ void SampleSearch::readSets() {
     sets_job_.request([folder = model_->reader()->folder()](JobContext&) { return store::Annotations(folder).namedSets(); }, true);
 }
 
-void SampleSearch::saveAs(const QString& name) {
+void SampleSearch::changeSets(const QString& label, std::function<Status(const store::RunReader&)> change) {
     if (!model_->reader()) return;
-    sets_job_.request(
-        [reader = model_->reader(), name = name.trimmed().toStdString(), query = text_.toStdString()](JobContext&) -> Result<std::vector<store::NamedSet>> {
-            if (auto saved = analysis::saveSet(*reader, name, query); !saved) return tl::unexpected(saved.error());
-            return store::Annotations(reader->folder()).namedSets();
-        },
-        true);
+    changes_.add<bool>(
+        label, [reader = model_->reader(), change = std::move(change)](JobContext&) -> Result<bool> { return change(*reader).map([] { return true; }); },
+        [this](Result<bool> done) {
+            if (!done) model_->context().sayError(done.error());
+            if (model_->reader()) readSets();
+        });
+}
+
+void SampleSearch::saveAs(const QString& name) {
+    changeSets(tr("Saving the set"),
+               [name = name.trimmed().toStdString(), query = text_.toStdString()](const store::RunReader& run) { return analysis::saveSet(run, name, query); });
 }
 
 void SampleSearch::remove(const QString& name) {
-    if (!model_->reader()) return;
-    sets_job_.request(
-        [folder = model_->reader()->folder(), name = name.toStdString()](JobContext&) -> Result<std::vector<store::NamedSet>> {
-            const store::Annotations annotations(folder);
-            if (auto removed = annotations.removeSet(name); !removed) return tl::unexpected(removed.error());
-            return annotations.namedSets();
-        },
-        true);
+    changeSets(tr("Removing the set"), [name = name.toStdString()](const store::RunReader& run) { return store::Annotations(run.folder()).removeSet(name); });
 }
 
 }  // namespace es::views

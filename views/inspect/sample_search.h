@@ -3,12 +3,15 @@
 #pragma once
 
 #include <QObject>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "analysis/query/named_sets.h"
 #include "views/inspect/inspect_model.h"
+#include "views/models/job_queue.h"
 #include "views/models/latest_job.h"
 
 namespace es::views {
@@ -34,7 +37,7 @@ public:
     [[nodiscard]] const std::vector<store::NamedSet>& sets() const { return sets_; }
     void saveAs(const QString& name);  ///< the query on screen; errors are said in the status bar
     void remove(const QString& name);
-    [[nodiscard]] bool settled() const { return asking_.idle() && sets_job_.idle(); }
+    [[nodiscard]] bool settled() const { return asking_.idle() && changes_.idle() && sets_job_.idle(); }
 
 Q_SIGNALS:
     void answered();     ///< kind, found or line are new
@@ -49,18 +52,21 @@ private:
     struct Held;
     void follow();
     void readSets();
+    /// A change of the saved sets of the run at hand, behind those that were asked for before; the sets are read again after it.
+    void changeSets(const QString& label, std::function<Status(const store::RunReader&)> change);
     void show(Kind kind, const QString& line);
 
     InspectModel* model_;
     std::shared_ptr<Held> held_;
     QString run_, text_, line_;
-    std::pair<std::size_t, std::uint32_t> state_{0, 0};  ///< probes and attempts that were answered from
+    std::tuple<bool, std::size_t, std::uint32_t> state_{false, 0, 0};  ///< readable, probes and attempts that were answered from
     Kind kind_ = Kind::kNone;
     std::optional<analysis::QueryAnswer> answer_;
     analysis::QueryVocabulary vocabulary_;
     std::vector<store::NamedSet> sets_;
     LatestJob<Answer> asking_;
     LatestJob<std::vector<store::NamedSet>> sets_job_;
+    JobQueue changes_;
 };
 
 }  // namespace es::views

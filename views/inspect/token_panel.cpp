@@ -71,7 +71,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     bars_note_->setProperty("role", QStringLiteral("muted"));
     column->addWidget(bars_note_);
     column->addSpacing(4);
-    path_title_ = heading(tr("Path through the layers"));
+    path_title_ = heading(tr("Path: expert, weight, entropy"));
     path_ = new TokenPathView(theme, body);
     column->addWidget(path_);
     column->addSpacing(4);
@@ -91,6 +91,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     connect(model_, &InspectModel::runChanged, this, &TokenPanel::refresh);
     connect(model_, &InspectModel::sampleChanged, this, &TokenPanel::refresh);
     connect(model_, &InspectModel::choiceChanged, this, &TokenPanel::refresh);
+    connect(model_, &InspectModel::chosenSetChanged, this, &TokenPanel::refresh);
     connect(model_, &InspectModel::overlayChanged, this, [this] {
         if (intervened_ != model_->intervened()) refresh();
     });
@@ -101,6 +102,7 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
 void TokenPanel::addSection(QWidget* section) { column_->insertWidget(column_->count() - 1, section); }
 
 void TokenPanel::refresh() {
+    if (model_->record() && !model_->sampleOnScreen()) return;  // another one is being read: what is here stays for a moment
     const Selection& shown = model_->shown();
     distribution_ = {};
     intervened_ = model_->intervened();
@@ -112,6 +114,11 @@ void TokenPanel::refresh() {
         setContext({});
         return showEmpty(tr("A dense run"), tr("It has no routers, so no patch or word chose an expert. Choose a run with experts in Train."), {},
                          QStringLiteral("router"));
+    }
+    if (model_->runPart() == InspectModel::Part::kReady && model_->samplePart() == InspectModel::Part::kLoading) {
+        setTitle(tr("Patch or word"));
+        setContext({});
+        return showLoading(tr("Reading the sample…"), false);
     }
     if (model_->runPart() != InspectModel::Part::kReady || !shown.token.valid() || !model_->record()) {
         setTitle(tr("Patch or word"));
@@ -144,11 +151,14 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
     rows.emplace_back(tr("entropy (nats)"), std::isfinite(reading.entropy_nats)
                                                 ? tr("%1 of %2").arg(numberText(reading.entropy_nats), numberText(reading.max_entropy_nats))
                                                 : tr("not recorded"));
-    rows.emplace_back(tr("margin to %1")
-                          .arg(reading.choices.size() == 1   ? tr("2nd")
-                               : reading.choices.size() == 2 ? tr("3rd")
-                                                             : tr("next")),
-                      numberText(reading.boundary_margin, 3));
+    const bool fixed_k = reading.router.layout == store::RoutingLayout::kFixedK;
+    if (std::isfinite(reading.boundary_margin))
+        rows.emplace_back(tr("margin to %1")
+                              .arg(!fixed_k                      ? tr("best unchosen")
+                                   : reading.choices.size() == 1 ? tr("2nd")
+                                   : reading.choices.size() == 2 ? tr("3rd")
+                                                                 : tr("next")),
+                          numberText(reading.boundary_margin, 3));
     if (reading.choices.size() > 1) rows.emplace_back(tr("1st to 2nd"), numberText(reading.margin12, 3));
     rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes") : tr("no"));
     if (reading.masked) rows.emplace_back(tr("masked"), tr("yes"));
@@ -210,7 +220,7 @@ void TokenPanel::showChosen(const analysis::TokenReading& reading) {
     const Selection& shown = model_->shown();
     for (std::size_t i = 0; i < std::min(reading.choices.size(), kMostChips); ++i) {
         const auto& choice = reading.choices[i];
-        auto* chip = new Chip(model_->context().theme, tr("expert %1 · %2").arg(choice.expert).arg(numberText(choice.weight)),
+        auto* chip = new Chip(model_->context().theme, tr("expert %1 · weight %2").arg(choice.expert).arg(numberText(choice.weight)),
                               analysis::ColorRole{analysis::ColorRole::Kind::kExpert, choice.expert}, chosen_);
         chip->setToolTip(tr("Combine weight %1, router probability %2. Click to bring expert %3 out.")
                              .arg(numberText(choice.weight, 3), numberText(choice.probability, 3))

@@ -57,7 +57,8 @@ PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QF
     notes_label_ = new ElidedLabel({}, foot_);
     notes_label_->setProperty("role", QStringLiteral("muted"));
     notes_label_->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
-    foot_row->addWidget(notes_icon_);
+    notes_label_->setMostLines(2);
+    foot_row->addWidget(notes_icon_, 0, Qt::AlignTop);
     foot_row->addWidget(notes_label_, 1);
     foot_->hide();
     column->addWidget(foot_);
@@ -129,7 +130,8 @@ void PanelFrame::showPartial(const QString& note) {
     enter(State::kPartial);
 }
 
-void PanelFrame::showLoading(const QString& words) {
+void PanelFrame::showLoading(const QString& words, bool keep_content) {
+    if (!keep_content) has_shown_ = false;
     if (!has_shown_) empty_->show(QStringLiteral("clock"), words.isEmpty() ? tr("Loading…") : words, {});
     enter(State::kLoading);
 }

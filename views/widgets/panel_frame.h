@@ -51,8 +51,9 @@ public:
     void showReady();
     /// Data are there but not all: the content stays and `note` joins the notes, with a warning sign.
     void showPartial(const QString& note);
-    /// Keeps content that was there already on screen; only a panel without any shows the words.
-    void showLoading(const QString& words = {});
+    /// Keeps content that was there already on screen, and only a panel without any shows the words; or shows them in its place, where what was
+    /// there is of another thing than what comes.
+    void showLoading(const QString& words = {}, bool keep_content = true);
     /// What would fill the panel, and the action that does.
     void showEmpty(const QString& headline, const QString& words, const Action& action = {}, const QString& icon = QStringLiteral("empty"));
     void showFailed(const Error& error, const Action& retry = {});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "views/inspect/expert/expert_page.h"
 
+#include <spdlog/fmt/fmt.h>
 #include <QHBoxLayout>
 #include <QPainter>
 #include <QSignalBlocker>
@@ -81,20 +82,17 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
         return std::make_shared<const analysis::Panel>(
             analysis::labelPanel(model_->gallery()->tokens, *shares, labels_panel_->title().toStdString(), title.toStdString()));
     });
-    labels_panel_->setPanelQuery({}, tr("Send the categories by expert from the Structure page instead"));
     position_ = new PlotPanel(theme, QStringLiteral("expert_positions"), tr("Place"), lower_);
     colours_panel_ = new PanelFrame(theme, tr("Colour and detail"), lower_);
     colours_panel_->setObjectName(QStringLiteral("expertColours"));
     colours_ = new ColourStrip(theme, colours_panel_);
     colours_panel_->setContent(colours_, QMargins(2, 4, 2, 2));
-    colours_panel_->setPanelQuery({}, tr("Colours of patches are no figure yet: copy the data"));
     colours_panel_->setPanelSource([this]() -> std::shared_ptr<const analysis::Panel> {
         if (!model_->gallery() || !model_->details()) return {};
         return std::make_shared<const analysis::Panel>(analysis::looksPanel(model_->gallery()->tokens, model_->details()->looks));
     });
     load_ = new PlotPanel(theme, QStringLiteral("expert_load"), tr("Load over training"), lower_);
     others_ = new OtherExpertsPanel(model_, lower_);
-    for (PlotPanel* panel : {position_, load_}) panel->setPanelQuery({}, tr("Send the load heat map of Train, or a map of the Structure page instead"));
     upper_->addWidget(gallery_);
     upper_->addWidget(labels_panel_);
     upper_->setStretchFactor(0, 1);
@@ -110,7 +108,7 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
     rows_->addWidget(lower_);
     rows_->setStretchFactor(0, 3);
     rows_->setStretchFactor(1, 2);
-    rows_->setSizes({380, 270});
+    rows_->setSizes({366, 284});
     column->addWidget(rows_, 1);
     stack_->addWidget(content);
 
@@ -126,17 +124,11 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
     connect(inspect, &InspectModel::choiceChanged, this, &ExpertPage::refresh);
     connect(inspect, &InspectModel::chosenSetChanged, this, &ExpertPage::refresh);
     connect(theme, &Theme::changed, this, &ExpertPage::refresh);
-    for (PanelFrame* panel : findChildren<PanelFrame*>())
-        connect(panel, &PanelFrame::detachedChanged, this, [this] {
-            model_->setWatched(this, active());
-            refresh();
-        });
+    followDetached([this] {
+        model_->setWatched(this, active());
+        refresh();
+    });
     refresh();
-}
-
-bool ExpertPage::active() const {
-    const auto panels = findChildren<PanelFrame*>();
-    return isVisible() || std::any_of(panels.begin(), panels.end(), [](const PanelFrame* panel) { return panel->detached(); });
 }
 
 void ExpertPage::makeHeader() {
@@ -157,6 +149,7 @@ void ExpertPage::makeHeader() {
     facts_ = new ElidedLabel({}, header_);
     facts_->setObjectName(QStringLiteral("expertFacts"));
     facts_->setProperty("role", QStringLiteral("muted"));
+    facts_->setMostLines(2);
     row->addWidget(before);
     row->addWidget(after);
     row->addWidget(swatch_);
@@ -177,7 +170,7 @@ void ExpertPage::hideEvent(QHideEvent* event) {
     model_->setWatched(this, active());
 }
 
-bool ExpertPage::settled() const { return !isVisible() || (model_->settled() && pictures_->settled() && position_->settled() && load_->settled()); }
+bool ExpertPage::settled() const { return !active() || (model_->settled() && pictures_->settled() && position_->settled() && load_->settled()); }
 
 bool ExpertPage::showWhole() {
     InspectModel* inspect = model_->inspect();
@@ -236,12 +229,15 @@ void ExpertPage::refreshHeader() {
     QStringList facts;
     if (router) facts << QString::fromStdString(longName(*router));
     if (const std::string set = model_->inspect()->chosenSet().note(); !set.empty()) facts << QString::fromStdString(set);
-    if (!model_->isSelected()) facts << tr("suggested by the selected token");
+    if (!model_->isSelected()) facts << (model_->inspect()->suggestedExpert().valid() ? tr("suggested by the selected token") : tr("no expert is selected"));
     if (const auto& read = model_->gallery(); read && read->tokens.query.expert.value == expert && model_->galleryPart() == ExpertModel::Part::kReady) {
-        facts << tr("takes %1 of the probe (even %2), %3 of %4 tokens")
-                     .arg(percentText(read->tokens.share()), percentText(router ? 1.0 / router->experts : NAN), stepText(read->tokens.takers),
-                          stepText(read->tokens.tokens));
-        if (read->tokens.dense()) facts << tr("soft routing: shares are of the weights");
+        const analysis::ExpertTokens& tokens = read->tokens;
+        const QString share = percentText(tokens.share()), even = percentText(router ? 1.0 / router->experts : NAN);
+        const double of_tokens = tokens.tokens > 0 ? static_cast<double>(tokens.takers) / static_cast<double>(tokens.tokens) : NAN;
+        if (tokens.dense()) facts << tr("takes %1 of the weight of %2 tokens (even %3)").arg(share, stepText(tokens.tokens), even);
+        else
+            facts << tr("takes %1 of assignments (even %2)").arg(share, even)
+                  << tr("%1 of tokens: %2 of %3").arg(percentText(of_tokens), stepText(tokens.takers), stepText(tokens.tokens));
     }
     if (const auto* details = model_->details(); details && std::isfinite(details->load.now))
         facts << tr("training, steps %1 to %2: %3").arg(stepText(details->load.now_from), stepText(details->load.now_to), percentText(details->load.now));
@@ -262,7 +258,7 @@ const analysis::LabelShares* ExpertPage::chosenShares(QString& title) const {
 void ExpertPage::refreshLabels() {
     QString title;
     const analysis::LabelShares* shares = chosenShares(title);
-    labels_panel_->setTitle(tr("What it takes more often"));
+    labels_panel_->setTitle(tr("Labels it takes"));
     if (!shares)
         return labels_panel_->showEmpty(
             tr("No labels known"), tr("The probe's samples have no words, categories or truth that could be compared. Use data with captions or categories."),
@@ -273,13 +269,44 @@ void ExpertPage::refreshLabels() {
     if (shares->comparisons > 0)
         notes << tr("intervals over %1 samples, not tokens; correction: %2").arg(stepText(shares->taker_samples), QString::fromStdString(shares->correction));
     else notes << tr("too few samples for intervals");
+    if (const int without = labels_->withoutInterval(); without > 0 && shares->comparisons > 0)
+        notes << tr("%n with too few samples for an interval come last", nullptr, without);
     for (const std::string& note : model_->details()->notes) notes << QString::fromStdString(note);
     labels_panel_->setNotes(notes);
     labels_panel_->showReady();
+    tellQueries();
+}
+
+void ExpertPage::tellQueries() {
+    const auto* router = model_->router();
+    const QString why = tr("There is nothing to send: the run has no experts or no probe");
+    const auto query = [&](const char* part, std::map<std::string, std::string> more = {}) -> std::optional<analysis::PanelQuery> {
+        if (!router || !model_->step() || !model_->expert().valid()) return {};
+        analysis::PanelQuery made;
+        made.kind = "expert";
+        made.runs = {model_->inspect()->shown().run.toStdString()};
+        made.parameters = std::move(more);
+        made.parameters["part"] = part;
+        made.parameters["router"] = fmt::format("{}.{}", router->layer.value, toString(router->branch));
+        made.parameters["expert"] = std::to_string(model_->expert().value);
+        made.parameters["step"] = std::to_string(*model_->step());
+        return made;
+    };
+    const std::string kind = model_->shownKind() == Modality::kText ? "text" : "vision";
+    const analysis::GalleryOptions& options = model_->options();
+    gallery_->setPanelQuery(query("gallery", {{"modality", kind}, {"count", std::to_string(options.count)}, {"seed", std::to_string(options.seed)}}), why);
+    const QStringList label = kinds_->currentData().toString().split(QLatin1Char('/'));
+    if (label.size() == 2) labels_panel_->setPanelQuery(query("labels", {{"label", label[0].toStdString()}, {"modality", label[1].toStdString()}}), why);
+    else labels_panel_->setPanelQuery(query("modality"), why);
+    position_->setPanelQuery(query("positions", {{"modality", kind}}), why);
+    colours_panel_->setPanelQuery(query("looks"), why);
+    load_->setPanelQuery(query("load"), why);
+    others_->setPanelQuery(query("partners"), why);
 }
 
 void ExpertPage::refreshDetails() {
     others_->refresh();
+    tellQueries();
     const auto each = [&](const std::function<void(PanelFrame*)>& act) {
         for (PanelFrame* panel : {labels_panel_, static_cast<PanelFrame*>(position_), colours_panel_, static_cast<PanelFrame*>(load_)}) act(panel);
     };

@@ -36,12 +36,12 @@ protected:
     void hideEvent(QHideEvent* event) override;
 
 private:
-    [[nodiscard]] bool active() const;  ///< it is on screen, or one of its panels in a window of its own
     void makeHeader();
     void refresh();
     void refreshHeader();
     void refreshDetails();
     void refreshLabels();
+    void tellQueries();  ///< what "Send to Figures" of each panel sends
     [[nodiscard]] bool showWhole();  ///< the state of the page as a whole, when there is no expert to show
     [[nodiscard]] const analysis::LabelShares* chosenShares(QString& title) const;
     ExpertModel* model_;

@@ -11,7 +11,10 @@
 namespace es::views {
 namespace {
 
+using session::InterventionKind;
 constexpr int kBatchPollMs = 150;
+
+QString runName(const QString& folder) { return folder.section(QLatin1Char('/'), -1, -1, QString::SectionSkipEmpty); }
 
 }  // namespace
 
@@ -19,7 +22,7 @@ CausalPage::CausalPage(InspectModel* model, QWidget* parent) : InspectPart(paren
     setObjectName(QStringLiteral("causalPage"));
     Theme* theme = model_->context().theme;
     table_ = new PlotPanel(theme, QStringLiteral("causal"), tr("What each expert is needed for"), this);
-    comparison_ = new PlotPanel(theme, QStringLiteral("causal_comparison"), tr("The most specialised expert, banned, against the others"), this);
+    comparison_ = new PlotPanel(theme, QStringLiteral("causal_comparison"), tr("The most specialised expert against the others"), this);
     for (PlotPanel* panel : {table_, comparison_}) panel->setPanelQuery({}, tr("A figure is made of the run's records; these results are kept beside them"));
     progress_text_ = new QLabel(this);
     progress_text_->setProperty("role", QStringLiteral("muted"));
@@ -57,10 +60,7 @@ CausalPage::CausalPage(InspectModel* model, QWidget* parent) : InspectPart(paren
     column->addWidget(split, 1);
     poll_.setInterval(kBatchPollMs);
     connect(&poll_, &QTimer::timeout, this, &CausalPage::refresh);
-    connect(kind_, &SegmentedControl::chosen, this, [this] {
-        of_ = {};
-        follow();
-    });
+    connect(kind_, &SegmentedControl::chosen, this, &CausalPage::follow);
     connect(run_, &QPushButton::clicked, this, &CausalPage::run);
     connect(cancel_, &QPushButton::clicked, this, &CausalPage::cancel);
     connect(compare_, &QPushButton::clicked, similarity_, &SimilarityJob::run);
@@ -71,6 +71,7 @@ CausalPage::CausalPage(InspectModel* model, QWidget* parent) : InspectPart(paren
     });
     connect(model_, &InspectModel::runChanged, this, &CausalPage::follow);
     connect(model_, &InspectModel::sampleChanged, this, &CausalPage::follow);
+    followDetached([this] { follow(); });
     refresh();
 }
 
@@ -79,17 +80,23 @@ void CausalPage::showEvent(QShowEvent* event) {
     follow();
 }
 
-session::CausalRequest CausalPage::request() const {
+CausalPage::Of CausalPage::ofNow() const {
+    Of now{model_->shown().run, -1, session::interventionKindFromString(kind_->value().toStdString()).value_or(InterventionKind::kBan)};
+    if (model_->runPart() == InspectModel::Part::kReady) now.checkpoint = checkpointFor(model_->contents().checkpoints, model_->shown().step).value_or(-1);
+    return now;
+}
+
+session::CausalRequest CausalPage::requestOf(const Of& of) {
     session::CausalRequest request;
-    request.checkpoint = checkpointFor(model_->contents().checkpoints, model_->shown().step).value_or(-1);
-    request.kind = session::interventionKindFromString(kind_->value().toStdString()).value_or(session::InterventionKind::kBan);
+    request.checkpoint = of.checkpoint;
+    request.kind = of.kind;
     return request;
 }
 
 QString CausalPage::unavailable() const {
     if (model_->runPart() != InspectModel::Part::kReady) return tr("Open a run first");
     if (model_->contents().routers.empty()) return tr("This run is dense: it has no experts");
-    if (request().checkpoint < 0) return tr("This run has no checkpoint to run");
+    if (ofNow().checkpoint < 0) return tr("This run has no checkpoint to run");
     return model_->context().runVariants ? QString() : tr("This program was started without an engine");
 }
 
@@ -100,22 +107,25 @@ Result<CausalPage::Found> CausalPage::read(const store::RunReader& run, const se
     found.done = static_cast<std::int64_t>(results->size());
     found.all = session::causalCount(run, request);
     if (results->empty()) return found;
-    found.table = std::make_shared<const analysis::Panel>(analysis::causalPanel(analysis::causalTable(*results, run.config())));
+    const auto table = analysis::causalTable(run, *results);
+    if (!table) return tl::unexpected(table.error());
+    found.table = std::make_shared<const analysis::Panel>(analysis::causalPanel(*table));
     std::vector<std::string> notes;
     const auto comparison = analysis::compareBans(run, *results, notes, 0, context);
     if (!comparison) return tl::unexpected(comparison.error());
-    found.comparison = std::make_shared<const analysis::Panel>(analysis::comparisonPanel(*comparison, notes));
+    analysis::Panel compared = analysis::comparisonPanel(*comparison, notes);
+    if (request.kind == InterventionKind::kSilence) compared.title = tr("The most specialised expert, silenced, against the others").toStdString();
+    found.comparison = std::make_shared<const analysis::Panel>(std::move(compared));
     return found;
 }
 
 void CausalPage::follow() {
-    const std::pair now{model_->shown().run, model_->runPart() == InspectModel::Part::kReady ? request().checkpoint : -1};
-    if (now == of_ || !isVisible()) return refresh();
-    if (now.first != of_.first && running_) cancel();
+    const Of now = ofNow();
+    if (now == of_ || !active()) return refresh();
     of_ = now;
     found_ = {};
     error_.reset();
-    if (model_->runPart() == InspectModel::Part::kReady && now.second >= 0 && !running_) load();
+    if (of_.checkpoint >= 0 && !model_->contents().routers.empty()) load();
     refresh();
 }
 
@@ -123,10 +133,11 @@ void CausalPage::load() {
     reading_ = true;
     model_->context().jobs->run<Found>(
         this, QStringLiteral("read"), tr("Reading what is kept of each expert"),
-        [reader = model_->reader(), wanted = request()](JobContext& context) { return read(*reader, wanted, context); },
-        [this](Result<Found> found) {
+        [reader = model_->reader(), wanted = requestOf(of_)](JobContext& context) { return read(*reader, wanted, context); },
+        [this, of = of_](Result<Found> found) {
             reading_ = false;
-            take(std::move(found));
+            if (of == of_) return take(std::move(found));
+            refresh();
         });
 }
 
@@ -137,14 +148,16 @@ void CausalPage::take(Result<Found> found) {
 }
 
 void CausalPage::run() {
+    follow();
     if (running_ || !unavailable().isEmpty()) return;
     running_ = true;
     error_.reset();
+    batch_of_ = ofNow();
     progress_ = std::make_shared<SharedProgress>();
     const auto& context = model_->context();
     context.jobs->run<Found>(
-        runner_, QStringLiteral("batch"), tr("Banning every expert alone"),
-        [reader = model_->reader(), wanted = request(), variants = context.runVariants, progress = progress_](JobContext& job) -> Result<Found> {
+        runner_, QStringLiteral("batch"), batch_of_.kind == InterventionKind::kSilence ? tr("Silencing every expert alone") : tr("Banning every expert alone"),
+        [reader = model_->reader(), wanted = requestOf(batch_of_), variants = context.runVariants, progress = progress_](JobContext& job) -> Result<Found> {
             JobContext mine = SharedProgress::heard(job, progress);
             const session::VariantRunner runner = [&](const session::VariantRequest& request, const session::VariantSink& sink, const JobContext& inner) {
                 JobContext own = inner;
@@ -156,7 +169,16 @@ void CausalPage::run() {
         },
         [this](Result<Found> found) {
             running_ = false;
-            take(std::move(found));
+            const bool ended = !found && found.error().kind == ErrorKind::kStopped;
+            if (batch_of_ == of_) {
+                if (ended || reading_) load();  // what was done is kept, and what is being read is not all of it
+                return take(std::move(found));
+            }
+            if (found)
+                model_->context().say(
+                    tr("Every expert of %1, step %2, was run; the results are kept").arg(runName(batch_of_.run), stepText(batch_of_.checkpoint)));
+            else if (!ended) model_->context().sayError(found.error());
+            refresh();
         });
     refresh();
 }
@@ -165,41 +187,51 @@ void CausalPage::cancel() {
     if (!running_) return;
     model_->context().jobs->cancel(runner_);
     running_ = false;
-    if (model_->reader()) load();  // what was done is kept
+    if (batch_of_ == of_) load();  // what was done is kept
     refresh();
 }
 
 void CausalPage::refresh() {
     const QString why = unavailable();
+    const bool silence = of_.kind == InterventionKind::kSilence, here = running_ && batch_of_ == of_;
     const bool started = found_.done > 0, whole = started && found_.done >= found_.all;
     run_->setText(whole     ? tr("All experts were run")
                   : started ? tr("Go on with the other %n experts", nullptr, static_cast<int>(found_.all - found_.done))
                             : tr("Run every expert"));
-    setDisabledReason(run_, running_ ? tr("It is running") : whole ? tr("Every expert of this checkpoint was run; the results are kept") : why);
+    QString why_not = whole ? tr("Every expert of this checkpoint was run; the results are kept") : why;
+    if (running_) why_not = here ? tr("It is running") : tr("%1, step %2, is being run").arg(runName(batch_of_.run), stepText(batch_of_.checkpoint));
+    setDisabledReason(run_, why_not);
+    setDisabledReason(kind_, running_ ? tr("Every expert is being run; cancel that first") : QString());
     setDisabledReason(compare_, similarity_->unavailable());
     cancel_->setVisible(running_);
     if (running_ && !poll_.isActive()) poll_.start();
     if (!running_) poll_.stop();
-    QString words = tr("on the held-out samples of step %1; results are kept with the run").arg(stepText(request().checkpoint));
+    QString words = tr("on the held-out samples of step %1; results are kept with the run").arg(stepText(ofNow().checkpoint));
     if (running_ && progress_) {
         const Progress now = progress_->get();
         words = now.total > 0 ? tr("%1 · %2 of %3").arg(QString::fromStdString(now.label)).arg(now.done).arg(now.total) : QString::fromStdString(now.label);
+        if (!here) words = tr("%1, step %2: %3").arg(runName(batch_of_.run), stepText(batch_of_.checkpoint), words);
     }
-    progress_text_->setText(why.isEmpty() ? words : why);
+    progress_text_->setText(running_ || why.isEmpty() ? words : why);
     if (error_) {
         table_->showFailed(*error_);
         comparison_->showEmpty(tr("Nothing to compare"), tr("The experts were not run."), {}, QStringLiteral("expert"));
         return;
     }
     if (!found_.table) {
-        if (running_ || reading_) table_->showLoading(running_ ? tr("Running…") : tr("Reading…"));
+        if (here || reading_) table_->showLoading(here ? tr("Running…") : tr("Reading…"), false);
         else
-            table_->showEmpty(why.isEmpty() ? tr("No expert was banned yet") : why,
-                              tr("Each expert is banned alone, and the losses are compared sample by sample."),
-                              why.isEmpty() ? PanelFrame::Action{tr("Run every expert"), [this] { run(); }} : PanelFrame::Action{}, QStringLiteral("expert"));
+            table_->showEmpty(!why.isEmpty() ? why
+                              : silence      ? tr("No expert was silenced yet")
+                                             : tr("No expert was banned yet"),
+                              silence ? tr("Each expert is silenced alone, and the losses are compared sample by sample.")
+                                      : tr("Each expert is banned alone, and the losses are compared sample by sample."),
+                              why.isEmpty() && !running_ ? PanelFrame::Action{tr("Run every expert"), [this] { run(); }} : PanelFrame::Action{},
+                              QStringLiteral("expert"));
         comparison_->showEmpty(tr("Nothing to compare yet"),
-                               tr("Once every expert of a layer was banned, the most specialised one stands here beside the others."), {},
-                               QStringLiteral("expert"));
+                               silence ? tr("Once every expert of a layer was silenced, the most specialised one stands here beside the others.")
+                                       : tr("Once every expert of a layer was banned, the most specialised one stands here beside the others."),
+                               {}, QStringLiteral("expert"));
         return;
     }
     if (table_->shown() != found_.table) table_->showPanel(found_.table);
@@ -213,7 +245,9 @@ void CausalPage::refresh() {
 
 std::vector<PaletteEntry> CausalPage::paletteEntries() {
     std::vector<PaletteEntry> entries;
-    if (unavailable().isEmpty() && !running_) entries.push_back({tr("Ban every expert alone"), tr("Causal specialisation"), [this] { run(); }});
+    if (unavailable().isEmpty() && !running_)
+        entries.push_back({ofNow().kind == InterventionKind::kSilence ? tr("Silence every expert alone") : tr("Ban every expert alone"),
+                           tr("Causal specialisation"), [this] { run(); }});
     if (similarity_->unavailable().isEmpty())
         entries.push_back({tr("Compare experts by weights and outputs"), tr("Similarity"), [this] { similarity_->run(); }});
     return entries;

@@ -22,6 +22,7 @@ public:
     [[nodiscard]] bool settled() const override { return !running_ && !reading_ && !similarity_->running(); }
     [[nodiscard]] QJsonArray dump() const override { return {table_->dump(), comparison_->dump()}; }
     [[nodiscard]] std::vector<PaletteEntry> paletteEntries() override;
+    /// The batch goes on while other runs and steps are looked at, and its results stand where they belong.
     void run();
     void cancel();
 
@@ -34,7 +35,15 @@ private:
         std::int64_t done = 0, all = 0;
         std::shared_ptr<const analysis::Panel> table, comparison;
     };
-    [[nodiscard]] session::CausalRequest request() const;
+    /// What results are of.
+    struct Of {
+        QString run;
+        std::int64_t checkpoint = -1;
+        session::InterventionKind kind = session::InterventionKind::kBan;
+        bool operator==(const Of&) const = default;
+    };
+    [[nodiscard]] Of ofNow() const;
+    [[nodiscard]] static session::CausalRequest requestOf(const Of& of);
     [[nodiscard]] static Result<Found> read(const store::RunReader& run, const session::CausalRequest& request, const JobContext& context);
     [[nodiscard]] QString unavailable() const;
     void follow();
@@ -52,7 +61,7 @@ private:
     std::shared_ptr<SharedProgress> progress_;
     Found found_;
     std::optional<Error> error_;
-    std::pair<QString, std::int64_t> of_;  ///< run and checkpoint that found_ is of
+    Of of_, batch_of_;  ///< what found_ is of, and the batch
     bool running_ = false, reading_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/store/annotations.h"
+#include "engine/store/run_state.h"
 #include "views/inspect/interventions/intervention_words.h"
 
 namespace es::views {
@@ -12,8 +13,7 @@ namespace es::views {
 namespace {
 
 using session::InterventionKind;
-constexpr const char* kPanelPurpose = "panel";
-constexpr int kPatchLattice = 5;
+constexpr int kNumberSteps = 0x1E57;  // commands that differ in the number alone are merged
 
 Error sayWhy(const QString& why) { return {ErrorKind::kWrongCall, why.toStdString(), {}, {}, {}}; }
 
@@ -21,64 +21,61 @@ Error sayWhy(const QString& why) { return {ErrorKind::kWrongCall, why.toStdStrin
 
 class ChoiceCommand : public QUndoCommand {
 public:
-    ChoiceCommand(InterventionModel* model, InterventionChoice before, InterventionChoice after, const QString& what)
-        : QUndoCommand(what), model_(model), before_(std::move(before)), after_(std::move(after)) {}
+    ChoiceCommand(InterventionModel* model, QString run, InterventionChoice before, InterventionChoice after, const QString& what)
+        : QUndoCommand(what), model_(model), run_(std::move(run)), before_(std::move(before)), after_(std::move(after)) {}
     void redo() override {
-        if (model_) model_->setChoice(after_);
+        if (model_) model_->setChoice(run_, after_);
     }
     void undo() override {
-        if (model_) model_->setChoice(before_);
+        if (model_) model_->setChoice(run_, before_);
+    }
+    /// A spin box whose arrow is held down says many numbers, and one is meant.
+    [[nodiscard]] int id() const override {
+        InterventionChoice numbered = before_;
+        numbered.number = after_.number;
+        return numbered == after_ ? kNumberSteps : -1;
+    }
+    bool mergeWith(const QUndoCommand* next) override {
+        const auto* other = static_cast<const ChoiceCommand*>(next);
+        if (other->run_ != run_) return false;
+        after_ = other->after_;
+        setText(other->text());
+        setObsolete(after_ == before_);
+        return true;
     }
 
 private:
     QPointer<InterventionModel> model_;
+    QString run_;
     InterventionChoice before_, after_;
 };
 
 class RemoveCommand : public QUndoCommand {
 public:
-    RemoveCommand(InterventionModel* model, store::KeptResult kept, const QString& what) : QUndoCommand(what), model_(model), kept_(std::move(kept)) {}
+    RemoveCommand(InterventionModel* model, QString run, store::KeptResult kept, const QString& what)
+        : QUndoCommand(what), model_(model), run_(std::move(run)), kept_(std::move(kept)) {}
     void redo() override {
-        if (model_) model_->erase(kept_.id);
+        if (model_) model_->erase(run_, kept_.id);
     }
     void undo() override {
-        if (model_) model_->restore(kept_);
+        if (model_) model_->restore(run_, kept_);
     }
 
 private:
     QPointer<InterventionModel> model_;
+    QString run_;
     store::KeptResult kept_;
 };
 
-JobContext SharedProgress::heard(const JobContext& context, std::shared_ptr<SharedProgress> by) {
-    JobContext mine = context;
-    mine.onProgress = [outer = context.onProgress, by = std::move(by)](const Progress& progress) {
-        by->set(progress);
-        if (outer) outer(progress);
-    };
-    return mine;
-}
-
-HiddenTokens hiddenTokens(const store::SampleRecord& sample, const Selection& selection) {
-    HiddenTokens hidden;
-    const auto words = static_cast<std::int32_t>(sample.token_texts.size());
-    if (selection.token_modality == Modality::kText && selection.token.valid()) {
-        hidden.words.push_back(selection.token.value);
-        for (const TokenIndex more : selection.more_tokens) hidden.words.push_back(more.value);
-        std::erase_if(hidden.words, [&](std::int32_t word) { return word >= words; });
-    } else if (words > 0) {
-        const auto longest = std::max_element(sample.token_texts.begin(), sample.token_texts.end(),
-                                              [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
-        hidden.words.push_back(static_cast<std::int32_t>(longest - sample.token_texts.begin()));
-    }
-    // A knight's-move lattice: spread evenly, the same on every run.
-    for (std::int32_t y = 0; y < sample.grid_height; ++y)
-        for (std::int32_t x = 0; x < sample.grid_width; ++x)
-            if ((x + 2 * y) % kPatchLattice == 0) hidden.patches.push_back(y * sample.grid_width + x);
-    return hidden;
-}
-
-InterventionModel::InterventionModel(InspectModel* model, QObject* parent) : QObject(parent), model_(model), runner_(new QObject(this)) {
+InterventionModel::InterventionModel(InspectModel* model, QObject* parent)
+    : QObject(parent), model_(model), runner_(new QObject(this)), writer_(new QObject(this)), files_(model->context().jobs, writer_, QStringLiteral("kept")),
+      effects_job_(model->context().jobs, this, QStringLiteral("effects"), tr("Comparing losses"),
+                   [this](Result<std::pair<std::int64_t, std::shared_ptr<const ResultEffects>>> made) {
+                       effects_of_ = 0;
+                       if (made) effects_[made->first] = std::move(made->second);
+                       else if (made.error().kind != ErrorKind::kStopped) error_ = made.error();
+                       Q_EMIT changed();
+                   }) {
     connect(model_, &InspectModel::runChanged, this, &InterventionModel::followRun);
     connect(model_, &InspectModel::sampleChanged, this, &InterventionModel::follow);
     connect(model_, &InspectModel::choiceChanged, this, &InterventionModel::changed);
@@ -92,11 +89,21 @@ InterventionModel::InterventionModel(InspectModel* model, QObject* parent) : QOb
 
 void InterventionModel::choose(const InterventionChoice& choice, const QString& what) {
     if (choice == choice_) return;
-    model_->context().selection->undoStack()->push(new ChoiceCommand(this, choice_, choice, what));
+    model_->context().selection->undoStack()->push(new ChoiceCommand(this, run_, choice_, choice, what));
 }
 
-void InterventionModel::setChoice(const InterventionChoice& choice) {
+void InterventionModel::setChoice(const QString& run, const InterventionChoice& choice) {
+    if (run != run_) {
+        choices_[run] = choice;
+        return;
+    }
     choice_ = choice;
+    Q_EMIT changed();
+}
+
+void InterventionModel::setSets(const QStringList& names) {
+    if (names == sets_) return;
+    sets_ = names;
     Q_EMIT changed();
 }
 
@@ -169,112 +176,15 @@ QString InterventionModel::unavailable() const {
     if (model_->runPart() != InspectModel::Part::kReady) return tr("Open a run first");
     if (model_->contents().routers.empty()) return tr("This run is dense: it has no experts to interfere with");
     if (!checkpointFor(model_->contents().checkpoints, model_->shown().step)) return tr("This run has no checkpoint to run");
-    if (choice_.scope != InterventionChoice::Scope::kHeldOut && !model_->record()) return tr("Choose a sample first");
+    const bool held_out = choice_.scope == InterventionChoice::Scope::kHeldOut;
+    if (!held_out && !model_->sampleOnScreen())
+        return model_->shown().sample && model_->samplePart() != InspectModel::Part::kFailed ? tr("The sample is being read") : tr("Choose a sample first");
     const auto& context = model_->context();
-    if (choice_.scope == InterventionChoice::Scope::kHeldOut ? !context.runVariants : !context.runSample)
-        return tr("This program was started without an engine");
+    if (held_out ? !context.runVariants : !context.runSample) return tr("This program was started without an engine");
+    if (held_out && !choice_.set.isEmpty() && !sets_.contains(choice_.set))
+        return tr("The run has no set “%1” any longer: choose another one").arg(choice_.set);
     const auto ready = interventions();
     return ready ? QString() : QString::fromStdString(ready.error().what);
-}
-
-session::SampleRequest InterventionModel::requestFor(const std::vector<session::Intervention>& interventions, std::int64_t checkpoint) const {
-    session::SampleRequest request;
-    request.run = std::filesystem::path(model_->shown().run.toStdString());
-    request.checkpoint = checkpoint;
-    request.caption = model_->record()->caption;
-    request.picture = model_->record()->picture;
-    request.interventions = interventions;
-    return request;
-}
-
-void InterventionModel::run() {
-    if (running_ || !unavailable().isEmpty()) return;
-    const auto wanted = interventions();
-    const auto checkpoint = checkpointFor(model_->contents().checkpoints, model_->shown().step);
-    running_ = true;
-    error_.reset();
-    progress_ = std::make_shared<SharedProgress>();
-    const auto& context = model_->context();
-    const std::filesystem::path folder(model_->shown().run.toStdString());
-    const std::string uuid = model_->reader() ? model_->reader()->provenance().run_uuid : std::string();
-    const auto keep = [folder, uuid](Outcome& outcome) {
-        outcome.kept.purpose = kPanelPurpose;
-        outcome.kept.run_uuid = uuid;
-        const auto id = store::Annotations(folder).keepResult(outcome.kept);
-        if (id) outcome.kept.id = *id;
-        else outcome.unkept = id.error();
-    };
-    std::function<Result<Outcome>(JobContext&)> work;
-    if (choice_.scope == InterventionChoice::Scope::kHeldOut) {
-        session::VariantRequest request{folder, *checkpoint, {*wanted}, 0};
-        work = [request, keep, run = context.runVariants, progress = progress_](JobContext& job) -> Result<Outcome> {
-            JobContext mine = SharedProgress::heard(job, progress);
-            Outcome outcome;
-            const session::VariantSink take = [&](std::size_t, const session::InterventionResult& result) -> Status {
-                outcome.kept = session::keptResult(result, request.variants.front(), request.samples);
-                return {};
-            };
-            if (Status done = run(request, take, mine); !done) return tl::unexpected(done.error());
-            keep(outcome);
-            return outcome;
-        };
-    } else {
-        const session::SampleRequest plain = requestFor(*wanted, *checkpoint);
-        session::SampleRequest masked = plain;
-        const HiddenTokens hidden = hiddenTokens(*model_->record(), model_->shown());
-        masked.masked_words = hidden.words;
-        masked.masked_patches = hidden.patches;
-        work = [plain, masked, keep, sample = *model_->record(), run = context.runSample, progress = progress_](JobContext& job) -> Result<Outcome> {
-            JobContext mine = SharedProgress::heard(job, progress);
-            // Routing is compared with nothing hidden, as everywhere in Inspect; losses need something to predict.
-            auto routed = run(plain, mine);
-            if (!routed) return tl::unexpected(routed.error());
-            if (mine.stopRequested()) return stopped("The intervention");
-            auto predicted = run(masked, mine);
-            if (!predicted) return tl::unexpected(predicted.error());
-            Outcome outcome;
-            outcome.kept = session::keptResult(*predicted, masked, sample.hash);
-            outcome.kept.routers = session::keptResult(*routed, plain, sample.hash).routers;
-            outcome.kept.names = {{sample.hash, sample.category, sample.caption}};
-            outcome.kept.checkpoint = plain.checkpoint;
-            auto after = std::make_shared<analysis::SampleRouting>();
-            after->sample = sample;
-            after->routing = std::move(routed->routing);
-            after->step = plain.checkpoint;
-            after->source = "run";
-            outcome.after = std::move(after);
-            keep(outcome);
-            return outcome;
-        };
-    }
-    context.jobs->run<Outcome>(runner_, QStringLiteral("run"), tr("Running with interventions"), std::move(work), [this, run = run_](Result<Outcome> outcome) {
-        running_ = false;
-        if (run == run_) take(std::move(outcome));
-    });
-    Q_EMIT changed();
-}
-
-void InterventionModel::cancel() {
-    if (!running_) return;
-    model_->context().jobs->cancel(runner_);
-    running_ = false;
-    Q_EMIT changed();
-}
-
-void InterventionModel::take(Result<Outcome> outcome) {
-    if (!outcome) {
-        if (outcome.error().kind != ErrorKind::kStopped) error_ = outcome.error();
-        Q_EMIT changed();
-        return;
-    }
-    error_ = outcome->unkept;
-    if (outcome->kept.id == 0) outcome->kept.id = --unkept_;
-    const std::int64_t id = outcome->kept.id;
-    if (outcome->after) after_[id] = outcome->after;
-    results_.push_back(std::move(outcome->kept));
-    Q_EMIT resultsChanged();
-    show(id);
-    Q_EMIT changed();
 }
 
 const store::KeptResult* InterventionModel::find(std::int64_t id) const {
@@ -284,20 +194,35 @@ const store::KeptResult* InterventionModel::find(std::int64_t id) const {
 
 const store::KeptResult* InterventionModel::shown() const {
     const store::KeptResult* result = find(model_->context().selection->current().intervention);
-    if (!result || (result->sample && (!model_->record() || model_->record()->hash != *result->sample))) return nullptr;
+    if (!result || (result->sample && (!model_->sampleOnScreen() || model_->record()->hash != *result->sample))) return nullptr;
     return result;
+}
+
+const ResultEffects* InterventionModel::effects() const {
+    const store::KeptResult* result = shown();
+    const auto found = result ? effects_.find(result->id) : effects_.end();
+    return found == effects_.end() ? nullptr : found->second.get();
+}
+
+bool InterventionModel::drawable(const store::KeptResult& result) const {
+    const auto* routing = model_->routing();
+    // A traced sample is shown as it was in training, between two checkpoints.
+    return result.sample && routing && model_->sampleOnScreen() && (routing->step == result.checkpoint || routing->source == "trace");
 }
 
 void InterventionModel::show(std::int64_t id) {
     const store::KeptResult* result = find(id);
     Selection next = model_->shown();
     next.intervention = result ? id : 0;
-    if (result && result->sample && (!model_->record() || model_->record()->hash != *result->sample)) {
+    if (result && result->sample && next.sample != result->sample) {
         next.sample = *result->sample;
         next.token = {};
         next.token_modality = Modality::kUnknown;
         next.more_tokens.clear();
     }
+    const auto& checkpoints = model_->contents().checkpoints;
+    const auto there = [&](std::int64_t step) { return result && checkpointFor(checkpoints, step) == result->checkpoint; };
+    if (result && result->sample && !drawable(*result) && there(result->checkpoint)) next.step = there(-1) ? -1 : result->checkpoint;
     model_->context().selection->change(next, result ? recipeWords(*result) : tr("Show the routing as it is"));
 }
 
@@ -309,38 +234,47 @@ void InterventionModel::remove(std::int64_t id) {
     const QString what = tr("Remove “%1”").arg(recipeWords(kept));
     stack->beginMacro(what);
     if (model_->context().selection->current().intervention == id) show(0);
-    stack->push(new RemoveCommand(this, kept, what));
+    stack->push(new RemoveCommand(this, run_, kept, what));
     stack->endMacro();
 }
 
-void InterventionModel::erase(std::int64_t id) {
-    std::erase_if(results_, [&](const auto& result) { return result.id == id; });
-    Q_EMIT resultsChanged();
+void InterventionModel::failed(const QString& run, const Error& error) {
+    if (run != run_) return model_->context().sayError(error);
+    error_ = error;
+    load();  // what the file says now
     Q_EMIT changed();
+}
+
+void InterventionModel::erase(const QString& run, std::int64_t id) {
+    ++changes_;
+    if (run == run_) {
+        std::erase_if(results_, [&](const auto& result) { return result.id == id; });
+        Q_EMIT resultsChanged();
+        Q_EMIT changed();
+    }
     if (id <= 0) return;
-    const std::filesystem::path folder(run_.toStdString());
-    model_->context().jobs->run<bool>(
-        this, QStringLiteral("remove %1").arg(id), tr("Removing a result"),
-        [folder, id](JobContext&) -> Result<bool> { return store::Annotations(folder).removeResult(id).map([] { return true; }); },
-        [this](Result<bool> done) {
-            if (!done) error_ = done.error();
+    files_.add<bool>(
+        tr("Removing a result"), [folder = std::filesystem::path(run.toStdString()), id](JobContext&) { return store::Annotations(folder).removeResult(id); },
+        [this, run](Result<bool> done) {
+            if (!done) return failed(run, done.error());
             Q_EMIT changed();
         });
 }
 
-void InterventionModel::restore(const store::KeptResult& kept) {
-    if (find(kept.id)) return;
-    const auto place = std::find_if(results_.begin(), results_.end(), [&](const auto& result) { return result.id > kept.id; });
-    results_.insert(place, kept);
-    Q_EMIT resultsChanged();
-    follow();
+void InterventionModel::restore(const QString& run, const store::KeptResult& kept) {
+    ++changes_;
+    if (run == run_ && !find(kept.id)) {
+        const auto place = std::find_if(results_.begin(), results_.end(), [&](const auto& result) { return result.id > kept.id; });
+        results_.insert(place, kept);
+        Q_EMIT resultsChanged();
+        follow();
+    }
     if (kept.id <= 0) return;
-    const std::filesystem::path folder(run_.toStdString());
-    model_->context().jobs->run<std::int64_t>(
-        this, QStringLiteral("remove %1").arg(kept.id), tr("Bringing a result back"),
-        [folder, kept](JobContext&) { return store::Annotations(folder).keepResult(kept); },
-        [this](Result<std::int64_t> done) {
-            if (!done) error_ = done.error();
+    files_.add<std::int64_t>(
+        tr("Bringing a result back"),
+        [folder = std::filesystem::path(run.toStdString()), kept](JobContext&) { return store::Annotations(folder).keepResult(kept); },
+        [this, run](Result<std::int64_t> done) {
+            if (!done) return failed(run, done.error());
             Q_EMIT changed();
         });
 }
@@ -355,14 +289,23 @@ void InterventionModel::setShowsBefore(bool before) {
 void InterventionModel::followRun() {
     if (model_->shown().run == run_ && model_->runPart() != InspectModel::Part::kReady) return;
     if (model_->shown().run != run_) {
+        choices_[run_] = choice_;
         run_ = model_->shown().run;
         model_->context().jobs->cancel(runner_);
         model_->context().jobs->cancel(this);
-        running_ = loading_ = reopening_ = false;
+        effects_job_.drop();
+        running_ = reopening_ = false;
         results_.clear();
-        after_.clear();
+        routings_.clear();
+        effects_.clear();
+        effects_of_ = 0;
         error_.reset();
-        choice_.experts.clear();
+        if (const auto before = choices_.find(run_); before != choices_.end()) {
+            choice_ = before->second;
+        } else {
+            choice_.experts.clear();
+            choice_.set.clear();
+        }
         Q_EMIT resultsChanged();
         if (!run_.isEmpty()) load();
     }
@@ -370,19 +313,19 @@ void InterventionModel::followRun() {
 }
 
 void InterventionModel::load() {
-    loading_ = true;
     const std::filesystem::path folder(run_.toStdString());
-    model_->context().jobs->run<std::vector<store::KeptResult>>(
-        this, QStringLiteral("kept"), tr("Reading kept results"),
+    files_.add<std::vector<store::KeptResult>>(
+        tr("Reading kept results"),
         [folder](JobContext&) -> Result<std::vector<store::KeptResult>> {
-            auto all = store::Annotations(folder).results();
-            if (!all) return tl::unexpected(all.error());
-            std::erase_if(*all, [](const auto& result) { return result.purpose == session::kCausalPurpose; });
-            return all;
+            const auto run = store::describeRun(folder);
+            if (!run) return tl::unexpected(run.error());
+            return store::Annotations(folder).kept({{}, session::kCausalPurpose, run->provenance.run_uuid}).map([](auto&& kept) {
+                return std::move(kept.results);
+            });
         },
-        [this, run = run_](Result<std::vector<store::KeptResult>> read) {
-            loading_ = false;
+        [this, run = run_, changes = changes_](Result<std::vector<store::KeptResult>> read) {
             if (run != run_) return;
+            if (changes != changes_) return load();  // something was kept or removed since: what was read is old
             if (!read) error_ = read.error();
             else {
                 for (auto& result : results_)
@@ -403,45 +346,17 @@ void InterventionModel::apply() {
     if (applying_) return;
     applying_ = true;
     const store::KeptResult* result = shown();
-    if (!result || !result->sample || shows_before_) {
+    askEffects();
+    const auto known = result ? routings_.find(result->id) : routings_.end();
+    if (!result || !drawable(*result) || shows_before_) {
         model_->showIntervened(nullptr, {});
-    } else if (const auto known = after_.find(result->id); known != after_.end()) {
-        if (model_->intervened() != known->second.get()) model_->showIntervened(known->second, recipeWords(*result));
+    } else if (known != routings_.end()) {
+        if (model_->intervened() != known->second.after.get()) model_->showIntervened(known->second.after, recipeWords(*result), known->second.before);
     } else {
         model_->showIntervened(nullptr, {});
         reopen(*result);
     }
     applying_ = false;
-}
-
-void InterventionModel::reopen(const store::KeptResult& kept) {
-    if (reopening_ || !model_->context().runSample) return;
-    auto read = session::interventionsOf(kept.interventions);
-    if (!read) {
-        error_ = read.error();
-        return;
-    }
-    reopening_ = true;
-    const session::SampleRequest request = requestFor(*read, kept.checkpoint);
-    model_->context().jobs->run<session::SampleResult>(
-        runner_, QStringLiteral("reopen"), tr("Running the sample again"),
-        [request, run = model_->context().runSample](JobContext& job) { return run(request, job); },
-        [this, id = kept.id, sample = *model_->record(), run = run_, step = kept.checkpoint](Result<session::SampleResult> again) {
-            reopening_ = false;
-            if (run != run_) return;
-            if (!again) {
-                if (again.error().kind != ErrorKind::kStopped) error_ = again.error();
-                Q_EMIT changed();
-                return;
-            }
-            auto after = std::make_shared<analysis::SampleRouting>();
-            after->sample = sample;
-            after->routing = std::move(again->routing);
-            after->step = step;
-            after->source = "run";
-            after_[id] = std::move(after);
-            follow();
-        });
 }
 
 }  // namespace es::views

@@ -11,20 +11,31 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/interventions/effects.h"
 #include "engine/base/job_context.h"
 #include "engine/session/kept_results.h"
 #include "views/inspect/inspect_model.h"
+#include "views/models/job_queue.h"
+#include "views/models/latest_job.h"
 
 namespace es::views {
 
-/// What the user asks for. A value: each change of it is one step to undo.
+/// What the user asks for. A value: each change of it is one step to undo. Each run has its own.
 struct InterventionChoice {
     enum class Scope { kSample, kTokens, kHeldOut };
     session::InterventionKind kind = session::InterventionKind::kBan;
     std::vector<std::pair<RouterId, int>> experts;  ///< pinned; the selected expert comes besides
     int number = 1;                                 ///< of other k; which draw of a random router
     Scope scope = Scope::kSample;
+    QString set;  ///< kHeldOut: only the samples of this saved set; empty: all
     bool operator==(const InterventionChoice&) const = default;
+};
+
+/// What a result says about losses, as the panel shows it.
+struct ResultEffects {
+    std::vector<analysis::LossEffect> losses;
+    analysis::ClassEffects classes;               ///< of the held-out samples
+    std::vector<analysis::SampleEffect> samples;  ///< likewise
 };
 
 /// Progress of a job as it can be read from another thread.
@@ -54,8 +65,11 @@ public:
     [[nodiscard]] InspectModel* inspect() const { return model_; }
 
     [[nodiscard]] const InterventionChoice& choice() const { return choice_; }
-    /// One named step to undo. Nothing happens when it is the same.
+    /// One named step to undo; changes of the number in a row are one together. Nothing happens when it is the same.
     void choose(const InterventionChoice& choice, const QString& what);
+    /// Names of the sets that are saved with the run.
+    [[nodiscard]] const QStringList& sets() const { return sets_; }
+    void setSets(const QStringList& names);
     void pin(RouterId router, int expert);
     void unpin(RouterId router, int expert);
     /// Experts that the next run is about: those pinned, and the selected one.
@@ -76,12 +90,16 @@ public:
     [[nodiscard]] const std::vector<store::KeptResult>& results() const { return results_; }
     /// The result that is shown: the chosen one, where it is of the held-out samples or of the sample on screen.
     [[nodiscard]] const store::KeptResult* shown() const;
-    void show(std::int64_t id);  ///< 0: the plain routing. One step to undo
+    /// Of the result that is shown; null while they are computed.
+    [[nodiscard]] const ResultEffects* effects() const;
+    /// Whether the overlay can show the result: it is of the sample and the step on screen.
+    [[nodiscard]] bool drawable(const store::KeptResult& result) const;
+    void show(std::int64_t id);  ///< 0: the plain routing. Goes to its sample and step. One step to undo
     void remove(std::int64_t id);
     /// Whether the overlay shows the sample as it was before; not a step to undo: it is looked at, not chosen.
     [[nodiscard]] bool showsBefore() const { return shows_before_; }
     void setShowsBefore(bool before);
-    [[nodiscard]] bool settled() const { return !running_ && !loading_ && !reopening_; }
+    [[nodiscard]] bool settled() const { return !running_ && !reopening_ && files_.idle() && effects_job_.idle(); }
 
 Q_SIGNALS:
     void changed();         ///< choice, running, error, what is shown
@@ -90,32 +108,60 @@ Q_SIGNALS:
 private:
     friend class ChoiceCommand;
     friend class RemoveCommand;
+    /// A sample's routing without and with the interventions, from one pass.
+    struct Routings {
+        std::shared_ptr<const analysis::SampleRouting> before, after;
+    };
     struct Outcome {
         store::KeptResult kept;
-        std::shared_ptr<const analysis::SampleRouting> after;
+        Routings routings;
         std::optional<Error> unkept;
+        std::shared_ptr<const ResultEffects> effects;
     };
-    void setChoice(const InterventionChoice& choice);
+    /// What was on screen when a job began.
+    struct Begun {
+        std::optional<std::uint64_t> sample;
+        std::int64_t step = -1;
+        int undo_index = 0;
+        bool could_redo = false;
+    };
+    using Work = std::function<Result<Outcome>(JobContext&)>;
+    [[nodiscard]] static Routings routingsOf(session::SampleResult& result, const store::SampleRecord& sample, std::int64_t step);
+    [[nodiscard]] static std::shared_ptr<const ResultEffects> effectsOf(const store::KeptResult& result, const config::RunConfig& config);
+    [[nodiscard]] Work heldOutWork(const std::vector<session::Intervention>& wanted, std::int64_t checkpoint) const;
+    [[nodiscard]] Work sampleWork(const std::vector<session::Intervention>& wanted, std::int64_t checkpoint) const;
+    /// Adds the outcome to what is kept with the run; a run that cannot be written keeps nothing, and the outcome says so.
+    static void keep(Outcome& outcome, const store::RunReader& run);
+    void setChoice(const QString& run, const InterventionChoice& choice);
     void followRun();
     void follow();
     void load();
-    void take(Result<Outcome> outcome);
+    void take(Result<Outcome> outcome, const Begun& begun);
     void apply();
+    void askEffects();
     void reopen(const store::KeptResult& kept);
-    void erase(std::int64_t id);
-    void restore(const store::KeptResult& kept);
+    void erase(const QString& run, std::int64_t id);
+    void restore(const QString& run, const store::KeptResult& kept);
+    void failed(const QString& run, const Error& error);
     [[nodiscard]] session::SampleRequest requestFor(const std::vector<session::Intervention>& interventions, std::int64_t checkpoint) const;
     [[nodiscard]] const store::KeptResult* find(std::int64_t id) const;
 
     InspectModel* model_;
-    QObject* runner_;  ///< owns the jobs that cancel() ends
+    QObject *runner_, *writer_;  ///< own the job that cancel() ends, and the changes of files
     InterventionChoice choice_;
+    std::map<QString, InterventionChoice> choices_;  ///< of the runs that were looked at before
+    QStringList sets_;
     QString run_;
-    bool running_ = false, loading_ = false, reopening_ = false, shows_before_ = false, applying_ = false;
+    JobQueue files_;
+    LatestJob<std::pair<std::int64_t, std::shared_ptr<const ResultEffects>>> effects_job_;
+    std::int64_t effects_of_ = 0;  ///< asked for
+    int changes_ = 0;              ///< of what is kept, since the window began
+    bool running_ = false, reopening_ = false, shows_before_ = false, applying_ = false;
     std::shared_ptr<SharedProgress> progress_;
     std::optional<Error> error_;
     std::vector<store::KeptResult> results_;
-    std::map<std::int64_t, std::shared_ptr<const analysis::SampleRouting>> after_;  ///< by result; what was run or opened in this session
+    std::map<std::int64_t, Routings> routings_;                             ///< by result; what was run or opened in this session
+    std::map<std::int64_t, std::shared_ptr<const ResultEffects>> effects_;  ///< by result
     std::int64_t unkept_ = 0;
 };
 

@@ -41,8 +41,14 @@ InterventionPanel::InterventionPanel(InspectModel* model, QWidget* parent) : Ins
     column->setSpacing(6);
     auto* title = new QLabel(tr("Intervene"), this);
     title->setProperty("role", QStringLiteral("strong"));
-    column->addWidget(title);
+    auto* heading = new QHBoxLayout;
+    heading->setSpacing(model->context().theme->metrics().space2);
+    heading->addWidget(title);
+    heading->addStretch(1);
+    column->addLayout(heading);
     makeControls();
+    heading->addWidget(scope_);
+    heading->addWidget(set_);
     makeResult();
     poll_.setInterval(kPollMs);
     connect(&poll_, &QTimer::timeout, this, &InterventionPanel::refreshResult);
@@ -75,6 +81,9 @@ void InterventionPanel::makeControls() {
     scope_->setObjectName(QStringLiteral("interventionScope"));
     scope_->setChoices({tr("this sample"), tr("selected tokens"), tr("held-out samples")},
                        {QStringLiteral("sample"), QStringLiteral("tokens"), QStringLiteral("held_out")});
+    set_ = new ChoiceBox(tr("Which held-out samples"), true, controls_);
+    set_->setObjectName(QStringLiteral("interventionSet"));
+    set_->setToolTip(tr("All held-out samples, or those of a set that is saved with the run (search for samples, then save the query)"));
     number_name_ = new QLabel(controls_);
     number_name_->setProperty("role", QStringLiteral("muted"));
     number_ = new QSpinBox(controls_);
@@ -82,16 +91,12 @@ void InterventionPanel::makeControls() {
     flow->addWidget(kinds_);
     flow->addWidget(number_name_);
     flow->addWidget(number_);
-    flow->addWidget(scope_);
     column->addWidget(controls_);
 
+    auto* row = new QHBoxLayout;
     chips_ = new QWidget(this);
     chips_row_ = new FlowLayout(chips_, theme->metrics().space1 + 2, theme->metrics().space1 + 2);
-    column->addWidget(chips_);
-    hint_ = wrappedLabel("muted", this);
-    column->addWidget(hint_);
-
-    auto* row = new QHBoxLayout;
+    row->addWidget(chips_, 1);
     row->setSpacing(theme->metrics().space2);
     run_ = makeButton(theme, tr("Run again"), ButtonKind::kPrimary, QStringLiteral("play"), this);
     run_->setObjectName(QStringLiteral("interventionRun"));
@@ -107,13 +112,18 @@ void InterventionPanel::makeControls() {
     sides_->setChoices({tr("Before"), tr("After")}, {QStringLiteral("before"), QStringLiteral("after")});
     plain_ = new IconButton(theme, QStringLiteral("undo"), tr("Back to the routing as it is"), this);
     plain_->setObjectName(QStringLiteral("interventionPlain"));
-    row->addWidget(run_);
-    row->addWidget(cancel_);
-    row->addWidget(progress_);
-    row->addStretch(1);
-    row->addWidget(sides_);
-    row->addWidget(plain_);
+    row->addWidget(run_, 0, Qt::AlignTop);
+    row->addWidget(cancel_, 0, Qt::AlignTop);
     column->addLayout(row);
+    hint_ = wrappedLabel("muted", this);
+    column->addWidget(hint_);
+    auto* looks = new QHBoxLayout;  // of what runs and what was found
+    looks->setContentsMargins(0, 0, 0, 0);
+    looks->addWidget(progress_);
+    looks->addWidget(sides_);
+    looks->addWidget(plain_);
+    looks->addStretch(1);
+    column->addLayout(looks);
 
     connect(kinds_, &SegmentedControl::chosen, this, [this](const QString& key) {
         InterventionChoice next = model_->choice();
@@ -128,6 +138,11 @@ void InterventionPanel::makeControls() {
                      : key == QLatin1String("held_out") ? InterventionScope::kHeldOut
                                                         : InterventionScope::kSample;
         model_->choose(next, tr("Intervene on %1").arg(scope_->currentText()));
+    });
+    connect(set_, &ChoiceBox::chosen, this, [this](const QString& name) {
+        InterventionChoice next = model_->choice();
+        next.set = name;
+        model_->choose(next, name.isEmpty() ? tr("Intervene on all held-out samples") : tr("Intervene on the set “%1”").arg(name));
     });
     connect(number_, &QSpinBox::valueChanged, this, [this](int value) {
         InterventionChoice next = model_->choice();
@@ -212,7 +227,7 @@ void InterventionPanel::refreshChips() {
     }
     for (const auto& [id, expert] : experts) {
         const auto* router = model_->inspect()->contents().router(id);
-        const QString name = tr("%1 · %2").arg(expert).arg(QString::fromStdString(analysis::routerWords(*router)));
+        const QString name = tr("%1 · %2").arg(expert).arg(QString::fromStdString(analysis::routerLabel(*router)));
         auto* chip = new Chip(theme, name, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert}, chips_);
         const bool stays = std::find(pinned.begin(), pinned.end(), std::pair(id, expert)) != pinned.end();
         chip->setRemovable(stays);
@@ -238,6 +253,12 @@ void InterventionPanel::refresh() {
     scope_->setValue(choice.scope == InterventionScope::kTokens    ? QStringLiteral("tokens")
                      : choice.scope == InterventionScope::kHeldOut ? QStringLiteral("held_out")
                                                                    : QStringLiteral("sample"));
+    set_->setVisible(choice.scope == InterventionScope::kHeldOut);
+    QStringList sets = model_->sets();
+    if (!choice.set.isEmpty() && !sets.contains(choice.set)) sets << choice.set;  // it is gone, and unavailable() says so
+    set_->setChoices(QStringList{tr("all of them")} + sets, QStringList{QString()} + sets);
+    set_->setValue(choice.set);
+    setDisabledReason(set_, sets.isEmpty() ? tr("No set is saved with this run: search for samples, then save the query") : QString());
     const bool numbered = !model_->takesExperts();
     number_name_->setVisible(numbered);
     number_->setVisible(numbered);
@@ -245,8 +266,8 @@ void InterventionPanel::refresh() {
         const bool other_k = choice.kind == InterventionKind::kOtherK;
         const auto* router = inspect.currentRouter();
         const QSignalBlocker quiet(number_);
-        number_name_->setText(other_k ? tr("k of %1").arg(router ? QString::fromStdString(analysis::routerWords(*router)) : QString())
-                                      : tr("draw, %1").arg(router ? QString::fromStdString(analysis::routerWords(*router)) : QString()));
+        number_name_->setText(other_k ? tr("k of %1").arg(router ? QString::fromStdString(analysis::routerLabel(*router)) : QString())
+                                      : tr("draw, %1").arg(router ? QString::fromStdString(analysis::routerLabel(*router)) : QString()));
         number_->setRange(other_k ? 1 : 0, other_k && router ? std::max(1, router->experts) : 999);
         number_->setAccessibleName(other_k ? tr("Experts to choose") : tr("Number of the draw"));
         number_->setValue(choice.number);
@@ -255,7 +276,8 @@ void InterventionPanel::refresh() {
     if (!numbered) refreshChips();
     const QString why = model_->unavailable();
     setDisabledReason(run_, model_->running() ? tr("It is running") : why);
-    hint_->setText(why.isEmpty() ? kindHelp(choice.kind) : why);
+    hint_->setText(why);  // what a kind does is its tooltip
+    hint_->setVisible(!why.isEmpty());
     cancel_->setVisible(model_->running());
     if (model_->running() && !poll_.isActive()) poll_.start();
     if (!model_->running()) poll_.stop();
@@ -271,14 +293,14 @@ void InterventionPanel::refreshResult() {
     if (model_->error()) error_->setText(QString::fromStdString(model_->error()->message()));
     const store::KeptResult* kept = model_->shown();
     const bool of_sample = kept && kept->sample;
-    sides_->setVisible(of_sample && !model_->running());
+    sides_->setVisible(of_sample && model_->drawable(*kept) && !model_->running());
     sides_->setValue(model_->showsBefore() ? QStringLiteral("before") : QStringLiteral("after"));
     plain_->setVisible(kept != nullptr && !model_->running());
     result_->setVisible(kept != nullptr);
     routers_->setVisible(kept != nullptr);
     const bool set = kept && !kept->sample;
-    table_->setVisible(set);
-    samples_->setVisible(set);
+    table_->setVisible(set && model_->effects());
+    samples_->setVisible(set && model_->effects());
     for (int i = 0; i < list_->count(); ++i)
         if (kept && list_->item(i)->data(Qt::UserRole).toLongLong() == kept->id && list_->currentRow() != i) list_->setCurrentRow(i);
     setDisabledReason(forget_, list_->currentItem() ? QString() : tr("Choose a result first"));
@@ -286,22 +308,29 @@ void InterventionPanel::refreshResult() {
         drawn_ = 0;
         return;
     }
-    if (drawn_ == kept->id) return;
+    QString routers = routerWordsOf(*kept);
+    if (of_sample && !model_->drawable(*kept))
+        routers += tr(" — step %1 is not on screen: choose the result again to go there").arg(stepText(kept->checkpoint));
+    routers_->setText(routers);
+    const ResultEffects* effects = model_->effects();
+    if (drawn_ == kept->id && (effects != nullptr) == has_effects_) return;
     drawn_ = kept->id;
-    const auto reader = model_->inspect()->reader();
-    if (!reader) return;
+    has_effects_ = effects != nullptr;
+    const QString title = QStringLiteral("<b>%1</b> · %2<br>").arg(recipeWords(*kept).toHtmlEscaped(), scopeWords(*kept).toHtmlEscaped());
+    if (!effects) {
+        result_->setText(title + tr("comparing losses…"));
+        return;
+    }
     const ThemeColors& colors = model_->inspect()->context().theme->colors();
-    const auto effects = analysis::lossEffects(*kept, reader->config());
-    result_->setText(QStringLiteral("<b>%1</b> · %2<br>").arg(recipeWords(*kept).toHtmlEscaped(), scopeWords(*kept).toHtmlEscaped()) +
-                     resultLine(*kept, effects, Theme::legible(colors.bad, colors.panel).name(), Theme::legible(colors.good, colors.panel).name()));
-    routers_->setText(routerWordsOf(*kept));
+    result_->setText(title +
+                     resultLine(*kept, effects->losses, Theme::legible(colors.bad, colors.panel).name(), Theme::legible(colors.good, colors.panel).name()));
     if (!set) return;
-    const auto classes = analysis::classEffects(*kept, reader->config(), "total");
-    table_->setPanel(effectTable(effects, classes));
+    const analysis::ClassEffects& classes = effects->classes;
+    table_->setPanel(effectTable(effects->losses, classes));
     const int rows = std::min(kTableRows, static_cast<int>(table_->panel()->rows.size()));
     table_->setFixedHeight(table_->horizontalHeader()->sizeHint().height() + rows * model_->inspect()->context().theme->metrics().row + 2);
     QStringList links;
-    const auto by_sample = analysis::sampleEffects(*kept, reader->config());
+    const auto& by_sample = effects->samples;
     for (std::size_t i = 0; i < std::min<std::size_t>(kSamplesNamed, by_sample.size()); ++i) {
         const auto& one = by_sample[i];
         QString name = one.caption.empty() ? tr("without caption") : QString::fromStdString(one.caption);
@@ -342,12 +371,14 @@ QJsonArray InterventionPanel::dump() const {
     QJsonArray kept;
     for (const auto& result : model_->results())
         kept.append(QJsonObject{{QStringLiteral("id"), static_cast<qint64>(result.id)}, {QStringLiteral("recipe"), recipeWords(result)}});
-    QJsonObject data{
-        {QStringLiteral("kind"), interventionKey(model_->choice().kind)}, {QStringLiteral("scope"), scope_->value()}, {QStringLiteral("kept"), kept}};
+    QJsonObject data{{QStringLiteral("kind"), interventionKey(model_->choice().kind)},
+                     {QStringLiteral("scope"), scope_->value()},
+                     {QStringLiteral("set"), model_->choice().set},
+                     {QStringLiteral("kept"), kept}};
     if (const store::KeptResult* shown = model_->shown()) {
         QJsonArray losses;
-        if (const auto reader = model_->inspect()->reader())
-            for (const auto& effect : analysis::lossEffects(*shown, reader->config()))
+        if (const ResultEffects* effects = model_->effects())
+            for (const auto& effect : effects->losses)
                 losses.append(QJsonObject{{QStringLiteral("loss"), QString::fromStdString(effect.loss)},
                                           {QStringLiteral("without"), effect.without},
                                           {QStringLiteral("with"), effect.with},

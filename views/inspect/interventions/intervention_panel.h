@@ -40,7 +40,7 @@ private:
     void refreshList();
     InterventionModel* model_;
     QTimer poll_;  ///< of a run's progress
-    ChoiceBox* scope_;
+    ChoiceBox *scope_, *set_;
     SegmentedControl *kinds_, *sides_;
     QWidget *chips_, *controls_;
     FlowLayout* chips_row_;
@@ -52,6 +52,7 @@ private:
     QListWidget* list_;
     std::vector<std::pair<RouterId, int>> chips_of_, pinned_of_;
     std::int64_t drawn_ = 0;
+    bool has_effects_ = false;  ///< what is drawn has its losses
 };
 
 }  // namespace es::views

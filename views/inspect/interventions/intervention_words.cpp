@@ -90,7 +90,8 @@ QString resultLine(const store::KeptResult& result, const std::vector<analysis::
         parts << inWords("masked word “%1” p %2 → %3").arg(plainText(word.before_word).toHtmlEscaped(), guessWords(word.before_p), guessWords(word.after_p));
     std::int64_t rerouted = 0;
     for (const auto& router : result.routers) rerouted += router.rerouted;
-    parts << inWords("%1 tokens re-routed").arg(plainText(analysis::grouped(rerouted)));
+    const QString moved = result.set.empty() ? inWords("%1 tokens re-routed") : inWords("%1 tokens of all held-out samples re-routed");
+    parts << moved.arg(plainText(analysis::grouped(rerouted)));
     return parts.join(QStringLiteral(" · "));
 }
 
@@ -116,7 +117,9 @@ QString routerWordsOf(const store::KeptResult& result) {
             parts << inWords("%1 of %2 in %3")
                          .arg(plainText(analysis::grouped(router.rerouted)), plainText(analysis::grouped(router.tokens)),
                               plainText(analysis::routerWords(router.router)));
-    return parts.isEmpty() ? inWords("No token was re-routed") : inWords("Re-routed: %1").arg(parts.join(QStringLiteral(" · ")));
+    if (parts.isEmpty()) return inWords("No token was re-routed");
+    const QString words = result.set.empty() ? inWords("Re-routed: %1") : inWords("Re-routed, of all held-out samples: %1");
+    return words.arg(parts.join(QStringLiteral(" · ")));
 }
 
 }  // namespace es::views

@@ -105,6 +105,8 @@ QString SheetGrid::words(int index) const {
     if (index < 0 || index >= count()) return {};
     const auto& item = sheet_->items[static_cast<std::size_t>(index)];
     if (!std::isfinite(item.share)) return tr("no token through this router");
+    if (sheet_->router.layout == store::RoutingLayout::kDenseMass)
+        return tr("expert %1: mean %2 %").arg(sheet_->expert.value).arg(item.share * 100, 0, 'f', 1);
     return tr("expert %1: %2 % of %3").arg(sheet_->expert.value).arg(item.share * 100, 0, 'f', 0).arg(item.tokens);
 }
 
@@ -128,7 +130,8 @@ const QPixmap& SheetGrid::drawn(int index) {
     style.font.setWeight(QFont::DemiBold);
     style.opacity = opacity_;
     style.highlighted_expert = brings_out_ ? sheet_->expert.value : highlighted_;
-    style.numbers = !brings_out_ || panel.grid_width * kRoomyCell <= side_;
+    // On small patches the numbers of the others would hide the picture.
+    if (brings_out_ && panel.grid_width * kRoomyCell > side_) style.numbered_expert = sheet_->expert.value;
     const QRectF square(0, 0, side_, side_);
     if (const QRectF picture = fitPicture(panel, square); !picture.isEmpty()) {
         painter.setClipRect(picture);

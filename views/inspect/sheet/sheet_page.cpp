@@ -85,6 +85,9 @@ SheetPage::SheetPage(InspectModel* model, QWidget* parent)
     scroll->setFocusPolicy(Qt::NoFocus);
     grid_ = new SheetGrid(theme, scroll);
     scroll->setWidget(grid_);
+    legend_ = new ExpertLegend(theme, body);
+    legend_->setObjectName(QStringLiteral("sheetLegend"));
+    column->addWidget(legend_);
     column->addWidget(scroll, 1);
     frame_->setContent(body);
     frame_->setPanelQuery({}, tr("A contact sheet is not a figure; send one sample's overlay instead"));
@@ -109,11 +112,16 @@ SheetPage::SheetPage(InspectModel* model, QWidget* parent)
         model_->chooseSample(sample);
         Q_EMIT sampleOpened(sample);
     });
+    connect(legend_, &ExpertLegend::expertClicked, this, [this](int expert) {
+        if (const auto* router = model_->currentRouter()) model_->toggleExpert(router->id, expert);
+    });
     connect(model_, &InspectModel::runChanged, this, &SheetPage::refresh);
     connect(model_, &InspectModel::sampleChanged, this, &SheetPage::refresh);
     connect(model_, &InspectModel::choiceChanged, this, &SheetPage::refresh);
     connect(model_, &InspectModel::overlayChanged, this, &SheetPage::refresh);
     connect(model_, &InspectModel::listedChanged, this, &SheetPage::refresh);
+    connect(model_, &InspectModel::chosenSetChanged, this, &SheetPage::refresh);
+    followDetached([this] { refresh(); });
 }
 
 void SheetPage::showEvent(QShowEvent* event) {
@@ -126,8 +134,10 @@ SheetPage::Wanted SheetPage::wantedNow() const {
     const OverlayChoices& choices = model_->overlayChoices();
     wanted.run = model_->shown().run;
     wanted.router = model_->shown().router.value;
-    wanted.expert = model_->shown().expert.value;
+    wanted.expert = model_->suggestedExpert().value;
     wanted.mode = showsInSheet(choices.mode) ? choices.mode : analysis::OverlayMode::kExpert;
+    // Where every expert has a share of every token, the first one says little of the expert asked for.
+    if (soft() && wanted.mode == analysis::OverlayMode::kExpert) wanted.mode = analysis::OverlayMode::kProbability;
     wanted.rank = std::max(0, choices.rank);
     wanted.step = model_->contents().probedStep(model_->shown().step).value_or(-1);
     wanted.probes = model_->contents().steps.size();
@@ -135,10 +145,22 @@ SheetPage::Wanted SheetPage::wantedNow() const {
     wanted.count = counts_->value();
     wanted.draw = wanted.order == QStringLiteral("random") ? draw_ : 0;
     wanted.samples = model_->listed();
+    wanted.set = model_->chosenSet().everything ? 0 : model_->chosenSet().tokens.fingerprint();
     return wanted;
 }
 
+bool SheetPage::soft() const {
+    const auto* router = model_->currentRouter();
+    return router && router->layout == store::RoutingLayout::kDenseMass;
+}
+
 void SheetPage::follow() {
+    for (const QString& value : modes_->values()) {
+        const auto mode = analysis::overlayModeFromString(value.toStdString()).value_or(analysis::OverlayMode::kExpert);
+        QString why = model_->routing() && mode != analysis::OverlayMode::kExpert ? model_->missing(mode) : QString();
+        if (soft() && mode == analysis::OverlayMode::kExpert) why = tr("Soft routing gives every expert a share of every token: one expert is shown");
+        modes_->setChoiceDisabled(value, why);
+    }
     grid_->setOpacity(model_->overlayChoices().opacity);
     grid_->setHighlightedExpert(model_->ofOneExpert() ? -1 : model_->shown().expert.value);
     grid_->setBringsOutItsExpert(orders_->value() == orderValues().first() && wantedNow().mode == analysis::OverlayMode::kExpert);
@@ -147,13 +169,26 @@ void SheetPage::follow() {
     setDisabledReason(again_, orders_->value() == QStringLiteral("random") ? QString() : tr("Only a random choice can be drawn again"));
 }
 
+void SheetPage::forget() {
+    model_->context().jobs->cancel(this);
+    job_.drop();
+    wanted_ = {};
+    grid_->setSheet(nullptr, false);
+    legend_->setPanel({});
+    frame_->setTitle(tr("Contact sheet"));
+    frame_->setContext({});
+    frame_->setNotes({});
+}
+
 void SheetPage::refresh() {
-    if (!isVisible()) return;
+    if (!active()) return;
     follow();
+    const bool gathers = model_->runPart() == InspectModel::Part::kReady && model_->currentRouter() && !model_->contents().steps.empty();
+    if (!gathers) forget();
     switch (model_->runPart()) {
         case InspectModel::Part::kNone:
             return frame_->showEmpty(tr("No run yet"), tr("Choose one in Train, or open a folder of runs."), {}, QStringLiteral("grid"));
-        case InspectModel::Part::kLoading: return frame_->showLoading(tr("Opening the run…"));
+        case InspectModel::Part::kLoading: return frame_->showLoading(tr("Opening the run…"), false);
         case InspectModel::Part::kFailed: return frame_->showFailed(model_->runError());
         case InspectModel::Part::kReady: break;
     }
@@ -189,7 +224,7 @@ void SheetPage::ask() {
     request.seed = wanted.draw;
     const bool split = model_->overlayChoices().rank < 0;
     job_.request(
-        [reader = model_->reader(), request, split](JobContext& context) -> Result<analysis::ContactSheet> {
+        [reader = model_->analysisReader(), request, split](JobContext& context) -> Result<analysis::ContactSheet> {
             auto sheet = analysis::contactSheet(*reader, request, context);
             if (!sheet || split) return sheet;
             for (auto& item : sheet->items) {  // one rank at a time: no split cells
@@ -204,34 +239,65 @@ void SheetPage::ask() {
 
 void SheetPage::take(Result<analysis::ContactSheet> sheet) {
     if (!sheet) {
-        if (sheet.error().kind == ErrorKind::kStopped) return;
+        if (sheet.error().kind == ErrorKind::kStopped) {
+            wanted_ = {};
+            if (grid_->sheet()) return frame_->showPartial(tr("Cancelled: these are the samples gathered before"));
+            return frame_->showEmpty(tr("Cancelled"), tr("No samples were gathered."), {tr("Gather them again"), [this] { refresh(); }},
+                                     QStringLiteral("grid"));
+        }
         grid_->setSheet(nullptr, false);
         return frame_->showFailed(sheet.error());
     }
     const auto made = std::make_shared<const analysis::ContactSheet>(std::move(*sheet));
     const bool words = made->router.branch == Branch::kText || made->router.branch == Branch::kAll;
     grid_->setSheet(made, words);
+    showLegend();
     frame_->setTitle(tr("Contact sheet · expert %1, %2").arg(made->expert.value).arg(QString::fromStdString(longName(made->router))));
-    frame_->setContext(tr("%1 of %2 samples · step %3 · share of all %4 %")
-                           .arg(made->items.size())
-                           .arg(made->of)
-                           .arg(stepText(made->step))
-                           .arg(made->base_share * 100, 0, 'f', 1));
+    const bool soft = made->router.layout == store::RoutingLayout::kDenseMass;
+    frame_->setContext(
+        (soft ? tr("%1 of %2 samples · step %3 · mean weight over all tokens %4 %") : tr("%1 of %2 samples · step %3 · first choice of %4 % of all tokens"))
+            .arg(made->items.size())
+            .arg(made->of)
+            .arg(stepText(made->step))
+            .arg(made->base_share * 100, 0, 'f', 1));
     QStringList notes;
     if (!showsInSheet(model_->overlayChoices().mode)) notes << tr("this mode needs more than a probe: shown by expert");
-    if (!model_->shown().expert.valid()) notes << tr("no expert is selected: the router's most frequent one is taken");
+    if (!model_->shown().expert.valid())
+        notes << (model_->suggestedExpert().valid() ? tr("no expert is selected: that of the selected token is taken")
+                                                    : tr("no expert is selected: the router's most frequent one is taken"));
+    if (soft) notes << tr("soft routing: shares are of the weights, and each picture shows the weight of this expert");
     if (wanted_.order == QStringLiteral("most")) notes << tr("the samples with the largest shares: look at random ones beside");
     const std::size_t listed = model_->listed().size();
-    if (listed > made->of) notes << tr("%1 of %2 listed samples are in no probe").arg(listed - made->of).arg(listed);
+    if (!model_->chosenSet().everything) notes << QString::fromStdString(model_->chosenSet().note());
+    else if (listed > made->of) notes << tr("%1 of %2 listed samples are in no probe").arg(listed - made->of).arg(listed);
     frame_->setNotes(notes);
     if (made->items.empty())
-        return frame_->showEmpty(tr("No sample to show"), tr("None of the listed samples is in a probe. Clear the search."), {}, QStringLiteral("grid"));
+        return frame_->showEmpty(tr("No sample to show"),
+                                 model_->chosenSet().everything ? tr("None of the listed samples is in a probe. Clear the search.")
+                                                                : tr("None of the listed samples has a token of the chosen set in a probe."),
+                                 {}, QStringLiteral("grid"));
     frame_->showReady();
+}
+
+void SheetPage::showLegend() {
+    analysis::OverlayPanel all;
+    for (const auto& item : grid_->sheet()->items) {
+        const auto& panel = std::get<analysis::OverlayPanel>(item.panel.content);
+        all.show_values = panel.show_values;
+        all.value_title = panel.value_title;
+        all.value_min = panel.value_min;
+        all.value_max = panel.value_max;
+        all.map = panel.map;
+        all.patches.insert(all.patches.end(), panel.patches.begin(), panel.patches.end());
+        all.words.insert(all.words.end(), panel.words.begin(), panel.words.end());
+    }
+    legend_->setPanel(all);
+    legend_->setHighlightedExpert(grid_->sheet()->expert.value);
 }
 
 QJsonArray SheetPage::dump() const {
     QJsonValue data;
-    if (const auto* sheet = grid_->sheet(); sheet && isVisible()) {
+    if (const auto* sheet = grid_->sheet(); sheet && active()) {
         QJsonArray items;
         for (const auto& item : sheet->items) {
             QJsonObject one = toJson(item.panel);

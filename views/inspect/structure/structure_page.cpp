@@ -4,24 +4,13 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
-#include "analysis/kept/kept_analyses.h"
 #include "views/inspect/token_words.h"
 #include "views/widgets/splitter_sizes.h"
 
 namespace es::views {
 namespace {
 
-const QString kCoactivation = QStringLiteral("coactivation"), kRouters = QStringLiteral("routers");
-
 std::string routerKey(const store::RouterInfo& router) { return std::to_string(router.layer.value) + "." + std::string(toString(router.branch)); }
-
-QString pairTitle(const std::string& measure) {
-    if (measure == "probabilities") return StructurePage::tr("Alike by probability");
-    if (measure == "weights") return StructurePage::tr("Alike by weights");
-    if (measure == "router_rows") return StructurePage::tr("Alike by router rows");
-    if (measure == "outputs") return StructurePage::tr("Alike by outputs");
-    return StructurePage::tr("Alike by CKA of outputs");
-}
 
 std::shared_ptr<const analysis::Panel> shared(analysis::Panel panel) { return std::make_shared<const analysis::Panel>(std::move(panel)); }
 
@@ -74,6 +63,7 @@ StructurePage::StructurePage(InspectModel* model, QWidget* parent)
     connect(model_, &InspectModel::sampleChanged, this, &StructurePage::follow);
     connect(model_, &InspectModel::choiceChanged, this, &StructurePage::follow);
     connect(model_, &InspectModel::chosenSetChanged, this, &StructurePage::follow);
+    followDetached([this] { follow(); });
     (void)explainAbsence();
 }
 
@@ -223,19 +213,33 @@ QString StructurePage::runKey() const {
         .arg(model_->chosenSet().everything ? 0 : model_->chosenSet().tokens.fingerprint());
 }
 
+void StructurePage::forget() {
+    model_->context().jobs->cancel(this);
+    map_job_.drop();
+    pair_job_.drop();
+    kinds_job_.drop();
+    flow_job_.drop();
+    label_job_.drop();
+    map_key_ = pair_key_ = kinds_key_ = flow_key_ = label_key_ = QString();
+    flow_answer_ = {};
+    label_answer_ = {};
+}
+
 bool StructurePage::explainAbsence() {
     const auto all = {map_, flow_, pairs_, labels_, paths_};
     const auto say = [&](const QString& headline, const QString& words) {
+        forget();
         for (PlotPanel* panel : all) panel->showEmpty(headline, words);
-        map_key_ = pair_key_ = kinds_key_ = flow_key_ = label_key_ = QString();
         return true;
     };
     switch (model_->runPart()) {
         case InspectModel::Part::kNone: return say(tr("No run chosen"), tr("Open a run with experts in Train to see its structure."));
         case InspectModel::Part::kLoading:
-            for (PlotPanel* panel : all) panel->showLoading(tr("Opening the run"));
+            forget();
+            for (PlotPanel* panel : all) panel->showLoading(tr("Opening the run"), false);
             return true;
         case InspectModel::Part::kFailed:
+            forget();
             for (PlotPanel* panel : all) panel->showFailed(model_->runError());
             return true;
         case InspectModel::Part::kReady: break;
@@ -269,136 +273,13 @@ void StructurePage::follow() {
     if (explainAbsence()) return tellQueries();
     if (const auto* router = model_->currentRouter(); router && !modality_chosen_)
         modality_->setValue(router->branch == Branch::kText ? QStringLiteral("text") : QStringLiteral("vision"));
-    if (isVisible()) {
-        readPairKinds();
-        readMap();
-        readFlow();
-        readPairs();
-        readLabels();
-    }
+    readPairKinds();
+    readMap();
+    readFlow();
+    readPairs();
+    readLabels();
     tellQueries();
     followSelection();
-}
-
-void StructurePage::readMap() {
-    const QString key = runKey();
-    if (key == map_key_) return;
-    map_key_ = key;
-    map_->showLoading();
-    map_job_.request([reader = model_->analysisReader(),
-                      step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext&) { return analysis::probeExpertMap(*reader, step); },
-                     true);
-}
-
-analysis::FlowOptions StructurePage::flowOptions() const {
-    analysis::FlowOptions options;
-    options.modality = modality();
-    options.step = model_->contents().probedStep(model_->shown().step).value_or(-1);
-    // Where not all routers fit, those around the selected one are shown.
-    std::vector<RouterId> chain;
-    for (const auto& router : model_->contents().routers)
-        if (router.branch != (options.modality == Modality::kText ? Branch::kVision : Branch::kText)) chain.push_back(router.id);
-    const auto at = std::find(chain.begin(), chain.end(), model_->shown().router);
-    const auto count = static_cast<std::ptrdiff_t>(chain.size());
-    if (count > options.count && at != chain.end())
-        options.first = static_cast<std::int32_t>(std::clamp<std::ptrdiff_t>(at - chain.begin() - options.count / 2, 0, count - options.count));
-    return options;
-}
-
-void StructurePage::readFlow() {
-    if (!isVisible() || model_->contents().routers.empty() || model_->contents().steps.empty()) return;
-    const analysis::FlowOptions options = flowOptions();
-    const QString key = QStringLiteral("%1|%2|%3").arg(runKey(), modality_->value()).arg(options.first);
-    if (key == flow_key_) return;
-    flow_key_ = key;
-    flow_->showLoading();
-    paths_->showLoading();
-    flow_job_.request(
-        [reader = model_->analysisReader(), options](JobContext& context) -> Result<FlowAnswer> {
-            auto paths = analysis::probePaths(*reader, options, context);
-            if (!paths) return tl::unexpected(paths.error());
-            FlowAnswer answer;
-            answer.flow = shared(analysis::pathFlow(*paths, options));
-            answer.table = shared(analysis::pathTable(*paths, options));
-            answer.paths = std::make_shared<const analysis::RoutingPaths>(std::move(*paths));
-            return answer;
-        },
-        true);
-}
-
-void StructurePage::readPairKinds() {
-    const auto* router = model_->currentRouter();
-    if (!router) return;
-    const QString key = QStringLiteral("%1|%2").arg(runKey()).arg(router->id.value);
-    if (key == kinds_key_) return;
-    kinds_key_ = key;
-    // With one expert a token no two are ever active together.
-    if (!pairs_chosen_)
-        pair_kind_->setValue(router->layout != store::RoutingLayout::kFixedK || router->k > 1 ? kCoactivation : QStringLiteral("probabilities"));
-    kinds_job_.request([reader = model_->reader(), id = router->id, step = model_->contents().probedStep(model_->shown().step).value_or(-1)](
-                           JobContext&) -> Result<std::vector<std::string>> { return analysis::similarityMeasures(*reader, id, step); },
-                       true);
-}
-
-void StructurePage::fillPairKinds(const std::vector<std::string>& measures) {
-    QStringList titles{tr("Active together"), tr("Routers alike")}, values{kCoactivation, kRouters};
-    for (const std::string& measure : measures) {
-        titles << pairTitle(measure);
-        values << QString::fromStdString(measure);
-    }
-    pair_kind_->setChoices(titles, values);
-}
-
-void StructurePage::readPairs() {
-    if (!isVisible() || model_->contents().routers.empty() || model_->contents().steps.empty()) return;
-    const auto* router = model_->currentRouter();
-    if (!router) return;
-    const QString kind = pair_kind_->value();
-    const QString key = QStringLiteral("%1|%2|%3").arg(runKey(), kind).arg(kind == kRouters ? -1 : router->id.value);
-    if (key == pair_key_) return;
-    pair_key_ = key;
-    pairs_->showLoading();
-    pair_job_.request(
-        [reader = model_->analysisReader(), id = router->id, kind,
-         step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext& context) {
-            if (kind == kCoactivation) return analysis::coactivationMap(*reader, id, step, true);
-            if (kind == kRouters) return analysis::routerSimilarity(*reader, step, context);
-            return analysis::expertSimilarity(*reader, id, kind.toStdString(), step);
-        },
-        true);
-}
-
-void StructurePage::readLabels() {
-    const QString key = runKey();
-    if (key == label_key_) return;
-    label_key_ = key;
-    labels_->showLoading(tr("Measuring specialisation against its baselines"));
-    label_job_.request(
-        [reader = model_->analysisReader(), set = model_->chosenSet(),
-         step = model_->contents().probedStep(model_->shown().step).value_or(-1)](JobContext& context) -> Result<LabelAnswer> {
-            auto rows = analysis::keptSpecialisation(analysis::KeptAnalyses(), *reader, set, step, {}, context);
-            if (!rows) return tl::unexpected(rows.error());
-            LabelAnswer answer;
-            answer.table = shared(analysis::specialisationPanel(*rows));
-            answer.preferences = shared(analysis::preferencePanel(*rows));
-            answer.rows = std::make_shared<const std::vector<analysis::Specialisation>>(std::move(*rows));
-            return answer;
-        },
-        true);
-}
-
-void StructurePage::showLabels() {
-    if (!label_answer_.rows) return;
-    const bool routers = label_view_->value() == QStringLiteral("routers");
-    const auto& panel = routers ? label_answer_.table : label_answer_.preferences;
-    if (std::get<analysis::TablePanel>(panel->content).rows.empty()) {
-        if (routers) labels_->showEmpty(tr("No labels"), tr("Nothing is known of the probed tokens that experts could specialise in."));
-        else
-            labels_->showEmpty(tr("No expert stands out"),
-                               tr("No label is taken by one expert more often than chance allows, after correction for all that were looked at."));
-        return;
-    }
-    labels_->showPanel(panel);
 }
 
 void StructurePage::followSelection() {
@@ -447,14 +328,14 @@ void StructurePage::tellQueries() {
     labels_->setPanelQuery(query(label_view_->value() == QStringLiteral("routers") ? "specialisation" : "preferences", {}), why);
     const std::string name = router ? routerKey(*router) : std::string();
     const QString kind = pair_kind_->value();
-    if (kind == kCoactivation) pairs_->setPanelQuery(query("coactivation", {{"router", name}, {"order", "cluster"}}), why);
-    else if (kind == kRouters) pairs_->setPanelQuery(query("router_similarity", {}), why);
+    if (kind == kPairsTogether) pairs_->setPanelQuery(query("coactivation", {{"router", name}, {"order", "cluster"}}), why);
+    else if (kind == kPairsOfRouters) pairs_->setPanelQuery(query("router_similarity", {}), why);
     else pairs_->setPanelQuery(query("expert_similarity", {{"router", name}, {"measure", kind.toStdString()}}), why);
-    pairs_->setTitle(router && kind != kRouters ? tr("Experts of %1").arg(QString::fromStdString(shortName(*router))) : tr("Routers"));
+    pairs_->setTitle(router && kind != kPairsOfRouters ? tr("Experts of %1").arg(QString::fromStdString(shortName(*router))) : tr("Routers"));
 }
 
 bool StructurePage::settled() const {
-    if (!isVisible()) return true;
+    if (!active()) return true;
     return map_job_.idle() && pair_job_.idle() && kinds_job_.idle() && flow_job_.idle() && label_job_.idle() && map_->settled() && pairs_->settled();
 }
 
@@ -466,11 +347,13 @@ std::vector<PaletteEntry> StructurePage::paletteEntries() {
                            modality_chosen_ = true;
                            modality_->setValue(QStringLiteral("vision"));
                            readFlow();
+                           tellQueries();
                        }});
     entries.push_back({tr("Follow words through the layers"), tr("Structure"), [this] {
                            modality_chosen_ = true;
                            modality_->setValue(QStringLiteral("text"));
                            readFlow();
+                           tellQueries();
                        }});
     return entries;
 }

@@ -15,7 +15,10 @@
 
 namespace es::views {
 
-/// Reads nothing while it is hidden. Clicking an expert anywhere selects it for the whole window. GUI thread only.
+/// Two of the choices of "Experts"; the others are measures of likeness, by their own names.
+inline const QString kPairsTogether = QStringLiteral("coactivation"), kPairsOfRouters = QStringLiteral("routers");
+
+/// Reads nothing for panels that nobody sees. Clicking an expert anywhere selects it for the whole window. GUI thread only.
 class StructurePage : public InspectPart {
     Q_OBJECT
 public:
@@ -48,6 +51,9 @@ private:
     void follow();           ///< the run, its step or the selection changed
     void followSelection();  ///< marks the selected expert
     [[nodiscard]] bool explainAbsence();
+    void forget();  ///< nothing that was asked for is wanted any longer, and what was found is of another run
+    /// It is on screen, here or in a window of its own.
+    [[nodiscard]] bool watched(const PlotPanel* panel) const { return isVisible() || panel->detached(); }
     void readMap();
     void readFlow();
     void readPairs();
