@@ -63,6 +63,7 @@ Result<std::vector<CategoryDifference>> categoryDifferences(const RunGroup& a, c
         for (const RunSource& source : runs.runs) {
             auto one = sampleLosses(*source.run);
             if (!one) return one;
+            sum.families = one->families;
             for (const auto& [key, value] : one->values) {
                 auto& total = sum.values[key];
                 total.loss += value.loss;

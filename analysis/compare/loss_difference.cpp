@@ -9,6 +9,7 @@
 
 #include "analysis/figures/series.h"
 #include "analysis/figures/wording.h"
+#include "analysis/stats/clustered.h"
 #include "analysis/stats/intervals.h"
 #include "analysis/stats/moments.h"
 #include "engine/config/objectives.h"
@@ -39,7 +40,11 @@ Result<SampleLosses> sampleLosses(const store::RunReader& run) {
     if (steps.empty()) return SampleLosses{};
     auto evaluation = run.evaluation(steps.back());
     if (!evaluation) return tl::unexpected(evaluation.error());
-    return sampleLosses(*evaluation);
+    SampleLosses losses = sampleLosses(*evaluation);
+    auto families = SampleFamilies::of(run);
+    if (!families) return tl::unexpected(families.error());
+    losses.families = std::move(*families);
+    return losses;
 }
 
 SampleLosses sampleLosses(const store::Evaluation& evaluation) {
@@ -83,7 +88,7 @@ SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const 
         sums[o].targets += value.targets;
     }
     std::vector<Sums> all(weights.size());
-    std::vector<const std::vector<Sums>*> complete;
+    std::map<std::uint64_t, std::vector<Sums>> units;
     for (const auto& [sample, sums] : samples) {
         bool whole = true;
         for (std::size_t o = 0; o < weights.size(); ++o) whole = whole && (weights[o] == 0 || sums[o].targets > 0);
@@ -91,42 +96,46 @@ SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const 
             ++result.left_out;
             continue;
         }
-        complete.push_back(&sums);
-        for (std::size_t o = 0; o < weights.size(); ++o) {
-            all[o].baseline += sums[o].baseline;
-            all[o].candidate += sums[o].candidate;
-            all[o].targets += sums[o].targets;
-        }
+        ++result.samples;
+        auto& unit = units[baseline->families.of(sample)];
+        unit.resize(weights.size());
+        for (std::size_t o = 0; o < weights.size(); ++o)
+            for (Sums* sum : {&all[o], &unit[o]}) {
+                sum->baseline += sums[o].baseline;
+                sum->candidate += sums[o].candidate;
+                sum->targets += sums[o].targets;
+            }
     }
-    result.samples = static_cast<std::int64_t>(complete.size());
-    if (complete.empty()) {
+    result.units = static_cast<std::int64_t>(units.size());
+    if (units.empty()) {
         result.baseline = result.candidate = result.mean = result.low = result.high = result.p = result.standard_error = kNoValue;
         return result;
     }
-    const double n = static_cast<double>(complete.size());
     for (std::size_t o = 0; o < weights.size(); ++o) {
         if (weights[o] == 0) continue;
         result.baseline += weights[o] * all[o].baseline / all[o].targets;
         result.candidate += weights[o] * all[o].candidate / all[o].targets;
     }
-    const double mean = result.candidate - result.baseline;
-    std::vector<double> linearised;
-    for (const std::vector<Sums>* sums : complete) {
-        double value = mean;
+    result.mean = result.candidate - result.baseline;
+    std::vector<double> residual, part;
+    for (const auto& [unit, sums] : units) {
+        double sum = 0, largest = 0;
         for (std::size_t o = 0; o < weights.size(); ++o) {
             if (weights[o] == 0) continue;
-            const Sums& one = (*sums)[o];
-            const double ratio = (all[o].candidate - all[o].baseline) / all[o].targets;
-            value += weights[o] * ((one.candidate - one.baseline) - ratio * one.targets) / (all[o].targets / n);
+            const double ratio = (all[o].candidate - all[o].baseline) / all[o].targets, own = sums[o].targets / all[o].targets;
+            if (own < 1) sum += weights[o] * ((sums[o].candidate - sums[o].baseline) - ratio * sums[o].targets) / (all[o].targets * std::sqrt(1 - own));
+            largest = std::max(largest, own);
         }
-        linearised.push_back(value);
+        residual.push_back(sum);
+        part.push_back(largest);
     }
-    const Interval interval = meanInterval(linearised, confidence);
-    result.mean = mean;
+    const Interval interval = linearisedInterval(result.mean, residual, part, confidence);
     result.low = interval.low;
     result.high = interval.high;
     result.p = interval.p;
-    result.standard_error = moments(linearised).sdSample() / std::sqrt(n);
+    double squares = 0;
+    for (const double value : residual) squares += value * value;
+    result.standard_error = result.units < 2 ? kNoValue : std::sqrt(squares);
     return result;
 }
 

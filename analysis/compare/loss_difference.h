@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "analysis/compare/comparison.h"
+#include "analysis/metrics/sample_families.h"
 
 namespace es::analysis {
 
@@ -25,6 +26,7 @@ struct SampleLosses {
         std::int32_t targets = 0;
     };
     std::map<Key, Value> values;  ///< plain rows only, finite
+    SampleFamilies families;      ///< samples that count as one in intervals
 };
 [[nodiscard]] Result<SampleLosses> sampleLosses(const store::RunReader& run);
 /// Those of one evaluation at hand.
@@ -32,11 +34,12 @@ struct SampleLosses {
 
 /// Candidate minus baseline over samples. `weights`: of each objective in the sum (one objective 1, the others 0, for a single loss; the
 /// configuration's for the total). Each sample counts by its number of targets, as in the recorded loss, so that the mean is the difference
-/// of the recorded losses over these samples; the interval is the linearised one of such a ratio. Samples that lack one of the weighted
-/// objectives, or whose targets differ between the sides, are left out.
+/// of the recorded losses over these samples; the interval is the linearised one of such a ratio (linearisedInterval()), over families of samples (the
+/// baseline's), NaN with fewer than two. Samples that lack one of the weighted objectives, or whose targets differ between the sides, are left out.
 struct SampleDifference {
     double baseline = 0, candidate = 0, mean = 0, low = 0, high = 0, p = 0;
-    double standard_error = 0;  ///< NaN with fewer than two samples
+    double standard_error = 0;  ///< NaN with fewer than two families
+    std::int64_t units = 0;     ///< families of the samples
     std::int64_t samples = 0, left_out = 0, masks_differ = 0;
 };
 [[nodiscard]] SampleDifference sampleDifference(const Baseline<SampleLosses>& baseline, const Candidate<SampleLosses>& candidate,

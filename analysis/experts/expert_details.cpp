@@ -54,7 +54,7 @@ Result<ExpertDetails> expertDetails(const store::RunReader& run, const ExpertTok
         return !context.stopRequested();
     };
     const auto halted = [] { return stopped("Looking at the expert"); };
-    details.modality = modalityShare(tokens, options);
+    details.modality = modalityShare(tokens, options, facts.families);
     for (const Modality modality : {Modality::kText, Modality::kVision})
         for (const LabelKind kind : labelKindsOf(modality)) {
             if (!go("Comparing labels")) return halted();

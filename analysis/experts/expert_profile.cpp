@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <span>
 
 #include "analysis/metrics/weighing.h"
+#include "analysis/stats/clustered.h"
 
 namespace es::analysis {
 namespace {
@@ -78,7 +79,7 @@ private:
 
 LabelShares expertLabels(const ExpertTokens& tokens, const ProbeFacts& facts, LabelKind kind, Modality modality, const LabelShareOptions& options) {
     const TokenLabels labels = facts.labels.labels(*tokens.table, kind, modality);
-    return labelShares(tokens, labels.label_T, labels.names, options);
+    return labelShares(tokens, labels.label_T, labels.names, options, facts.families);
 }
 
 LabelShares expertWords(const ExpertTokens& tokens, const ProbeFacts& facts, const LabelShareOptions& options) {
@@ -89,12 +90,12 @@ LabelShares expertCategories(const ExpertTokens& tokens, const ProbeFacts& facts
     return expertLabels(tokens, facts, LabelKind::kCategory, Modality::kVision, options);
 }
 
-LabelShares modalityShare(const ExpertTokens& tokens, const LabelShareOptions& options) {
+LabelShares modalityShare(const ExpertTokens& tokens, const LabelShareOptions& options, const SampleFamilies& families) {
     const std::vector<std::string> names = {std::string(toString(Modality::kVision)), std::string(toString(Modality::kText))};
     std::vector<std::int32_t> label_T(tokens.total_T.size(), -1);
     for (std::size_t row = 0; row < label_T.size(); ++row)
         if (const Modality modality = tokens.modality(row); modality != Modality::kUnknown) label_T[row] = modality == Modality::kText ? 1 : 0;
-    return labelShares(tokens, label_T, names, options);
+    return labelShares(tokens, label_T, names, options, families);
 }
 
 PositionMap positionMap(const ExpertTokens& tokens, const ProbeFacts& facts, Modality modality) {
@@ -162,53 +163,39 @@ ExpertLooks expertLooks(const ExpertTokens& tokens, const ProbeFacts& facts, con
     }
     if (result.patches == 0) return result;
     const double confidence = options.correct ? 1 - (1 - options.confidence) / static_cast<double>(kLookProperties.size()) : options.confidence;
+    const std::vector<std::int32_t> unit_S = facts.families.numbers(tokens.samples);
     for (const LookProperty& property : kLookProperties) {
         LookRow row{property.name, property.unit, kUnknownLook, kUnknownLook, kUnknownLook, kUnknownLook, kUnknownLook, 0, 0};
-        double taken = 0, total = 0, taken_sum = 0, total_sum = 0;
-        const auto each = [&](const auto& visit) {
-            for (std::size_t i = 0; i < tokens.total_T.size(); ++i) {
-                if (!(tokens.total_T[i] > 0)) continue;
-                const PatchLook* look = lookOf(tokens, samples, i);
-                if (look && std::isfinite(look->*property.value)) visit(i, static_cast<double>(look->*property.value));
-            }
-        };
-        each([&](std::size_t i, double value) {
-            taken += tokens.taken_T[i];
-            total += tokens.total_T[i];
-            taken_sum += tokens.taken_T[i] * value;
-            total_sum += tokens.total_T[i] * value;
+        std::vector<double> taken_sum(unit_S.size(), 0), taken(unit_S.size(), 0), total_sum(unit_S.size(), 0), total(unit_S.size(), 0);
+        for (std::size_t i = 0; i < tokens.total_T.size(); ++i) {
+            if (!(tokens.total_T[i] > 0)) continue;
+            const PatchLook* look = lookOf(tokens, samples, i);
+            if (!look || !std::isfinite(look->*property.value)) continue;
+            const auto unit = static_cast<std::size_t>(unit_S[static_cast<std::size_t>(tokens.sample_T[i])]);
+            const auto value = static_cast<double>(look->*property.value);
+            taken[unit] += tokens.taken_T[i];
+            total[unit] += tokens.total_T[i];
+            taken_sum[unit] += tokens.taken_T[i] * value;
+            total_sum[unit] += tokens.total_T[i] * value;
             row.takers += tokens.taken_T[i] > 0;
-        });
-        if (total > 0) row.all = total_sum / total;
-        if (taken > 0) {
-            row.expert = taken_sum / taken;
-            row.difference = row.expert - row.all;
-            std::vector<double> effect_S(tokens.samples.size(), 0);
-            std::vector<std::uint8_t> counts_S(tokens.samples.size(), 0);
-            each([&](std::size_t i, double value) {
-                const auto s = static_cast<std::size_t>(tokens.sample_T[i]);
-                effect_S[s] += tokens.taken_T[i] * (value - row.expert) / taken - tokens.total_T[i] * (value - row.all) / total;
-                counts_S[s] = 1;
-            });
-            double squares = 0;
-            for (std::size_t s = 0; s < effect_S.size(); ++s) {
-                squares += effect_S[s] * effect_S[s];
-                row.samples += counts_S[s];
-            }
-            if (row.samples > 1) {
-                const auto n = static_cast<double>(row.samples);
-                const double t = boost::math::quantile(boost::math::complement(boost::math::students_t(n - 1), (1 - confidence) / 2));
-                const double half = t * std::sqrt(squares * n / (n - 1));
-                row.low = row.difference - half;
-                row.high = row.difference + half;
-            }
         }
+        const auto mean = [](const std::vector<double>& sums, const std::vector<double>& weights) {
+            const double weight = std::accumulate(weights.begin(), weights.end(), 0.0);
+            return weight > 0 ? std::accumulate(sums.begin(), sums.end(), 0.0) / weight : kUnknownLook;
+        };
+        row.all = mean(total_sum, total);
+        row.expert = mean(taken_sum, taken);
+        const Interval difference = clusteredDifference(taken_sum, taken, total_sum, total, confidence);
+        row.difference = difference.mean;
+        row.low = difference.low;
+        row.high = difference.high;
+        row.samples = std::count_if(taken.begin(), taken.end(), [](double n) { return n > 0; });
         result.rows.push_back(std::move(row));
     }
     std::vector<std::int32_t> hue_T(tokens.total_T.size(), -1);
     for (std::size_t i = 0; i < hue_T.size(); ++i)
         if (const PatchLook* look = tokens.total_T[i] > 0 ? lookOf(tokens, samples, i) : nullptr) hue_T[i] = hueOf(*look);
-    result.hues = labelShares(tokens, hue_T, hueNames(), options);
+    result.hues = labelShares(tokens, hue_T, hueNames(), options, facts.families);
     std::map<std::string, std::pair<PatchLook, double>> means;
     for (std::size_t i = 0; i < tokens.total_T.size(); ++i) {
         if (hue_T[i] < 0) continue;

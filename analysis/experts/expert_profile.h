@@ -22,7 +22,7 @@ namespace es::analysis {
 [[nodiscard]] LabelShares expertCategories(const ExpertTokens& tokens, const ProbeFacts& facts, const LabelShareOptions& options = {});
 /// "vision" and "text": p(modality | expert) beside p(modality), without which it cannot be read (a pooled router under one balance loss cannot have
 /// pure experts of a rare modality).
-[[nodiscard]] LabelShares modalityShare(const ExpertTokens& tokens, const LabelShareOptions& options = {});
+[[nodiscard]] LabelShares modalityShare(const ExpertTokens& tokens, const LabelShareOptions& options = {}, const SampleFamilies& families = {});
 
 /// Where it is used: patches of pictures with the commonest grid, or words by their place in the caption (one row).
 struct PositionMap {
@@ -41,8 +41,9 @@ struct LookRow {
     std::string name, unit;
     double expert = 0, all = 0;  ///< means; NaN without a patch of which it is known
     double difference = 0;       ///< expert - all
-    double low = 0, high = 0;    ///< of the difference; NaN with fewer than two samples
-    std::int64_t takers = 0, samples = 0;
+    double low = 0, high = 0;    ///< of the difference; NaN when the expert takes patches of fewer than kLeastGroups families of samples
+    std::int64_t takers = 0;     ///< patches
+    std::int64_t samples = 0;    ///< families of samples that it takes patches of
 };
 /// Of patches whose picture the run holds.
 struct ExpertLooks {
@@ -52,7 +53,7 @@ struct ExpertLooks {
     std::int64_t patches = 0, samples = 0;
     double confidence = 0.95;
 };
-/// Intervals of the differences: linearised over samples as for shares, Student's t, Bonferroni over the properties.
+/// Intervals of the differences: clusteredDifference() over families of samples, Bonferroni over the properties.
 [[nodiscard]] ExpertLooks expertLooks(const ExpertTokens& tokens, const ProbeFacts& facts, const LabelShareOptions& options = {});
 
 /// Another expert of the same router.

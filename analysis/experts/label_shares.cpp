@@ -78,10 +78,11 @@ double quantileOfT(double confidence, std::int64_t samples) {
 
 }  // namespace
 
-LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t> label_T, std::span<const std::string> names,
-                        const LabelShareOptions& options) {
+LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t> label_T, std::span<const std::string> names, const LabelShareOptions& options,
+                        const SampleFamilies& families) {
     LabelShares result;
     result.confidence = options.confidence;
+    const std::vector<std::int32_t> unit_S = families.numbers(tokens.samples);
     std::vector<LabelCell> cells;
     std::vector<LabelSums> samples(tokens.samples.size());
     std::vector<LabelShare> rows(names.size());
@@ -90,11 +91,12 @@ LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t
         const std::int32_t label = label_T[row];
         if (label < 0 || static_cast<std::size_t>(label) >= names.size() || !(tokens.total_T[row] > 0)) continue;
         const double a = tokens.taken_T[row], all = tokens.total_T[row];
+        const std::int32_t unit = unit_S[static_cast<std::size_t>(tokens.sample_T[row])];
         // Tokens of one sample come together: the last cell is nearly always the right one.
-        if (cells.empty() || cells.back().label != label || cells.back().sample != tokens.sample_T[row]) cells.push_back({tokens.sample_T[row], label, 0, 0});
+        if (cells.empty() || cells.back().label != label || cells.back().sample != unit) cells.push_back({unit, label, 0, 0});
         cells.back().taken += a;
         cells.back().total += all;
-        LabelSums& sample = samples[static_cast<std::size_t>(tokens.sample_T[row])];
+        LabelSums& sample = samples[static_cast<std::size_t>(unit)];
         sample.taken += a;
         sample.total += all;
         taken += a;
@@ -126,7 +128,7 @@ LabelShares labelShares(const ExpertTokens& tokens, std::span<const std::int32_t
         row.taker_samples += cell.taken > 0;
     }
     for (const LabelShare& row : rows) result.comparisons += row.tokens > 0 && row.samples >= options.min_samples;
-    if (result.taker_samples < 2) result.comparisons = 0;
+    if (result.taker_samples < kLeastGroups) result.comparisons = 0;
     const bool corrected = options.correct && result.comparisons > 1;
     result.confidence_each = corrected ? 1 - (1 - options.confidence) / static_cast<double>(result.comparisons) : options.confidence;
     result.correction = corrected ? fmt::format("Bonferroni over {}", plural(result.comparisons, "label")) : "none";

@@ -112,6 +112,7 @@ Result<ProbeFacts> probeFacts(const store::RunReader& run, std::span<const std::
     facts.labels = std::move(*labels);
     auto list = run.sampleList();
     if (!list) return tl::unexpected(list.error());
+    facts.families = SampleFamilies(*list);
     facts.asked.insert(samples.begin(), samples.end());
     const std::unordered_set<std::uint64_t>& wanted = facts.asked;
     std::int64_t unreadable = 0;

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "analysis/metrics/sample_families.h"
 #include "analysis/metrics/token_labels.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
@@ -36,7 +37,8 @@ struct SampleFacts {
 
 /// Immutable once made; safe to read from many threads.
 struct ProbeFacts {
-    LabelSource labels;  ///< categories, truth of scenes, words of the same samples
+    LabelSource labels;       ///< categories, truth of scenes, words of the same samples
+    SampleFamilies families;  ///< of all samples of the run
     std::vector<SampleFacts> samples;
     std::unordered_map<std::uint64_t, std::size_t> index;
     std::unordered_set<std::uint64_t> asked;  ///< samples that were looked for

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -11,6 +10,7 @@
 
 #include "analysis/stats/quantiles.h"
 #include "engine/base/random.h"
+#include "engine/store/causal_batch.h"
 
 namespace es::analysis {
 namespace {
@@ -24,24 +24,12 @@ struct BannedExpert {
     std::int32_t expert = -1;
 };
 
-std::optional<std::int32_t> wholeNumberOf(std::string_view text) {
-    std::int32_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size()) return {};
-    return value;
-}
-
-/// "ban 1.v:3" of a result whose routers include 1.v.
+/// Of a result whose routers include the one that it names.
 std::optional<BannedExpert> bannedExpertOf(const store::KeptResult& result) {
-    if (result.interventions.size() != 1) return {};
-    const std::string_view text = result.interventions.front();
-    const auto space = text.find(' '), dot = text.find('.'), colon = text.find(':');
-    if (space == std::string_view::npos || dot == std::string_view::npos || colon == std::string_view::npos || dot < space || colon < dot) return {};
-    const auto layer = wholeNumberOf(text.substr(space + 1, dot - space - 1)), expert = wholeNumberOf(text.substr(colon + 1));
-    const auto branch = branchFromString(text.substr(dot + 1, colon - dot - 1));
-    if (!layer || !expert || !branch) return {};
+    const auto target = store::causalTarget(result);
+    if (!target) return {};
     for (const store::EffectRouter& router : result.routers)
-        if (router.router.layer.value == *layer && router.router.branch == *branch) return BannedExpert{std::string(text.substr(0, space)), router, *expert};
+        if (target->of(router.router)) return BannedExpert{target->kind, router, target->expert};
     return {};
 }
 
@@ -52,34 +40,34 @@ std::optional<Objective> firstObjectiveOf(const std::vector<store::KeptResult>& 
     return {};
 }
 
-/// Sums over the masked tokens of each sample, in an order that all results share.
+/// Sums over the masked tokens of each family of samples, in an order that all results share.
 struct MaskedSums {
-    std::vector<double> before, after, targets;
+    std::vector<double> change, before, targets;
 };
 
 MaskedSums maskedSumsOf(const store::KeptResult& result, Objective objective, const std::map<std::uint64_t, std::size_t>& place) {
-    MaskedSums sums{std::vector<double>(place.size()), std::vector<double>(place.size()), std::vector<double>(place.size())};
+    const std::size_t units =
+        place.empty() ? 0 : std::max_element(place.begin(), place.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->second + 1;
+    MaskedSums sums{std::vector<double>(units), std::vector<double>(units), std::vector<double>(units)};
     for (const store::EffectRow& row : result.rows) {
         if (row.objective != objective || !std::isfinite(row.before) || !std::isfinite(row.after)) continue;
         const auto found = place.find(row.sample);
         if (found == place.end()) continue;
+        sums.change[found->second] += (row.after - row.before) * row.targets;
         sums.before[found->second] += row.before * row.targets;
-        sums.after[found->second] += row.after * row.targets;
         sums.targets[found->second] += row.targets;
     }
     return sums;
 }
 
-/// δ under the weights of a draw, divided by the loss itself where effects are relative.
-double deltaOf(const MaskedSums& sums, const std::vector<double>& weight, bool relative) {
-    double before = 0, after = 0, targets = 0;
-    for (std::size_t i = 0; i < weight.size(); ++i) {
-        before += weight[i] * sums.before[i];
-        after += weight[i] * sums.after[i];
-        targets += weight[i] * sums.targets[i];
+/// δ with each family's difference times its sign, divided by the loss itself where effects are relative.
+double deltaOf(const MaskedSums& sums, const std::vector<double>& sign, bool relative) {
+    double change = 0, base = 0;
+    for (std::size_t i = 0; i < sums.change.size(); ++i) {
+        change += sign[i] * sums.change[i];
+        base += relative ? sums.before[i] : sums.targets[i];
     }
-    if (targets <= 0) return kNoEffect;
-    return relative ? (after - before) / before : (after - before) / targets;
+    return base > 0 ? change / base : kNoEffect;
 }
 
 double selectivityOf(double vision, double text) {
@@ -94,10 +82,21 @@ LossEffect noEffect() {
     return none;
 }
 
-LossEffect effectOn(const store::KeptResult& result, const config::RunConfig& config, const std::string& loss, double confidence) {
-    for (LossEffect& effect : lossEffects(result, config, confidence))
-        if (effect.loss == loss) return effect;
-    return noEffect();
+LossEffect effectOn(const store::KeptResult& result, const config::RunConfig& config, Objective objective, const CausalOptions& options, double confidence) {
+    std::vector<double> weights(kObjectiveCount, 0.0);
+    weights[static_cast<std::size_t>(objective)] = 1;
+    LossEffect effect = lossEffect(lossesBefore(result, options.families), lossesAfter(result), weights, std::string(toString(objective)),
+                                   effectUnit(objective, config), confidence);
+    return effect.samples > 0 ? effect : noEffect();
+}
+
+/// Where |v - l| / (v + l) can lie while v and l, cut to 0, stay in their intervals.
+std::pair<double, double> selectivityRange(const LossEffect& vision, const LossEffect& text, bool relative) {
+    const double v_scale = relative ? vision.without : 1, l_scale = relative ? text.without : 1;
+    const double v0 = std::max(vision.low / v_scale, 0.0), v1 = std::max(vision.high / v_scale, 0.0), l0 = std::max(text.low / l_scale, 0.0),
+                 l1 = std::max(text.high / l_scale, 0.0);
+    const auto of = [](double more, double less) { return more > less ? (more - less) / (more + less) : 0.0; };
+    return {std::max(of(v0, l1), of(l0, v1)), std::max(of(v1, l0), of(l1, v0))};
 }
 
 /// Mean and number of what is defined.
@@ -112,43 +111,47 @@ std::pair<double, std::int32_t> meanDefined(const std::vector<double>& values) {
 struct BannedSums {
     RouterId router;
     MaskedSums vision, text;
+    double selectivity = 0;  ///< whether or not an effect is shown
 };
 
 }  // namespace
 
-CausalTable causalTable(const std::vector<store::KeptResult>& results, const config::RunConfig& config, double confidence, std::int32_t draws,
-                        std::uint64_t seed) {
+CausalTable causalTable(const std::vector<store::KeptResult>& results, const config::RunConfig& config, const CausalOptions& options) {
     CausalTable table;
-    table.confidence = confidence;
+    table.confidence = options.confidence;
     const auto vision = firstObjectiveOf(results, {Objective::kPairImage, Objective::kImage}),
                text = firstObjectiveOf(results, {Objective::kPairText, Objective::kText});
     if (vision) table.vision = toString(*vision);
     if (text) table.text = toString(*text);
     table.relative = config.model.image_target != "codes";
     std::map<std::uint64_t, std::size_t> place;
-    for (const store::KeptResult& result : results)
+    for (const store::KeptResult& result : results) {
+        if (bannedExpertOf(result)) table.comparisons += (vision ? 1 : 0) + (text ? 1 : 0);
         for (const store::EffectRow& row : result.rows)
             if (row.objective == vision || row.objective == text) place.emplace(row.sample, 0);
-    std::size_t next = 0;
-    for (auto& [sample, index] : place) index = next++;
+    }
+    table.confidence_each = 1 - (1 - options.confidence) / static_cast<double>(std::max<std::int64_t>(table.comparisons, 1));
+    std::map<std::uint64_t, std::size_t> units;
+    for (auto& [sample, unit] : place) unit = units.emplace(options.families.of(sample), units.size()).first->second;
 
     std::vector<BannedSums> sums;
-    std::vector<double> once(place.size(), 1.0);
+    const std::vector<double> as_is(units.size(), 1.0);
     for (const store::KeptResult& result : results) {
         const auto target = bannedExpertOf(result);
         if (!target) continue;
         table.step = result.checkpoint;
         table.kind = target->kind;
-        ExpertCausal expert{target->router.router, ExpertIndex(target->expert), target->router.tokens, target->router.rerouted, noEffect(), noEffect(), 0};
-        if (vision) expert.vision = effectOn(result, config, table.vision, confidence);
-        if (text) expert.text = effectOn(result, config, table.text, confidence);
-        BannedSums own{expert.router.id, {}, {}};
+        ExpertCausal expert{
+            target->router.router, ExpertIndex(target->expert), target->router.tokens, target->router.rerouted, noEffect(), noEffect(), false, kNoEffect};
+        if (vision) expert.vision = effectOn(result, config, *vision, options, table.confidence_each);
+        if (text) expert.text = effectOn(result, config, *text, options, table.confidence_each);
+        expert.shown = expert.vision.low > 0 || expert.text.low > 0;
+        BannedSums own{expert.router.id, {}, {}, kNoEffect};
         if (vision && text) {
             own.vision = maskedSumsOf(result, *vision, place);
             own.text = maskedSumsOf(result, *text, place);
-            expert.selectivity = selectivityOf(deltaOf(own.vision, once, table.relative), deltaOf(own.text, once, table.relative));
-        } else {
-            expert.selectivity = kNoEffect;
+            own.selectivity = selectivityOf(deltaOf(own.vision, as_is, table.relative), deltaOf(own.text, as_is, table.relative));
+            if (expert.shown) expert.selectivity = own.selectivity;
         }
         table.experts.push_back(std::move(expert));
         sums.push_back(std::move(own));
@@ -159,37 +162,46 @@ CausalTable causalTable(const std::vector<store::KeptResult>& results, const con
         if (std::find(order.begin(), order.end(), expert.router.id) == order.end()) order.push_back(expert.router.id);
     for (const RouterId router : order) {
         RouterCausal row;
-        std::vector<double> values;
-        for (const ExpertCausal& expert : table.experts) {
+        std::vector<double> shown, least, most, every;
+        for (std::size_t i = 0; i < table.experts.size(); ++i) {
+            const ExpertCausal& expert = table.experts[i];
             if (expert.router.id != router) continue;
             row.router = expert.router;
-            values.push_back(expert.selectivity);
+            every.push_back(sums[i].selectivity);
+            if (std::isnan(expert.selectivity)) continue;
+            shown.push_back(expert.selectivity);
+            const auto [low, high] = selectivityRange(expert.vision, expert.text, table.relative);
+            least.push_back(low);
+            most.push_back(high);
         }
-        std::tie(row.specialisation, row.experts) = meanDefined(values);
+        std::tie(row.specialisation, row.experts) = meanDefined(shown);
+        row.least = meanDefined(least).first;
+        row.most = meanDefined(most).first;
+        std::tie(row.every, row.every_experts) = meanDefined(every);
         row.samples = static_cast<std::int64_t>(place.size());
-        row.low = row.high = kNoEffect;
-        if (vision && text && place.size() > 1 && row.experts > 0) {
-            std::vector<double> drawn;
-            for (std::int32_t draw = 0; draw < draws; ++draw) {
-                RandomStream random(seed, RandomPurpose::kBootstrap, static_cast<std::uint64_t>(draw));
-                std::vector<double> weight(place.size(), 0.0);
-                for (std::size_t i = 0; i < place.size(); ++i) weight[random.below(static_cast<std::uint32_t>(place.size()))] += 1;
-                values.clear();
-                for (const BannedSums& one : sums)
-                    if (one.router == router)
-                        values.push_back(selectivityOf(deltaOf(one.vision, weight, table.relative), deltaOf(one.text, weight, table.relative)));
-                if (const auto [mean, count] = meanDefined(values); count > 0) drawn.push_back(mean);
-            }
-            if (drawn.size() > 1) {
-                const std::array<double, 2> ends = {(1 - confidence) / 2, (1 + confidence) / 2};
-                const std::vector<double> bounds = quantiles(drawn, ends);
-                row.low = bounds[0];
-                row.high = bounds[1];
-            }
+        row.units = static_cast<std::int64_t>(units.size());
+        std::vector<double> drawn, sign(units.size());
+        for (std::int32_t draw = 0; draw < options.draws && row.every_experts > 0; ++draw) {
+            RandomStream random(options.seed, RandomPurpose::kPermutation, static_cast<std::uint64_t>(draw), 2);
+            for (double& one : sign) one = random.below(2) == 0 ? 1 : -1;
+            every.clear();
+            for (const BannedSums& one : sums)
+                if (one.router == router) every.push_back(selectivityOf(deltaOf(one.vision, sign, table.relative), deltaOf(one.text, sign, table.relative)));
+            if (const auto [mean, count] = meanDefined(every); count > 0) drawn.push_back(mean);
         }
+        row.chance = meanDefined(drawn).first;
+        row.chance_high = drawn.empty() ? kNoEffect : quantiles(drawn, std::array{0.95}).front();
         table.routers.push_back(std::move(row));
     }
     return table;
+}
+
+Result<CausalTable> causalTable(const store::RunReader& run, const std::vector<store::KeptResult>& results) {
+    CausalOptions options;
+    auto families = SampleFamilies::of(run);
+    if (!families) return tl::unexpected(families.error());
+    options.families = std::move(*families);
+    return causalTable(results, run.config(), options);
 }
 
 std::vector<double> expertInformation(const std::vector<std::int32_t>& labels, const std::vector<std::int32_t>& chosen, std::int32_t experts) {

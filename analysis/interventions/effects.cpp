@@ -8,26 +8,10 @@
 namespace es::analysis {
 namespace {
 
-std::string effectUnit(Objective objective, const config::RunConfig& config) {
-    const bool pixels = (objective == Objective::kImage || objective == Objective::kPairImage) && config.model.image_target != "codes";
-    return pixels ? "" : "nats";
-}
-
 std::vector<double> onlyObjective(Objective objective) {
     std::vector<double> one(kObjectiveCount, 0.0);
     one[static_cast<std::size_t>(objective)] = 1;
     return one;
-}
-
-/// The configuration's weights of the objectives that the result has: a stream that the run does not train is not evaluated.
-std::vector<double> evaluatedWeights(const store::KeptResult& result, const config::RunConfig& config) {
-    std::vector<double> total = objectiveWeights(config);
-    std::vector<bool> there(total.size(), false);
-    for (const store::EffectRow& row : result.rows)
-        if (static_cast<std::size_t>(row.objective) < there.size()) there[static_cast<std::size_t>(row.objective)] = true;
-    for (std::size_t o = 0; o < total.size(); ++o)
-        if (!there[o]) total[o] = 0;
-    return total;
 }
 
 SampleLosses effectLosses(const store::KeptResult& result, double store::EffectRow::*value) {
@@ -51,23 +35,48 @@ LossEffect lossEffectOf(const SampleDifference& d, std::string loss, std::string
     effect.p = d.p;
     effect.confidence = confidence;
     effect.samples = d.samples;
+    effect.units = d.units;
     return effect;
 }
 
 }  // namespace
 
-SampleLosses lossesBefore(const store::KeptResult& result) { return effectLosses(result, &store::EffectRow::before); }
+std::string effectUnit(Objective objective, const config::RunConfig& config) {
+    const bool pixels = (objective == Objective::kImage || objective == Objective::kPairImage) && config.model.image_target != "codes";
+    return pixels ? "" : "nats";
+}
+
+std::vector<double> totalWeights(const store::KeptResult& result, const config::RunConfig& config) {
+    std::vector<double> total = objectiveWeights(config);
+    std::vector<bool> there(total.size(), false);
+    for (const store::EffectRow& row : result.rows)
+        if (static_cast<std::size_t>(row.objective) < there.size()) there[static_cast<std::size_t>(row.objective)] = true;
+    for (std::size_t o = 0; o < total.size(); ++o)
+        if (!there[o]) total[o] = 0;
+    return total;
+}
+
+LossEffect lossEffect(const SampleLosses& before, const SampleLosses& after, const std::vector<double>& weights, const std::string& loss,
+                      const std::string& unit, double confidence) {
+    return lossEffectOf(sampleDifference(Baseline(before), Candidate(after), weights, confidence), loss, unit, confidence);
+}
+
+SampleLosses lossesBefore(const store::KeptResult& result, const SampleFamilies& families) {
+    SampleLosses losses = effectLosses(result, &store::EffectRow::before);
+    losses.families = families;
+    return losses;
+}
 SampleLosses lossesAfter(const store::KeptResult& result) { return effectLosses(result, &store::EffectRow::after); }
 
-std::vector<LossEffect> lossEffects(const store::KeptResult& result, const config::RunConfig& config, double confidence) {
-    const Baseline before(lossesBefore(result));
+std::vector<LossEffect> lossEffects(const store::KeptResult& result, const config::RunConfig& config, double confidence, const SampleFamilies& families) {
+    const Baseline before(lossesBefore(result, families));
     const Candidate after(lossesAfter(result));
     std::vector<LossEffect> effects;
     const auto add = [&](std::string loss, std::string unit, const std::vector<double>& weights) {
         const SampleDifference d = sampleDifference(before, after, weights, confidence);
         if (d.samples > 0) effects.push_back(lossEffectOf(d, std::move(loss), std::move(unit), confidence));
     };
-    add("total", "", evaluatedWeights(result, config));
+    add("total", "", totalWeights(result, config));
     for (int o = 0; o < kObjectiveCount; ++o) {
         const auto objective = static_cast<Objective>(o);
         add(std::string(toString(objective)), effectUnit(objective, config), onlyObjective(objective));
@@ -76,15 +85,15 @@ std::vector<LossEffect> lossEffects(const store::KeptResult& result, const confi
 }
 
 ClassEffects classEffects(const store::KeptResult& result, const config::RunConfig& config, const std::string& loss, double confidence,
-                          std::int64_t min_samples) {
+                          std::int64_t min_samples, const SampleFamilies& families) {
     const auto objective = objectiveFromString(loss);
-    const std::vector<double> weights = objective ? onlyObjective(*objective) : evaluatedWeights(result, config);
+    const std::vector<double> weights = objective ? onlyObjective(*objective) : totalWeights(result, config);
     const std::string unit = objective ? effectUnit(*objective, config) : "";
     std::map<std::string, std::int32_t> numbers;
     std::map<std::uint64_t, std::int32_t> class_of;
     for (const store::EffectSample& sample : result.names)
         if (!sample.category.empty()) class_of[sample.hash] = numbers.emplace(sample.category, static_cast<std::int32_t>(numbers.size())).first->second;
-    const Baseline before(lossesBefore(result));
+    const Baseline before(lossesBefore(result, families));
     const Candidate after(lossesAfter(result));
     ClassEffects out;
     std::unordered_set<std::uint64_t> unlabelled;
@@ -94,7 +103,7 @@ ClassEffects classEffects(const store::KeptResult& result, const config::RunConf
     std::map<std::string, std::int32_t> shown;
     for (const auto& [name, number] : numbers) {
         const SampleDifference d = sampleDifference(before, after, weights, confidence, &class_of, number);
-        if (d.samples >= min_samples) shown.emplace(name, number);
+        if (d.units >= min_samples) shown.emplace(name, number);
         else if (d.samples > 0) ++out.small;
     }
     const double each = shown.empty() ? confidence : 1 - (1 - confidence) / static_cast<double>(shown.size());
@@ -109,7 +118,7 @@ ClassEffects classEffects(const store::KeptResult& result, const config::RunConf
 }
 
 std::vector<SampleEffect> sampleEffects(const store::KeptResult& result, const config::RunConfig& config) {
-    const std::vector<double> weights = evaluatedWeights(result, config);
+    const std::vector<double> weights = totalWeights(result, config);
     std::map<std::uint64_t, const store::EffectSample*> names;
     for (const store::EffectSample& sample : result.names) names[sample.hash] = &sample;
     // Masks of several seeds under one objective are averaged first.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analysis/compare/loss_difference.h"
+#include "analysis/metrics/sample_families.h"
 #include "engine/config/run_config.h"
 #include "engine/store/annotations.h"
 
@@ -22,24 +23,34 @@ struct LossEffect {
     double low = 0, high = 0, p = 0;  ///< NaN with fewer than two samples
     double confidence = 0.95;         ///< of the interval: of classes corrected for their number
     std::int64_t samples = 0;
+    std::int64_t units = 0;  ///< families of these samples: what the interval is over
     [[nodiscard]] bool excludesZero() const { return low > 0 || high < 0; }
 };
 
-/// Losses without (first) and with the interventions, as sampleDifference() takes them.
-[[nodiscard]] SampleLosses lossesBefore(const store::KeptResult& result);
+/// Losses without (first) and with the interventions, as sampleDifference() takes them. `families`: as everywhere here, samples that count as one in
+/// intervals.
+[[nodiscard]] SampleLosses lossesBefore(const store::KeptResult& result, const SampleFamilies& families = {});
 [[nodiscard]] SampleLosses lossesAfter(const store::KeptResult& result);
 
 /// "total" (weighted as in the configuration, over samples that have all its objectives) first, then each objective; those with a sample.
-[[nodiscard]] std::vector<LossEffect> lossEffects(const store::KeptResult& result, const config::RunConfig& config, double confidence = 0.95);
+[[nodiscard]] std::vector<LossEffect> lossEffects(const store::KeptResult& result, const config::RunConfig& config, double confidence = 0.95,
+                                                  const SampleFamilies& families = {});
+/// sampleDifference() as an effect on the loss of this name.
+[[nodiscard]] LossEffect lossEffect(const SampleLosses& before, const SampleLosses& after, const std::vector<double>& weights, const std::string& loss,
+                                    const std::string& unit, double confidence = 0.95);
+/// "nats", or "" for normalised pixels.
+[[nodiscard]] std::string effectUnit(Objective objective, const config::RunConfig& config);
+/// The configuration's weights of the objectives that the result has: a stream that the run does not train is not evaluated.
+[[nodiscard]] std::vector<double> totalWeights(const store::KeptResult& result, const config::RunConfig& config);
 
 /// One loss ("total" or an objective's name) by the samples' category, largest absolute difference first. Classes of fewer than
-/// `min_samples` are left out and counted. Intervals hold together: each at 1 - (1 - confidence) / classes (Bonferroni).
+/// `min_samples` (families of samples) are left out and counted. Intervals hold together: each at 1 - (1 - confidence) / classes (Bonferroni).
 struct ClassEffects {
     std::vector<LossEffect> classes;
     std::int64_t small = 0, unlabelled = 0;  ///< classes left out; samples without category
 };
 [[nodiscard]] ClassEffects classEffects(const store::KeptResult& result, const config::RunConfig& config, const std::string& loss, double confidence = 0.95,
-                                        std::int64_t min_samples = 5);
+                                        std::int64_t min_samples = 5, const SampleFamilies& families = {});
 
 /// Total loss of one sample.
 struct SampleEffect {

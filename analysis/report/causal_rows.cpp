@@ -3,12 +3,13 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
+#include <unordered_set>
 
+#include "analysis/figures/wording.h"
 #include "analysis/interventions/causal.h"
 #include "analysis/report/metric_rows.h"
 #include "engine/store/annotations.h"
+#include "engine/store/causal_batch.h"
 
 namespace es::analysis {
 namespace {
@@ -28,15 +29,40 @@ void addEffect(AnalyzeResult& result, MetricRow row, const std::string& name, co
 void addComparison(AnalyzeResult& result, const BanComparison& c, std::int64_t step) {
     MetricRow row = routerRow("causal", c.router, step);
     row.expert = c.expert;
-    row.note = fmt::format("most specialised on {}, {:.3f} nats above chance", c.label, c.information);
+    row.note = fmt::format("most specialised on {}: {:.3f} nats above chance, {:.1f} of its standard deviations, in {}; measured on the other half", c.label,
+                           c.information, c.deviations, plural(c.chosen_on, "sample"));
     addEffect(result, row, "most_specialised", c.effect);
-    addEffect(result, row, "above_mean_of_others", c.above_others);
-    row.note = fmt::format("against expert {}, drawn at random", c.random.value);
-    addEffect(result, row, "above_random", c.above_random);
-    row.note.clear();
+    row.note = fmt::format("others with a smaller effect, of {}; so high a rank by chance: {}; they lie between {} and {}", c.others, fixed(c.rankP(), 3),
+                           fixed(c.others_least, 4), fixed(c.others_most, 4));
     addRow(result, row, "others_that_cost_less", c.smaller, c.others);
+    row.note = fmt::format("mean of {}, {} of the router's tokens re-routed on average", plural(c.others, "other"), percent(c.others_rerouted));
+    addEffect(result, row, "others", c.others_effect);
+    row.note.clear();
+    addEffect(result, row, "above_mean_of_others", c.above_others);
+    row.note = fmt::format("for each percent of the router's tokens that is re-routed ({} are); more than {} of {} others", percent(c.rerouted),
+                           c.smaller_per_rerouted, c.others);
+    addEffect(result, row, "most_specialised_per_percent", c.per_rerouted);
+    addEffect(result, row, "above_others_per_percent", c.above_per_rerouted);
+    row.note = fmt::format("against expert {}, a single one drawn at random: another draw gives another number", c.random.value);
+    addEffect(result, row, "above_random", c.above_random);
+    row.note = fmt::format("drawn at random, {} re-routed", percent(c.random_rerouted));
     row.expert = c.random;
     addEffect(result, std::move(row), "random", c.random_effect);
+}
+
+/// Of one run, batches of the checkpoint asked for, or of the newest.
+std::vector<store::CausalBatch> chosenBatches(const AnalyzeInput& input, std::vector<store::KeptResult> kept) {
+    std::vector<store::CausalBatch> batches = store::causalBatches(std::move(kept), input.run.provenance().run_uuid, input.run.routers());
+    std::int64_t wanted = input.request.checkpoint;
+    if (wanted < 0)
+        for (const store::CausalBatch& batch : batches) wanted = std::max(wanted, batch.checkpoint);
+    std::erase_if(batches, [&](const store::CausalBatch& batch) { return batch.checkpoint != wanted; });
+    if (input.request.set.everything) return batches;
+    const SampleSet samples = input.request.set.tokens.samples();
+    const std::unordered_set<std::uint64_t> chosen(samples.hashes().begin(), samples.hashes().end());
+    for (store::CausalBatch& batch : batches)
+        for (store::KeptResult& result : batch.results) result = narrowed(std::move(result), chosen);
+    return batches;
 }
 
 }  // namespace
@@ -48,48 +74,49 @@ Status addCausal(const AnalyzeInput& input, AnalyzeResult& result) {
         result.notes.push_back("causal: " + kept.error().message());
         return {};
     }
-    const std::string uuid = input.run.provenance().run_uuid;
-    std::int64_t newest = input.request.checkpoint;
-    if (newest < 0)
-        for (const store::KeptResult& one : *kept)
-            if (one.run_uuid == uuid) newest = std::max(newest, one.checkpoint);
     // Batches of one checkpoint that differ in kind or samples are different tables.
-    std::map<std::pair<std::string, std::int64_t>, std::vector<store::KeptResult>> batches;
-    for (store::KeptResult& one : *kept) {
-        if (one.run_uuid != uuid || one.checkpoint != newest || one.interventions.size() != 1) continue;
-        const std::string& recipe = one.interventions.front();
-        batches[{recipe.substr(0, recipe.find(' ')), one.samples}].push_back(std::move(one));
-    }
+    const std::vector<store::CausalBatch> batches = chosenBatches(input, std::move(*kept));
     if (batches.empty() && askedFor(input, "causal"))
         result.notes.push_back("causal: no expert was banned yet; 'expertscope run " + input.run.folder().string() + " --causal' does it");
-    for (const auto& [key, batch] : batches) {
-        const CausalTable table = causalTable(batch, input.run.config());
-        const std::string note = fmt::format("each expert {} alone, {}", key.first == "silence" ? "silenced" : "banned",
-                                             key.second > 0 ? fmt::format("{} samples of each stream", key.second) : "all evaluated samples");
+    for (const store::CausalBatch& batch : batches) {
+        const auto table = causalTable(input.run, batch.results);
+        if (!table) return tl::unexpected(table.error());
+        std::string note = fmt::format("each expert {} alone, {}", batch.kind == "silence" ? "silenced" : "banned",
+                                       batch.samples > 0 ? fmt::format("{} samples of each stream", batch.samples) : "all evaluated samples");
+        if (!input.request.set.everything) note += ", those of the set; re-routed tokens are of all";
         const auto wanted = [&](const store::RouterInfo& router) { return !input.request.layer.valid() || router.layer == input.request.layer; };
-        for (const ExpertCausal& expert : table.experts) {
+        for (const ExpertCausal& expert : table->experts) {
             if (!wanted(expert.router)) continue;
-            MetricRow row = routerRow("causal", expert.router, table.step);
+            MetricRow row = routerRow("causal", expert.router, table->step);
             row.expert = expert.expert;
-            row.note = note;
+            row.note = fmt::format("{}; all {} intervals hold together", note, table->comparisons);
             addEffect(result, row, "delta_vision", expert.vision);
             addEffect(result, row, "delta_text", expert.text);
+            row.note = expert.shown ? note : note + "; no effect is shown, so it has none";
             addRow(result, row, "selectivity", expert.selectivity, std::max(expert.vision.samples, expert.text.samples));
+            row.note = note;
             addRow(result, std::move(row), "rerouted_rate", expert.tokens > 0 ? static_cast<double>(expert.rerouted) / static_cast<double>(expert.tokens) : 0,
                    expert.tokens);
         }
-        for (const RouterCausal& router : table.routers) {
+        for (const RouterCausal& router : table->routers) {
             if (!wanted(router.router)) continue;
-            MetricRow row = routerRow("causal", router.router, table.step);
-            row.low = router.low;
-            row.high = router.high;
-            row.note = note + (table.relative ? "; of relative differences" : "");
-            addRow(result, std::move(row), "causal_specialisation", router.specialisation, router.samples);
+            const char* relative = table->relative ? "; of relative differences" : "";
+            MetricRow row = routerRow("causal", router.router, table->step);
+            row.low = router.least;
+            row.high = router.most;
+            row.note = fmt::format("{}; over the {} of {} with an effect; the range holds with 95 % at least{}", note, router.experts,
+                                   plural(router.router.experts, "expert"), relative);
+            addRow(result, row, "causal_specialisation", router.specialisation, router.samples);
+            row.low = row.high = kMissing;
+            row.note = fmt::format("{}; over all {} with a positive difference, noise included{}", note, plural(router.every_experts, "expert"), relative);
+            addRow(result, row, "causal_specialisation_of_all", router.every, router.samples);
+            row.note = fmt::format("the same with signs drawn at random, family by family; 95 % of the draws below {}", fixed(router.chance_high, 3));
+            addRow(result, std::move(row), "causal_specialisation_chance", router.chance, router.samples);
         }
-        const auto comparison = compareBans(input.run, batch, result.notes, 0, input.context);
+        const auto comparison = compareBans(input.run, batch.results, result.notes, 0, input.context);
         if (!comparison) return tl::unexpected(comparison.error());
         for (const BanComparison& one : *comparison)
-            if (wanted(one.router)) addComparison(result, one, table.step);
+            if (wanted(one.router)) addComparison(result, one, table->step);
     }
     return {};
 }

@@ -59,12 +59,15 @@ Status addLosses(const AnalyzeInput& input, AnalyzeResult& result) {
     if (!first) return tl::unexpected(first.error());
     auto last = input.run.evaluation(at);
     if (!last) return tl::unexpected(last.error());
+    const auto families = SampleFamilies::of(input.run);
+    if (!families) return tl::unexpected(families.error());
     constexpr double kConfidence = 0.95;
     for (int o = 0; o < kObjectiveCount; ++o) {
         std::vector<double> weights(kObjectiveCount, 0.0);
         weights[static_cast<std::size_t>(o)] = 1;
         const auto objective = static_cast<Objective>(o);
-        const SampleLosses model = lossesOf(*last, "", false), trivial = lossesOf(*last, "", true), start = lossesOf(*first, "", false);
+        SampleLosses model = lossesOf(*last, "", false), trivial = lossesOf(*last, "", true), start = lossesOf(*first, "", false);
+        model.families = trivial.families = start.families = *families;
         const SampleDifference gain = sampleDifference(Baseline<SampleLosses>(trivial), Candidate<SampleLosses>(model), weights, kConfidence);
         if (gain.samples == 0) continue;
         MetricRow row = runRow("losses", at);

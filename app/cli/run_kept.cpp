@@ -32,7 +32,9 @@ json effectJson(const analysis::LossEffect& effect) {
             {"low", value(effect.low)},
             {"high", value(effect.high)},
             {"p", value(effect.p)},
-            {"samples", effect.samples}};
+            {"samples", effect.samples},
+            {"families", effect.units},
+            {"confidence", effect.confidence}};
 }
 
 json routerJson(const store::RouterInfo& router) { return {{"router", router.id.value}, {"layer", router.layer.value}, {"branch", toString(router.branch)}}; }
@@ -46,16 +48,22 @@ json causalJson(const analysis::CausalTable& table, const std::vector<analysis::
                     {"rerouted", e.rerouted},
                     {"vision", effectJson(e.vision)},
                     {"text", effectJson(e.text)},
+                    {"effect_shown", e.shown},
                     {"selectivity", value(e.selectivity)}});
         experts.push_back(std::move(one));
     }
     for (const auto& r : table.routers) {
         json one = routerJson(r.router);
         one.update({{"causal_specialisation", value(r.specialisation)},
-                    {"low", value(r.low)},
-                    {"high", value(r.high)},
+                    {"least", value(r.least)},
+                    {"most", value(r.most)},
                     {"experts", r.experts},
-                    {"samples", r.samples}});
+                    {"of_all_experts", value(r.every)},
+                    {"all_experts", r.every_experts},
+                    {"chance", value(r.chance)},
+                    {"chance_high", value(r.chance_high)},
+                    {"samples", r.samples},
+                    {"families", r.units}});
         routers.push_back(std::move(one));
     }
     for (const auto& c : comparison) {
@@ -63,6 +71,8 @@ json causalJson(const analysis::CausalTable& table, const std::vector<analysis::
         one.update({{"label", c.label},
                     {"expert", c.expert.value},
                     {"information_nats", value(c.information)},
+                    {"information_deviations", value(c.deviations)},
+                    {"chosen_on", c.chosen_on},
                     {"rerouted_rate", value(c.rerouted)},
                     {"effect", effectJson(c.effect)},
                     {"random", c.random.value},
@@ -73,13 +83,22 @@ json causalJson(const analysis::CausalTable& table, const std::vector<analysis::
                     {"others_effect", effectJson(c.others_effect)},
                     {"above_random", effectJson(c.above_random)},
                     {"above_others", effectJson(c.above_others)},
-                    {"others_that_cost_less", c.smaller}});
+                    {"others_that_cost_less", c.smaller},
+                    {"rank_p", value(c.rankP())},
+                    {"others_least", value(c.others_least)},
+                    {"others_most", value(c.others_most)},
+                    {"per_percent_rerouted", effectJson(c.per_rerouted)},
+                    {"others_per_percent_rerouted", effectJson(c.others_per_rerouted)},
+                    {"above_others_per_percent_rerouted", effectJson(c.above_per_rerouted)},
+                    {"others_that_cost_less_per_rerouted", c.smaller_per_rerouted}});
         compared.push_back(std::move(one));
     }
     return {{"schema", "expertscope.causal.1"},
             {"step", table.step},
             {"kind", table.kind},
             {"confidence", table.confidence},
+            {"confidence_each", table.confidence_each},
+            {"comparisons", table.comparisons},
             {"relative", table.relative},
             {"experts", std::move(experts)},
             {"routers", std::move(routers)},
@@ -120,13 +139,14 @@ int runCausalBatch(const CausalArguments& arguments) {
     };
     const auto results = session::runCausal(**reader, request, runner, context);
     if (!results) return report(results.error(), arguments.json);
-    const analysis::CausalTable table = analysis::causalTable(*results, (*reader)->config());
+    const auto table = analysis::causalTable(**reader, *results);
+    if (!table) return report(table.error(), arguments.json);
     std::vector<std::string> notes;
     const auto comparison = analysis::compareBans(**reader, *results, notes, 0, context);
     if (!comparison) return report(comparison.error(), arguments.json);
-    if (arguments.json) printJson(causalJson(table, *comparison, notes));
+    if (arguments.json) printJson(causalJson(*table, *comparison, notes));
     else {
-        fmt::print("{}{}", toText(table), toText(*comparison));
+        fmt::print("{}{}", toText(*table), toText(*comparison));
         for (const std::string& note : notes) fmt::print("{}\n", note);
     }
     return 0;
@@ -172,8 +192,9 @@ int runSimilarity(const std::string& run, std::int64_t checkpoint, bool asJson) 
 int listKept(const std::string& run, bool asJson) {
     const auto reader = store::RunReader::open(run);
     if (!reader) return report(reader.error(), asJson);
-    const auto results = store::Annotations(run).results();
-    if (!results) return report(results.error(), asJson);
+    const auto kept = store::Annotations(run).kept();
+    if (!kept) return report(kept.error(), asJson);
+    const std::string uuid = (*reader)->provenance().run_uuid;
     json all = json::array();
     std::int64_t causal = 0;
     for (const auto& result : *results) {

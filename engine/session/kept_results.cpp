@@ -2,25 +2,12 @@
 #include "engine/session/kept_results.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <set>
+
+#include "engine/store/causal_batch.h"
 
 namespace es::session {
 namespace {
-
-/// The router and expert that a recipe of the batch is about; empty for any other recipe.
-std::optional<std::pair<RouterId, std::int32_t>> causalTarget(const store::KeptResult& result, InterventionKind kind,
-                                                              const std::vector<store::RouterInfo>& routers) {
-    if (result.interventions.size() != 1) return {};
-    const auto read = interventionsOf(result.interventions);
-    if (!read) return {};
-    const Intervention& one = read->front();
-    if (one.kind != kind || one.experts.size() != 1 || !one.tokens.all()) return {};
-    for (const store::RouterInfo& router : routers)
-        if (router.layer == one.layer && one.branch == router.branch) return std::pair{router.id, one.experts.front()};
-    return {};
-}
 
 std::vector<store::RouterInfo> causalRouters(const store::RunReader& run, const CausalRequest& request) {
     std::vector<store::RouterInfo> routers = run.routers();
@@ -131,16 +118,9 @@ Result<std::int64_t> newestCheckpoint(const store::RunReader& run) {
 Result<std::vector<store::KeptResult>> causalResults(const store::RunReader& run, const CausalRequest& request) {
     auto all = store::Annotations(run.folder()).results(kCausalPurpose);
     if (!all) return tl::unexpected(all.error());
-    const std::string uuid = run.provenance().run_uuid;
-    const std::vector<store::RouterInfo> routers = causalRouters(run, request);
-    std::map<std::pair<RouterId, std::int32_t>, store::KeptResult> found;  // of several the newest
-    for (store::KeptResult& result : *all) {
-        if (result.run_uuid != uuid || result.checkpoint != request.checkpoint || result.samples != request.samples) continue;
-        if (const auto target = causalTarget(result, request.kind, routers)) found[*target] = std::move(result);
-    }
-    std::vector<store::KeptResult> results;
-    for (auto& [target, result] : found) results.push_back(std::move(result));
-    return results;
+    for (store::CausalBatch& batch : store::causalBatches(std::move(*all), run.provenance().run_uuid, causalRouters(run, request)))
+        if (batch.checkpoint == request.checkpoint && batch.samples == request.samples && batch.kind == toString(request.kind)) return std::move(batch.results);
+    return std::vector<store::KeptResult>{};
 }
 
 std::int64_t causalCount(const store::RunReader& run, const CausalRequest& request) {

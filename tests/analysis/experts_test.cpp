@@ -314,8 +314,8 @@ TEST(ExpertLooks, FindThePlantedColour) {
     // Of 16 patches of the set: 6 red, 6 blue, 4 half white.
     EXPECT_NEAR(rows["red"].all, (6 + 4 * 0.5) / 16, 1e-6);
     EXPECT_NEAR(rows["red"].difference, 0.5, 1e-6);
-    EXPECT_NEAR(rows["red"].low, 0.5, 1e-6) << "every picture has the same amount of red: nothing varies";
-    EXPECT_LT(rows["edge energy"].low, rows["edge energy"].high) << "checkered pictures have more edges than plain ones";
+    EXPECT_EQ(rows["red"].samples, 4);
+    EXPECT_TRUE(std::isnan(rows["red"].low)) << "four pictures are too few for an interval";
     EXPECT_NEAR(rows["edge energy"].expert, 0, 1e-6);
     EXPECT_NEAR(rows["edge energy"].all, 0.25, 1e-6) << "4 of 16 patches change at every pixel";
     EXPECT_TRUE(std::isnan(rows["fine detail"].expert)) << "flat patches have no frequencies";

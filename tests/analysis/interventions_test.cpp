@@ -41,9 +41,10 @@ TEST(Effects, AreDifferencesOfTheRecordedLossesWithTheirPairedInterval) {
     EXPECT_NEAR(effects[1].without, 1, 1e-12);
     EXPECT_NEAR(effects[1].with, 1.3, 1e-12);
     EXPECT_EQ(effects[1].samples, 3);
-    // Linearised ratio: mean 0.3, residuals (0, -0.2, 0.2) over the mean number of words 4/3; t(0.975, 2) = 4.302653.
-    const double sd = std::sqrt((0.2 * 0.2 + 0.2 * 0.2) / 2) / (4.0 / 3);
-    EXPECT_NEAR(effects[1].high - 0.3, 4.302653 * sd / std::sqrt(3.0), 1e-6);
+    // Linearised ratio: mean 0.3, residuals 0, -0.2, 0.2 over 4 words, those of one word in four by the root of 1 - 1/4. Degrees of freedom
+    // (Σ h²)² ÷ Σ h⁴ ÷ (1 - h) = 1.0385 for h = 1/2, 1/4, 1/4, t(0.975) = 11.646341.
+    const double error = std::sqrt((0.2 * 0.2 + 0.2 * 0.2) / 16 / 0.75);
+    EXPECT_NEAR(effects[1].high - 0.3, 11.646341 * error, 1e-6);
     EXPECT_NEAR(0.3 - effects[1].low, effects[1].high - 0.3, 1e-12);
 }
 
@@ -131,7 +132,13 @@ TEST(Causal, SpecialisationByModalityIsItsFormula) {
     EXPECT_NEAR(table.routers[0].specialisation, 2.0 / 3, 1e-9);
     EXPECT_EQ(table.routers[0].experts, 3);
     EXPECT_EQ(table.routers[0].samples, 40);
-    EXPECT_NEAR(table.routers[0].low, 2.0 / 3, 1e-9) << "without noise every draw gives the same";
+    EXPECT_NEAR(table.routers[0].least, 2.0 / 3, 1e-9) << "without noise nothing else is possible";
+    EXPECT_NEAR(table.routers[0].most, 2.0 / 3, 1e-9);
+    EXPECT_NEAR(table.routers[0].every, 2.0 / 3, 1e-9);
+    EXPECT_EQ(table.routers[0].every_experts, 3);
+    EXPECT_EQ(table.comparisons, 8);
+    EXPECT_NEAR(table.confidence_each, 1 - 0.05 / 8, 1e-12) << "four experts, two losses: all hold together";
+    EXPECT_NEAR(table.experts[0].vision.confidence, 1 - 0.05 / 8, 1e-12);
     // Codes and words are both nats: differences are compared as they are.
     config::RunConfig codes = pairsOnly();
     codes.model.image_target = "codes";
@@ -143,9 +150,12 @@ TEST(Causal, SpecialisationByModalityIsItsFormula) {
 TEST(Causal, TheIntervalHoldsTheValueAndNeedsBothModalities) {
     const auto noisy = causalTable(batch({0.1, 0.02}, {0.05, 0.3}, 0.02), pairsOnly());
     const double truth = (std::abs(0.2 - 0.025) / 0.225 + std::abs(0.04 - 0.15) / 0.19) / 2;
-    EXPECT_LT(noisy.routers[0].low, truth);
-    EXPECT_GT(noisy.routers[0].high, truth);
-    EXPECT_LT(noisy.routers[0].high - noisy.routers[0].low, 0.3);
+    EXPECT_EQ(noisy.routers[0].experts, 2);
+    EXPECT_NEAR(noisy.routers[0].specialisation, truth, 0.15);
+    EXPECT_LT(noisy.routers[0].least, truth);
+    EXPECT_GT(noisy.routers[0].most, truth);
+    EXPECT_LT(noisy.routers[0].least, noisy.routers[0].specialisation);
+    EXPECT_LT(noisy.routers[0].specialisation, noisy.routers[0].most);
     auto words = batch({0.1, 0.02}, {0.05, 0.3}, 0);
     for (auto& result : words) std::erase_if(result.rows, [](const EffectRow& row) { return row.objective == Objective::kPairImage; });
     words.push_back({});  // not of one expert
@@ -155,6 +165,60 @@ TEST(Causal, TheIntervalHoldsTheValueAndNeedsBothModalities) {
     EXPECT_TRUE(std::isnan(one.routers[0].specialisation));
     EXPECT_TRUE(causalTable({}, pairsOnly()).experts.empty());
     EXPECT_FALSE(toText(one).empty());
+}
+
+TEST(Causal, NoiseHasNoSpecialisation) {
+    // Nothing matters: S of the plain formula is near 1, and so is what it is by chance.
+    std::int32_t given = 0, above = 0;
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        auto results = batch({0, 0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0}, 0, 60);
+        RandomStream random(seed, RandomPurpose::kSynthetic, 9);
+        for (auto& result : results)
+            for (auto& row : result.rows) row.after = row.before + 0.1 * random.normal();
+        CausalOptions options;
+        options.draws = 200;
+        const CausalTable table = causalTable(results, pairsOnly(), options);
+        const RouterCausal& one = table.routers.front();
+        given += one.experts > 0;
+        above += one.every > one.chance_high;
+        EXPECT_GT(one.every, 0.5);
+        EXPECT_NEAR(one.chance, 0.81, 0.1);
+        if (one.experts > 0) continue;
+        EXPECT_TRUE(std::isnan(one.specialisation));
+        EXPECT_TRUE(std::isnan(table.experts.front().selectivity));
+        EXPECT_NE(toText(table).find("of none of 8 experts an effect is shown"), std::string::npos) << toText(table);
+    }
+    EXPECT_LE(given, 4) << "one in twenty and less: the intervals of a table hold together";
+    EXPECT_LE(above, 5);
+}
+
+TEST(Causal, VariantsOfOneSceneCountOnce) {
+    // 40 pairs that are 8 variants of 5 scenes: what a ban does is of the scene.
+    std::vector<store::SampleRecord> samples;
+    for (std::uint64_t s = 0; s < 40; ++s) {
+        store::SampleRecord sample;
+        sample.hash = 100 + s;
+        sample.truth.emplace();
+        sample.truth->pair_of = s % 8 == 0 ? 0 : 100 + s - s % 8;
+        samples.push_back(sample);
+    }
+    const SampleFamilies families(samples);
+    EXPECT_EQ(families.of(107), 100u);
+    EXPECT_EQ(families.of(108), 108u);
+    EXPECT_EQ(families.of(7), 7u) << "a sample that nobody knows is alone";
+    EXPECT_EQ(families.numbers(std::vector<std::uint64_t>{103, 115, 100}), (std::vector<std::int32_t>{0, 1, 0}));
+    KeptResult result;
+    for (std::uint64_t s = 0; s < 40; ++s) result.rows.push_back({100 + s, Objective::kPairText, 1, 2, 1.0, 1.0 + 0.1 * static_cast<double>(s / 8)});
+    const auto apart = lossEffects(result, pairsOnly()), together = lossEffects(result, pairsOnly(), 0.95, families);
+    EXPECT_EQ(apart[1].units, 40);
+    EXPECT_EQ(together[1].units, 5);
+    EXPECT_EQ(together[1].samples, 40);
+    EXPECT_NEAR(together[1].difference, apart[1].difference, 1e-12);
+    // Five values 0, 0.1 .. 0.4: sd 0.1581, t(0.975, 4) = 2.776445.
+    EXPECT_NEAR(together[1].high - together[1].difference, 2.776445 * std::sqrt(0.025 / 5), 1e-6);
+    EXPECT_LT(apart[1].high - apart[1].low, 0.5 * (together[1].high - together[1].low));
+    for (std::uint64_t s = 0; s < 40; ++s) result.names.push_back({100 + s, "scenes", ""});
+    EXPECT_EQ(classEffects(result, pairsOnly(), "pair_text", 0.95, 6, families).small, 1) << "five scenes are fewer than six";
 }
 
 TEST(Causal, InformationOfAnExpertIsItsDivergenceFromAllLabels) {
@@ -224,12 +288,41 @@ TEST(Causal, ThePlantedExpertIsFoundAndComparedWithTheOthers) {
     EXPECT_NEAR(c.above_others.difference, c.effect.difference - c.others_effect.difference, 1e-9);
     EXPECT_NEAR(c.above_random.difference, c.effect.difference - c.random_effect.difference, 1e-9);
     EXPECT_TRUE(c.above_others.excludesZero());
-    EXPECT_EQ(c.effect.samples, 40);
+    EXPECT_EQ(c.effect.samples + c.chosen_on, 40) << "chosen on one part of the samples, measured on the other";
+    EXPECT_GT(c.effect.samples, 10);
+    EXPECT_LT(c.effect.samples, 30);
+    EXPECT_GT(c.deviations, 3);
     EXPECT_EQ(c.others, 3);
     EXPECT_EQ(c.smaller, 3);
+    EXPECT_NEAR(c.rankP(), 0.25, 1e-12) << "the first of four";
+    EXPECT_GE(c.others_most, c.random_effect.difference);
+    EXPECT_LE(c.others_least, c.random_effect.difference);
     EXPECT_NEAR(c.rerouted, 0.3, 1e-12);
     EXPECT_NEAR(c.others_rerouted, (0.1 + 0.2 + 0.4) / 3, 1e-12);
+    // 0.6 for 30 % of the tokens, against 0.2 for 7 / 30 of them.
+    EXPECT_NEAR(c.per_rerouted.difference, c.effect.difference / 30, 1e-9);
+    EXPECT_NEAR(c.others_per_rerouted.difference, c.others_effect.difference / (70.0 / 3), 1e-9);
+    EXPECT_NEAR(c.above_per_rerouted.difference, c.per_rerouted.difference - c.others_per_rerouted.difference, 1e-9);
+    EXPECT_GE(c.smaller_per_rerouted, 2) << "expert 0 costs about as much for each of its few tokens";
     EXPECT_NE(toText(*found).find("expert 2"), std::string::npos);
+}
+
+TEST(Causal, ARareExpertIsNotMostSpecialisedByLuck) {
+    // Expert 3 takes all patches of four pictures of one category, and no others: large information, and as large for any four pictures.
+    auto run = plantedRun();
+    store::RoutingTable& table = run.probe_tables[{600, "trained"}][0];
+    int taken = 0;
+    for (std::size_t t = 0; t < table.sample_T.size(); ++t) {
+        if (table.expert_ids[t] == 3) table.expert_ids[t] = 1;
+        if (table.sample_T[t] % 4 == 0 && t % 4 == 0) table.expert_ids[t] = 0;  // expert 2 takes most of its category, not all
+    }
+    for (std::uint64_t s = 1; s < 40 && taken < 16; s += 4)
+        for (std::size_t t = 0; t < table.sample_T.size(); ++t)
+            if (table.sample_T[t] == s && taken < 16) table.expert_ids[t] = 3, ++taken;
+    std::vector<std::string> notes;
+    const auto found = compareBans(run, batch({0, 0, 0, 0}, {0.1, 0.1, 0.3, 0.1}, 0.01), notes);
+    ASSERT_TRUE(found && found->size() == 1u);
+    EXPECT_EQ(found->front().expert, ExpertIndex(2));
 }
 
 TEST(Causal, AnIncompleteBatchAndARunWithoutProbeAreNotedNotGuessed) {

@@ -274,18 +274,54 @@ TEST(Clustered, SharesEqualClosedForms) {
     }
     const Interval share = clusteredShare(y, n);
     EXPECT_NEAR(share.mean, 0.25, 1e-12);
-    const double error = std::sqrt(0.25 * 0.75 / 39), t = 2.0226909, logit = std::log(1.0 / 3);
-    EXPECT_NEAR(share.low, 1 / (1 + std::exp(-(logit - t * error / 0.1875))), 1e-6);
-    EXPECT_NEAR(share.high, 1 / (1 + std::exp(-(logit + t * error / 0.1875))), 1e-6);
-    const Interval all = clusteredShare(std::vector<double>{3, 5}, std::vector<double>{3, 5});
+    // Wilson's limits of 39 trials (40 less the one that the mean costs), t(0.975, 39).
+    const double t = 2.0226909, trials = 39, middle = (0.25 + t * t / (2 * trials)) / (1 + t * t / trials);
+    const double half = t / (1 + t * t / trials) * std::sqrt(0.1875 / trials + t * t / (4 * trials * trials));
+    EXPECT_NEAR(share.low, middle - half, 1e-6);
+    EXPECT_NEAR(share.high, middle + half, 1e-6);
+    const Interval all = clusteredShare(std::vector<double>{3, 5, 1, 2, 2}, std::vector<double>{3, 5, 1, 2, 2});
     EXPECT_EQ(all.mean, 1);
     EXPECT_EQ(all.high, 1);
-    EXPECT_LT(all.low, 0.6) << "two groups prove little";
-    EXPECT_TRUE(std::isnan(clusteredShare(std::vector<double>{1}, std::vector<double>{2}).low));
-    const Interval difference =
-        clusteredDifference(std::vector<double>{1, 1, 0, 0}, std::vector<double>{1, 1, 0, 0}, std::vector<double>{0, 0, 0, 1}, std::vector<double>{0, 0, 1, 1});
-    EXPECT_NEAR(difference.mean, 0.5, 1e-12);
-    EXPECT_EQ(difference.n, 4);
+    EXPECT_LT(all.low, 0.6) << "five groups prove little";
+    EXPECT_TRUE(std::isnan(clusteredShare(std::vector<double>{1, 1, 2, 1}, std::vector<double>{2, 3, 2, 4}).low)) << "four are too few to say";
+    EXPECT_TRUE(std::isnan(clusteredShare(std::vector<double>{1, 1, 2, 1, 1}, std::vector<double>{2, 2, 4, 2, 2}).low)) << "equal groups have no spread";
+}
+
+TEST(Clustered, DifferencesOfSeparateGroupsAreWelchs) {
+    // Groups of one token of either kind: the variance is that of two means, the degrees of freedom Welch's.
+    std::vector<double> y1, n1, y0, n0, a, b;
+    const double left[] = {0, 1, 1, 0, 1, 1}, right[] = {0, 0, 1, 0, 0, 0, 1, 0, 0, 1};
+    for (const double value : left) y1.push_back(value), n1.push_back(1), y0.push_back(0), n0.push_back(0), a.push_back(value);
+    for (const double value : right) y1.push_back(0), n1.push_back(0), y0.push_back(value), n0.push_back(1), b.push_back(value);
+    const Interval difference = clusteredDifference(y1, n1, y0, n0), expected = welch(a, b);
+    EXPECT_NEAR(difference.mean, expected.mean, 1e-12);
+    EXPECT_NEAR(difference.low, expected.low, 1e-9);
+    EXPECT_NEAR(difference.high, expected.high, 1e-9);
+    EXPECT_NEAR(difference.p, expected.p, 1e-9);
+    EXPECT_EQ(difference.n, 6) << "the smaller side's";
+}
+
+TEST(Clustered, ALabelInFewGroupsHasNoCertainDifference) {
+    // 60 groups without the label vary; the label lies in one, in four, in five.
+    for (const int with : {1, 4, 5}) {
+        std::vector<double> y1, n1, y0, n0;
+        for (int s = 0; s < 60; ++s) y1.push_back(0), n1.push_back(0), y0.push_back(s % 5), n0.push_back(10);
+        for (int s = 0; s < with; ++s) y1.push_back(14 + 2 * (s % 3)), n1.push_back(20), y0.push_back(0), n0.push_back(0);
+        const Interval difference = clusteredDifference(y1, n1, y0, n0);
+        EXPECT_GT(difference.mean, 0.4);
+        EXPECT_EQ(difference.n, with);
+        EXPECT_EQ(std::isnan(difference.low), with < 5) << with;
+        EXPECT_EQ(std::isnan(difference.p), with < 5) << "no spread, no p-value";
+    }
+    // All groups agree on one side: the limits of both shares, no p.
+    std::vector<double> y1, n1, y0, n0;
+    for (int s = 0; s < 12; ++s) y1.push_back(4), n1.push_back(4), y0.push_back(s % 3), n0.push_back(10);
+    const Interval sure = clusteredDifference(y1, n1, y0, n0);
+    const Interval one = clusteredShare(y1, n1), other = clusteredShare(y0, n0);
+    EXPECT_NEAR(sure.mean, 0.9, 1e-12);
+    EXPECT_NEAR(sure.low, 0.9 - std::hypot(1 - one.low, other.high - 0.1), 1e-12);
+    EXPECT_NEAR(sure.high, 0.9 + (0.1 - other.low), 1e-12);
+    EXPECT_TRUE(std::isnan(sure.p));
 }
 
 TEST(TokenLabels, ComeFromTheTruthOfScenes) {
