@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kSuffix = ".kept";
+constexpr std::string_view kPart = ".kept.part-";
+constexpr auto kPartLife = std::chrono::hours(24);    // no process writes one result for as long
 constexpr std::uint64_t kMagic = 0x3130545045535845;  // "EXSEPT01"
 
 struct Head {
@@ -41,6 +43,19 @@ std::vector<Kept> keptIn(const fs::path& folder) {
     return all;
 }
 
+/// What processes that were ended in the middle of a result have left.
+void removeForgottenParts(const fs::path& folder) {
+    std::error_code error;
+    std::vector<fs::path> forgotten;
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+        std::error_code gone;
+        const bool old =
+            at->path().filename().string().find(kPart) != std::string::npos && fs::file_time_type::clock::now() - at->last_write_time(gone) > kPartLife;
+        if (old && !gone) forgotten.push_back(at->path());
+    }
+    for (const auto& path : forgotten) fs::remove(path, error);
+}
+
 }  // namespace
 
 FileCache::FileCache(fs::path folder, std::uintmax_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
@@ -54,10 +69,12 @@ std::optional<std::string> FileCache::get(std::string_view key) const {
     Head head;
     if (!in.read(reinterpret_cast<char*>(&head), sizeof head) || head.magic != kMagic || head.key_bytes != key.size() || head.content_bytes > max_bytes_)
         return {};
+    // A damaged head claims anything; the file holds what it holds.
+    std::error_code error;
+    if (const auto bytes = fs::file_size(path, error); error || bytes != sizeof head + head.key_bytes + head.content_bytes) return {};
     std::string known(key.size(), '\0'), content(head.content_bytes, '\0');
     if (!in.read(known.data(), static_cast<std::streamsize>(known.size())) || known != key) return {};
     if (!in.read(content.data(), static_cast<std::streamsize>(content.size())) || hash64(std::string_view(content)) != head.content_hash) return {};
-    std::error_code error;
     fs::last_write_time(path, fs::file_time_type::clock::now(), error);
     return content;
 }
@@ -93,6 +110,7 @@ std::uintmax_t FileCache::bytes() const {
 }
 
 void FileCache::makeRoom() const {
+    removeForgottenParts(folder_);
     std::vector<Kept> all = keptIn(folder_);
     std::uintmax_t sum = 0;
     for (const Kept& kept : all) sum += kept.bytes;

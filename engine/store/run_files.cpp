@@ -108,11 +108,11 @@ Result<RoutingTable> RunFiles::trace(const TraceQuery& query, const RouterInfo& 
             problems.push_back(failure->message());
             continue;
         }
-        any = true;
         for (const UnitRow& unit : (*reader)->units()) {
             if (unit.router != router.id.value || !segment.steps.contains(unit.step)) continue;
             if (query.sample) {
                 const auto holds = (*reader)->holds(unit, *query.sample);
+                any = any || holds.has_value();
                 if (holds && !*holds) continue;
             }
             auto table = (*reader)->read(unit);
@@ -121,6 +121,7 @@ Result<RoutingTable> RunFiles::trace(const TraceQuery& query, const RouterInfo& 
                 problems.push_back(failure->message());
                 continue;
             }
+            any = true;
             cutTo(query, query.max_tokens - result.tokens, *table);
             appendTokens(result, std::move(*table));
             if (query.max_tokens >= 0 && result.tokens >= query.max_tokens) return result;
@@ -151,7 +152,6 @@ Status RunFiles::stream(const TraceQuery& query, const std::vector<TracePlace>& 
             }
             reader = std::move(*opened);
         }
-        any = true;
         context.progress(done++, static_cast<std::int64_t>(segments.size()), "Reading " + segment.file);
         for (const UnitRow& unit : reader->units()) {
             if ((query.router.valid() && unit.router != query.router.value) || !segment.steps.contains(unit.step)) continue;
@@ -161,6 +161,7 @@ Status RunFiles::stream(const TraceQuery& query, const std::vector<TracePlace>& 
                 const std::lock_guard lock(mutex_);
                 if (query.sample) {
                     const auto holds = reader->holds(unit, *query.sample);
+                    any = any || holds.has_value();
                     if (holds && !*holds) continue;
                 }
                 chunk = reader->read(unit, read);
@@ -170,6 +171,7 @@ Status RunFiles::stream(const TraceQuery& query, const std::vector<TracePlace>& 
                 problems.push_back(failure->message());
                 continue;
             }
+            any = true;
             if (cuts) {
                 cutTo(query, query.max_tokens - tokens, chunk->table);
                 chunk->runs = tokenRuns(chunk->table);

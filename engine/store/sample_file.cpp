@@ -39,7 +39,8 @@ std::string toJson(const SampleRecord& s) {
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-bool fromJson(const std::string& text, SampleRecord& s) {
+/// `side`: the stored picture's, which bounds the truth's; 0: it has none.
+bool fromJson(const std::string& text, std::int32_t side, SampleRecord& s) {
     const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object()) return false;
     try {
@@ -57,8 +58,8 @@ bool fromJson(const std::string& text, SampleRecord& s) {
         s.grid_width = json.value("grid_width", 0);
         s.grid_height = json.value("grid_height", 0);
         if (const auto truth = json.find("truth"); truth != json.end()) {
-            s.truth = sceneTruthFromJson(truth->dump());
-            if (!s.truth) return false;
+            // One that contradicts itself or the picture, or that a later version writes, costs what is known of the scene, not the sample.
+            if (truth->is_object() && (side == 0 || truth->value("side", 0) <= side)) s.truth = sceneTruthFromJson(truth->dump());
         }
     } catch (const nlohmann::json::exception&) {
         return false;
@@ -172,7 +173,7 @@ Result<std::vector<SampleRecord>> SampleFileReader::list() const {
             return damaged("a sample refers to text beyond the end", path_);
         SampleRecord sample;
         sample.hash = row.hash;
-        if (!fromJson(std::string(text->data() + row.text_at, static_cast<std::size_t>(row.text_bytes)), sample))
+        if (!fromJson(std::string(text->data() + row.text_at, static_cast<std::size_t>(row.text_bytes)), row.width, sample))
             return damaged("a sample's text makes no sense", path_);
         samples.push_back(std::move(sample));
     }
@@ -188,7 +189,7 @@ Result<SampleRecord> SampleFileReader::read(std::size_t index) const {
         return damaged("a sample makes no sense", path_);
     std::string text(static_cast<std::size_t>(row.text_bytes), '\0');
     if (auto status = text_->read(row.text_at, row.text_bytes, H5T_NATIVE_UINT8, text.data()); !status) return tl::unexpected(status.error());
-    if (!fromJson(text, sample)) return damaged("a sample's text makes no sense", path_);
+    if (!fromJson(text, row.width, sample)) return damaged("a sample's text makes no sense", path_);
     const std::int64_t bytes = std::int64_t{4} * row.width * row.height;
     if (bytes > pictures_->size()) return damaged("a sample refers to pixels beyond the end", path_);
     sample.picture.width = row.width;

@@ -81,7 +81,9 @@ TEST(Splits, OfWhatNothingElseTiesAreThoseOfTheirKey) {
         if (i % 3 != 1) some.push_back(samples[i]);
     const auto fewer = assignSplits(some);
     for (std::size_t i = 0; i < some.size(); ++i)
-        if (i % 2 == 1 && some[i].key != keys[5] && some[i].key != keys[8]) EXPECT_EQ(fewer[i], splitOfKey(some[i].key));
+        if (i % 2 == 1 && some[i].key != keys[5] && some[i].key != keys[8]) {
+            EXPECT_EQ(fewer[i], splitOfKey(some[i].key));
+        }
 }
 
 TEST(Splits, OfFewGroupsAreNotEmpty) {

@@ -36,7 +36,9 @@ SpritePool fixedPool() {
     const char* names[] = {"a wrench", "grapes", "an owl",   "blue kite", "head of lettuce", "some nuts", "ice",
                            "pear",     "a sled", "old boot", "kiwi",      "an umbrella"};
     for (std::size_t n = 0; n < std::size(names); ++n) {
-        Cutout cutout{.name = names[n], .category = "fixed: things", .license = "none", .source = names[n]};
+        Cutout cutout;
+        cutout.name = names[n];
+        cutout.category = "fixed: things";
         cutout.split = n < 8 ? Split::kTrain : n < 10 ? Split::kValidation : Split::kTest;
         cutout.width = 30 + 9 * static_cast<std::int64_t>(n);
         cutout.height = 128 - 7 * static_cast<std::int64_t>(n);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "support/scratch_folder.h"
@@ -72,6 +73,34 @@ TEST(FileCache, DamageReadsAsAbsent) {
         open.put('#');
     }
     EXPECT_FALSE(cache.get("a"));
+}
+
+TEST(FileCache, ADamagedHeadTakesNoMemory) {
+    test::ScratchFolder scratch;
+    const FileCache cache(scratch.path(), std::uintmax_t{1} << 62);
+    cache.put("a", "something of some length");
+    const fs::path file = fs::directory_iterator(scratch.path())->path();
+    {
+        std::fstream open(file, std::ios::in | std::ios::out | std::ios::binary);
+        open.seekp(16 + 6);  // the length of the content: 2^53 and more
+        open.put('#');
+    }
+    EXPECT_FALSE(cache.get("a"));
+    cache.put("a", "again");
+    EXPECT_EQ(cache.get("a"), "again");
+}
+
+TEST(FileCache, RemovesWhatEndedProcessesLeft) {
+    test::ScratchFolder scratch;
+    const FileCache cache(scratch.path(), 1 << 20);
+    const fs::path old = scratch / "0123.kept.part-1-1", young = scratch / "4567.kept.part-2-1", other = scratch / "notes.txt";
+    for (const fs::path& path : {old, young, other}) std::ofstream(path) << "half";
+    for (const fs::path& path : {old, other}) fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(30));
+    cache.put("a", "x");
+    EXPECT_FALSE(fs::exists(old));
+    EXPECT_TRUE(fs::exists(young)) << "somebody may be writing it";
+    EXPECT_TRUE(fs::exists(other));
+    EXPECT_EQ(cache.get("a"), "x");
 }
 
 }  // namespace

@@ -99,6 +99,8 @@ TEST(SceneTruthJson, RefusesWhatContradictsItself) {
     EXPECT_FALSE(with("[0,3,1,1]", "[0,99999999999999]"));
     EXPECT_FALSE(with("\"side\":2", "\"side\":-2"));
     EXPECT_FALSE(with("\"side\":2", "\"side\":99999999"));
+    EXPECT_FALSE(sceneTruthFromJson(R"({"objects":[],"side":1025,"owner_runs":[0,1050625],"words":[]})")) << "a megabyte of map in sixty bytes";
+    EXPECT_TRUE(sceneTruthFromJson(R"({"objects":[],"side":1024,"owner_runs":[0,1048576],"words":[]})"));
     EXPECT_FALSE(with("[0,4,\"shape\",0]", "[5,4,\"shape\",0]"));
     EXPECT_FALSE(with("[0,4,\"shape\",0]", "[0,4,\"shape\",1]"));
     EXPECT_FALSE(with("[0,4,\"shape\",0]", "[0]"));

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -115,6 +116,35 @@ TEST_F(Loading, PixelsOfTheTrainingSplitHaveMeanZeroAndDeviationOne) {
     }
     EXPECT_NEAR(sum / count, 0, 1e-3);
     EXPECT_NEAR(squares / count, 1, 1e-2);
+}
+
+TEST(TrainingGroups, AreThePartsOfAJoinedSetWhateverDomainsAFolderNames) {
+    test::ScratchFolder scratch;
+    test::writeTinyPictures(scratch / "pictures", 60);
+    std::ofstream table(scratch / "pictures" / "metadata.csv");
+    table << "file_name,text,domain\n";
+    for (int i = 0; i < 60; ++i) table << "picture" << i << ".ppm,thing number " << i << ",domain " << i % 7 << '\n';
+    table.close();
+    config::RunConfig config = test::tinyConfig(scratch / "pictures");
+    const std::string folder = config.data.set;
+    config.data.scenes = 160;
+    const auto groupsOf = [&](const std::string& set) {
+        config.data.set = set;
+        const auto report = datasets::prepare(config.data, {});
+        EXPECT_TRUE(report) << report.error().message();
+        const auto source = DataSource::open(config, {});
+        EXPECT_TRUE(source) << source.error().message();
+        std::vector<std::size_t> sizes;
+        std::size_t all = 0;
+        for (const auto& group : (*source)->trainingGroups(StreamKind::kPairs)) all += sizes.emplace_back(group.size());
+        EXPECT_EQ(all, (*source)->samples(Split::kTrain, StreamKind::kPairs).size());
+        return sizes;
+    };
+    EXPECT_EQ(groupsOf(folder).size(), 1u);
+    const auto groups = groupsOf("scenes+" + folder);
+    ASSERT_EQ(groups.size(), 2u) << "seven domains of one folder are one part";
+    EXPECT_LT(groups[0], 60u) << "pictures, then scenes, by name";
+    EXPECT_GT(groups[1], 80u);
 }
 
 TEST(BalancedOrder, GivesEachGroupAnEqualShareWhateverItsSize) {

@@ -2,10 +2,13 @@
 // Traces read piece by piece and in part say the same as read whole.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "engine/base/random.h"
+#include "engine/store/hdf5_file.h"
 #include "engine/store/packing.h"
+#include "engine/store/routing_rows.h"
 #include "engine/store/routing_tables.h"
 #include "engine/store/run_reader.h"
 #include "support/large_run.h"
@@ -143,6 +146,45 @@ TEST(Streaming, ADamagedSegmentCostsItselfAlone) {
     ASSERT_FALSE(status) << "the only segment is damaged";
     EXPECT_FALSE(run->status().warnings.empty());
     EXPECT_TRUE(run->probe({100, "trained"}, RouterId(0))) << "probes are files of their own";
+}
+
+/// Makes units of a segment refer to ids far beyond its end: it opens, and these cannot be read.
+void damageUnits(const fs::path& segment, std::size_t first, std::size_t last) {
+    const H5File file(H5Fopen(segment.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
+    ASSERT_TRUE(file.valid());
+    const H5Dataset units(H5Dopen2(file.get(), "units", H5P_DEFAULT));
+    const H5Type type = unitType();
+    const auto column = ReadColumn::open(file.get(), "units", segment.string());
+    ASSERT_TRUE(column);
+    std::vector<UnitRow> rows = *column->readAll<UnitRow>(type.get());
+    for (std::size_t i = first; i < std::min(last, rows.size()); ++i) rows[i].ids_at = std::int64_t{1} << 39;
+    ASSERT_GE(H5Dwrite(units.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()), 0);
+}
+
+TEST(Streaming, DamagedUnitsCostThemselvesAndWithoutAnyOtherItFails) {
+    test::ScratchFolder scratch;
+    test::SyntheticRunOptions options;
+    options.steps = 100;
+    ASSERT_TRUE(test::writeSyntheticRun(scratch / "run", options));
+    std::vector<fs::path> segments;
+    for (const auto& file : fs::directory_iterator(scratch / "run" / "routing"))
+        if (file.path().filename().string().starts_with("trace-")) segments.push_back(file.path());
+    ASSERT_FALSE(segments.empty());
+    const auto units = [&] {
+        const auto run = *RunReader::open(scratch / "run");
+        std::int64_t seen = 0;
+        const Status status = run->streamTrace({}, {}, [&](const RoutingChunk&) -> Status { return ++seen, Status{}; });
+        return std::pair(status ? seen : -1, !run->status().warnings.empty());
+    };
+    const auto [whole, warned] = units();
+    EXPECT_FALSE(warned);
+    ASSERT_GT(whole, 4);
+    ASSERT_NO_FATAL_FAILURE(damageUnits(segments[0], 1, 3));
+    EXPECT_EQ(units(), std::pair(whole - 2, true));
+    for (const fs::path& segment : segments) ASSERT_NO_FATAL_FAILURE(damageUnits(segment, 0, 1'000'000));
+    EXPECT_EQ(units(), std::pair(std::int64_t{-1}, true)) << "nothing that could be read is no trace of no tokens";
+    const auto run = *RunReader::open(scratch / "run");
+    EXPECT_FALSE(run->trace(allOf(run->routers()[0].id)));
 }
 
 TEST(Packing, UnpacksEveryWidthAndLength) {
