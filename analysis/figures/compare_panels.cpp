@@ -32,7 +32,19 @@ std::string costName(const CostRow& row) {
     return said ? row.name : row.name + " (" + row.unit + ")";
 }
 
+constexpr std::size_t kLongName = 24;  // letters; two longer names do not fit on an axis
+
+bool areLong(const std::string& a, const std::string& b) { return std::max(a.size(), b.size()) > kLongName; }
+
+/// Names of baseline and candidate for an axis; by their parts in the comparison where they are long.
+std::pair<std::string, std::string> sides(const Comparison& comparison) {
+    if (areLong(comparison.baseline_name, comparison.candidate_name)) return {"baseline", "comparison"};
+    return {comparison.baseline_name, comparison.candidate_name};
+}
+
 void addNotes(const Comparison& comparison, Panel& panel) {
+    if (areLong(comparison.baseline_name, comparison.candidate_name))
+        panel.notes.push_back(fmt::format("baseline: {}; comparison: {}", comparison.baseline_name, comparison.candidate_name));
     panel.notes.insert(panel.notes.end(), comparison.notes.begin(), comparison.notes.end());
     for (const ComparabilityCheck& check : comparison.checks)
         if (!check.ok) panel.notes.push_back(check.words);
@@ -78,7 +90,7 @@ Panel computeToReach(const Comparison& comparison) {
     Panel panel;
     LinePanel lines;
     lines.x.title = "held-out loss reached";
-    lines.y.title = fmt::format("cost of {} ÷ cost of {}", comparison.baseline_name, comparison.candidate_name);
+    lines.y.title = fmt::format("cost of {} ÷ cost of {}", sides(comparison).first, sides(comparison).second);
     std::int32_t series = 0;
     for (const ReachCurve& reach : comparison.reach_curves) {
         Curve curve;
@@ -118,7 +130,7 @@ Panel computeToReach(const Comparison& comparison) {
 Panel lossForest(const Comparison& comparison) {
     Panel panel;
     ForestPanel forest;
-    forest.x.title = fmt::format("{} minus {} (held-out loss)", comparison.candidate_name, comparison.baseline_name);
+    forest.x.title = fmt::format("{} minus {} (held-out loss)", sides(comparison).second, sides(comparison).first);
     for (const LossDifference& difference : comparison.losses) {
         ForestPanel::Row row{lossWords(difference.loss),
                              difference.mean,
@@ -140,7 +152,7 @@ Panel lossForest(const Comparison& comparison) {
 Panel categoryForest(const Comparison& comparison) {
     Panel panel;
     ForestPanel forest;
-    forest.x.title = fmt::format("{} minus {} (held-out loss)", comparison.candidate_name, comparison.baseline_name);
+    forest.x.title = fmt::format("{} minus {} (held-out loss)", sides(comparison).second, sides(comparison).first);
     for (const CategoryDifference& category : comparison.categories)
         forest.rows.push_back(
             {category.category, category.mean, category.low, category.high, category.samples, {ColorRole::Kind::kRun, comparison.candidate_curve.color}});
@@ -228,6 +240,8 @@ Result<Panel> speedAgainstQuality(std::span<const RunGroup> groups) {
         return jobFailed("Nothing to draw", "no group has both a held-out loss and throughput", "Choose runs that have been evaluated", {});
     panel.title = "Speed against quality";
     panel.context = "each point a configuration, bars ± sd over seeds";
+    constexpr std::size_t kManyPoints = 10;
+    if (lines.curves.size() > kManyPoints) panel.notes.emplace_back("names without room are left out: the data of the panel has them all");
     panel.content = std::move(lines);
     return panel;
 }

@@ -61,6 +61,22 @@ Taken takenOf(const store::RoutingTable& table, const std::vector<std::int64_t>&
     return taken;
 }
 
+/// One colour means one value on the whole sheet.
+void shareScale(ContactSheet& sheet) {
+    double low = 0, high = 0;
+    for (const ContactSheet::Item& item : sheet.items) {
+        const auto& panel = std::get<OverlayPanel>(item.panel.content);
+        low = std::min(low, panel.value_min);
+        high = std::max(high, panel.value_max);
+    }
+    for (ContactSheet::Item& item : sheet.items) {
+        auto& panel = std::get<OverlayPanel>(item.panel.content);
+        if (!panel.show_values) continue;
+        panel.value_min = low;
+        panel.value_max = high;
+    }
+}
+
 std::int32_t mostFrequent(const store::RoutingTable& table) {
     std::vector<std::int64_t> count_E(static_cast<std::size_t>(std::max(1, table.router.experts)), 0);
     for (const std::int32_t expert : firstChoices(store::RoutingView(table)))
@@ -163,6 +179,7 @@ Result<ContactSheet> contactSheet(const store::RunReader& run, const SheetReques
         if (!panel) return tl::unexpected(panel.error());
         sheet.items.push_back({hash, share(order[n]) < 0 ? kMissing : share(order[n]), taken[order[n]].tokens, std::move(*panel)});
     }
+    shareScale(sheet);
     return sheet;
 }
 

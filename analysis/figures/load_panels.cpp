@@ -115,7 +115,7 @@ Result<Panel> maxVioByLayer(const store::RunReader& run, double smoothing, std::
         if (!all) return tl::unexpected(all.error());
         for (const store::LoadHistory& history : *all) {
             Curve curve = curveOf(history.step, history.max_vio, smoothing);
-            curve.label = routerWords(router) + (all->size() > 1 ? fmt::format(" · {}", toString(history.modality)) : "");
+            curve.label = routerLabel(router) + (all->size() > 1 ? fmt::format(" · {}", toString(history.modality)) : "");
             curve.color = {ColorRole::Kind::kSeries, static_cast<std::int32_t>(std::find(layers.begin(), layers.end(), router.layer.value) - layers.begin())};
             curve.style = router.branch == Branch::kText || history.modality == Modality::kText ? LineStyle::kDashed : LineStyle::kSolid;
             curve.series = fmt::format("{}/max_vio", routerName(router));

@@ -59,8 +59,11 @@ Result<Panel> expertMatch(const RunSource& a, const RunSource& b, const std::str
                          "Choose runs on the same data with the same record.probe_samples", {});
     const auto size = static_cast<std::size_t>(experts);
     HeatmapPanel map;
-    map.y.title = labelOf(a) + " expert";
-    map.x.title = labelOf(b) + " expert (matched order)";
+    // Two long names do not fit on axes; the notes have them then.
+    constexpr std::size_t kLong = 20;
+    const bool brief = std::max(labelOf(a).size(), labelOf(b).size()) > kLong;
+    map.y.title = (brief ? "baseline" : labelOf(a)) + " expert";
+    map.x.title = (brief ? "comparison" : labelOf(b)) + " expert (matched order)";
     map.rows = map.columns = experts;
     map.row_is_expert = map.column_is_expert = true;
     map.column_expert = match.permutation_E;
@@ -89,6 +92,7 @@ Result<Panel> expertMatch(const RunSource& a, const RunSource& b, const std::str
     panel.context = fmt::format("{} · agreement {} (chance {})", routerWords(*router_a), percent(match.agreement, 0), percent(chance, 1));
     panel.notes.push_back(
         fmt::format("{} at step {}{}", plural(match.tokens, "token"), grouped(step_a), step_b != step_a ? fmt::format(" and {}", grouped(step_b)) : ""));
+    if (brief) panel.notes.push_back(fmt::format("rows: {}; columns: {}", labelOf(a), labelOf(b)));
     if (router_a->experts != router_b->experts) panel.notes.push_back(fmt::format("{} against {} experts", router_a->experts, router_b->experts));
     panel.notes.push_back("the matching is fitted to these tokens: two unrelated routers agree somewhat more than chance");
     panel.content = std::move(map);

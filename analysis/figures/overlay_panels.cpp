@@ -132,6 +132,23 @@ OverlayPanel::Cell cellOf(const TokenReading& reading, const OverlayOptions& opt
     return cell;
 }
 
+/// Of the tokens that have any; empty where none has.
+std::vector<double> meanShares(const OverlayPanel& panel) {
+    std::vector<double> share_E(static_cast<std::size_t>(std::max(panel.experts, 0)), 0.0);
+    std::int64_t tokens = 0;
+    const auto add = [&](const OverlayPanel::Cell& cell) {
+        tokens += !cell.choices.empty();
+        for (const auto& choice : cell.choices)
+            if (choice.expert >= 0 && choice.expert < panel.experts) share_E[static_cast<std::size_t>(choice.expert)] += static_cast<double>(choice.mass);
+    };
+    for (const auto& cell : panel.patches) add(cell);
+    if (panel.patches.empty())
+        for (const auto& word : panel.words) add(word.cell);
+    if (tokens == 0) return {};
+    for (double& share : share_E) share /= static_cast<double>(tokens);
+    return share_E;
+}
+
 std::string valueTitle(OverlayMode mode, std::int32_t expert, bool dense) {
     const std::string whose = fmt::format("{} of expert {}", dense ? "combine weight" : "router probability", expert);
     switch (mode) {
@@ -193,6 +210,7 @@ void scaleValues(OverlayPanel& panel, OverlayMode mode) {
     panel.value_max = 1;
     if (mode == OverlayMode::kEntropy) panel.value_max = std::log(static_cast<double>(std::max(panel.experts, 2)));
     const auto [low, high] = rangeOf(panel);
+    if (mode == OverlayMode::kMargin) panel.value_min = std::min(low, 0.0);
     if (mode == OverlayMode::kAttention) panel.value_max = std::max(high, 1.0);
     if (mode == OverlayMode::kProbability) panel.value_max = high > 0 ? high : 1;
     if (mode == OverlayMode::kDifference) {
@@ -249,7 +267,8 @@ std::string overlayMissing(const SampleRouting& routing, const OverlayOptions& o
             if (any([](const auto& table) { return !table.probs_TE.empty() || !table.entropy_nats_T.empty(); })) return {};
             return "Neither the entropy nor the distribution of this layer's routers was recorded";
         case OverlayMode::kMargin:
-            if (any([](const auto& table) { return !table.probs_TE.empty() || !table.boundary_margin_T.empty(); })) return {};
+            if (any([&](const auto& table) { return !dense(table) && (!table.probs_TE.empty() || !table.boundary_margin_T.empty()); })) return {};
+            if (any(dense)) return "Soft routing has no margin: no expert is left out";
             return "Neither the margin nor the distribution of this layer's routers was recorded";
         case OverlayMode::kDropped:
             if (any([](const auto& table) { return !table.kept.empty() || table.router.layout == store::RoutingLayout::kRagged; })) return {};
@@ -357,7 +376,10 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
     noteCounts(words, "words", options, content, panel.notes);
     if (of_others > 0 && expert_table)
         panel.notes.push_back(fmt::format("expert {} is of the {}: tokens of other routers have no value", expert, routerWords(expert_table->router)));
-    if (content.show_mass && !content.show_values) panel.notes.push_back("soft routing: every expert takes a share of every token; the largest is shown");
+    if (content.show_mass && !content.show_values) {
+        content.share_E = meanShares(content);
+        panel.notes.push_back("soft routing: every expert takes a share of every token; the largest is shown, below it the mean shares");
+    }
     if (content.picture.empty()) panel.notes.push_back("this sample has no picture");
     panel.notes.insert(panel.notes.end(), routing.notes.begin(), routing.notes.end());
     panel.title = routing.sample.caption.empty() ? "Routing overlay" : "Routing overlay · " + routing.sample.caption;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "analysis/experts/expert_part.h"
 #include "analysis/figures/compare_panels.h"
 #include "analysis/figures/contact_sheet.h"
 #include "analysis/figures/figure_recipe.h"
@@ -215,6 +216,26 @@ const std::vector<Entry>& entries() {
                  if (!sheet) return tl::unexpected(sheet.error());
                  return sheetTable(*sheet);
              });
+         }},
+        {{"expert",
+          "One expert",
+          "What an expert takes: labels, modality, positions, looks, load, partners, or its gallery as a table",
+          {"part", "router", "expert", "label", "modality", "count", "seed", "step"},
+          1},
+         [](Runs runs, QueryArguments& a, const JobContext& context) -> Result<Panel> {
+             ExpertPartRequest request;
+             request.part = expertPartNames()[a.choice("part", expertPartNames())];
+             request.expert.router = routerOf(a, *runs.front().run);
+             request.expert.expert = ExpertIndex(static_cast<std::int32_t>(a.integer("expert", 0, 0, 65'535)));
+             request.expert.step = stepOf(a);
+             const std::string label = a.text("label", "category");
+             const auto kind = labelKindFromString(label);
+             if (!kind) return badInput("Cannot make the panel 'expert'", fmt::format("there is no label '{}'", label), "Choose category, token_id or another");
+             request.label = *kind;
+             request.modality = a.modality("modality", Modality::kUnknown);
+             request.gallery.count = static_cast<std::int32_t>(a.integer("count", 24, 1, 1000));
+             request.gallery.seed = static_cast<std::uint64_t>(a.integer("seed", 0, 0, kNoLimit));
+             return checked(a, [&] { return expertPart(*runs.front().run, request, context); });
          }},
         {{"layer_expert_map",
           "Expert x layer for a sample",

@@ -140,6 +140,7 @@ struct OverlayPanel {
     double value_min = 0, value_max = 1;
     ColorMap map = ColorMap::kCividis;
     bool show_mass = false;         ///< a cell says its expert's share too: soft routing, where every expert has one
+    std::vector<double> share_E;    ///< with show_mass: the mean share of each expert over the patches, or the words where there are none
     std::string change_title = {};  ///< what the outlined cells are: "changed since step 100"; empty: none are outlined
 };
 

@@ -30,7 +30,7 @@ Result<Panel> layerExpertMap(const SampleRouting& routing) {
     double largest = 0;
     for (std::size_t row = 0; row < tables.size(); ++row) {
         const store::RoutingTable& table = *tables[row];
-        map.y.categories.push_back(fmt::format("{} {}", branchLetter(table.router.branch), table.router.layer.value));
+        map.y.categories.push_back(routerLabel(table.router));
         map.row_group_start.push_back(row > 0 && tables[row - 1]->router.layer != table.router.layer);
         const LoadStats load = loadOf(expertLoads(store::RoutingView(table)));
         for (std::int32_t e = 0; e < map.columns; ++e) {
@@ -56,6 +56,8 @@ BarPanel barsOf(const TokenReading& reading, std::vector<std::string>& notes) {
     bars.x.title = "expert";
     bars.y.title = "router probability";
     bars.y.min = 0;
+    if (reading.router.kind == "expert_choice")
+        notes.push_back("experts choose tokens here: each takes those it scores highest, so the highest bar need not be among the chosen");
     const bool whole = !reading.probabilities_E.empty();
     if (!whole) {
         bars.y.title = "combine weight";

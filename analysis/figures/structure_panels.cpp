@@ -35,15 +35,9 @@ std::vector<store::RouterInfo> sortedRouters(const store::RunReader& run) {
     return routers;
 }
 
-std::string shortRouter(const store::RouterInfo& router) {
-    switch (router.branch) {
-        case Branch::kVision: return fmt::format("V {}", router.layer.value);
-        case Branch::kText: return fmt::format("T {}", router.layer.value);
-        case Branch::kVisionLanguage: return fmt::format("VL {}", router.layer.value);
-        case Branch::kAll: break;
-    }
-    return std::to_string(router.layer.value);
-}
+constexpr const char* kSoftChoices = "soft routing: every expert takes a share of every token; of each token the expert of its largest share counts";
+
+bool isSoft(const store::RouterInfo& router) { return router.layout == store::RoutingLayout::kDenseMass; }
 
 /// A square map of experts in the order of a clustering.
 HeatmapPanel orderedMap(const std::vector<double>& values_EE, const std::vector<std::int32_t>& order) {
@@ -61,6 +55,13 @@ HeatmapPanel orderedMap(const std::vector<double>& values_EE, const std::vector<
     return map;
 }
 
+/// In a pool the places of patches and of words are two rows.
+std::string labelOf(const Specialisation& row) {
+    std::string title(labelTitle(row.label));
+    if (row.router.branch == Branch::kAll && row.label == LabelKind::kPosition) title += row.modality == Modality::kText ? " (words)" : " (patches)";
+    return title;
+}
+
 std::string pWords(double p) { return p < 0.001 ? std::string("< 0.001") : fixed(p, 3); }
 
 }  // namespace
@@ -73,19 +74,21 @@ Result<Panel> probeExpertMap(const store::RunReader& run, std::int64_t step) {
     const std::vector<store::RouterInfo> routers = sortedRouters(run);
     for (const store::RouterInfo& router : routers) map.columns = std::max(map.columns, router.experts);
     std::int64_t dead = 0;
-    double largest = 0;
+    double largest = 0, least = 1;
     for (const store::RouterInfo& router : routers) {
         auto table = run.probe(*key, router.id);
         if (!table) return tl::unexpected(table.error());
         const LoadStats load = loadOf(expertLoads(store::RoutingView(*table)));
         dead += load.total > 0 ? load.dead : 0;
         map.row_group_start.push_back(map.rows > 0 && router.layer != routers[static_cast<std::size_t>(map.rows - 1)].layer);
-        map.y.categories.push_back(shortRouter(router));
+        map.y.categories.push_back(routerLabel(router));
         ++map.rows;
         for (std::int32_t e = 0; e < map.columns; ++e) {
             const bool known = e < router.experts && load.total > 0;
             map.values.push_back(known ? load.share_E[static_cast<std::size_t>(e)] * router.experts : kMissing);
-            if (known) largest = std::max(largest, map.values.back());
+            if (!known) continue;
+            largest = std::max(largest, map.values.back());
+            least = std::min(least, map.values.back());
         }
     }
     for (std::int32_t e = 0; e < map.columns; ++e) map.x.categories.push_back(std::to_string(e));
@@ -96,6 +99,11 @@ Result<Panel> probeExpertMap(const store::RunReader& run, std::int64_t step) {
     map.value_max = 2;
     map.map = ColorMap::kDiverging;
     if (largest > 2) panel.notes.push_back(fmt::format("the scale ends at 2 x; the largest is {:.1f} x", largest));
+    // White on white says nothing by itself.
+    constexpr double kEven = 0.1;
+    if (const double off = std::max(largest - 1, 1 - least); largest > 0 && off <= kEven)
+        panel.notes.push_back(off < 0.0005 ? "every expert has exactly its even share"
+                                           : fmt::format("all experts are within {} of their even share", percent(off)));
     if (dead > 0) panel.notes.push_back(plural(dead, "expert") + " got none of the probed tokens");
     panel.title = "Layer × expert";
     panel.context = fmt::format("probe set · step {}", grouped(key->step));
@@ -162,7 +170,7 @@ Panel pathFlow(const RoutingPaths& paths, const FlowOptions& options) {
     std::vector<std::map<std::pair<std::int32_t, std::int32_t>, double>> bands(paths.routers.empty() ? 0 : paths.routers.size() - 1);
     for (const store::RouterInfo& router : paths.routers) {
         SankeyPanel::Column column;
-        column.title = shortRouter(router);
+        column.title = routerLabel(router);
         for (std::int32_t e = 0; e < router.experts; ++e) column.nodes.push_back({std::to_string(e), 0, {ColorRole::Kind::kExpert, e}});
         flow.columns.push_back(std::move(column));
     }
@@ -171,20 +179,29 @@ Panel pathFlow(const RoutingPaths& paths, const FlowOptions& options) {
             flow.columns[r].nodes[static_cast<std::size_t>(path.experts[r])].amount += static_cast<double>(path.tokens);
             if (r + 1 < path.experts.size()) bands[r][{path.experts[r], path.experts[r + 1]}] += static_cast<double>(path.tokens);
         }
-    const double least = options.least_share * static_cast<double>(paths.tokens);
     double hidden = 0;
-    for (std::size_t r = 0; r < bands.size(); ++r)
+    for (std::size_t r = 0; r < bands.size(); ++r) {
+        std::vector<double> amounts;
+        for (const auto& band : bands[r]) amounts.push_back(band.second);
+        std::sort(amounts.begin(), amounts.end(), std::greater<>());
+        const auto most = static_cast<std::size_t>(std::max(options.most_bands, 1));
+        const double least = amounts.size() > most ? amounts[most - 1] : 0;
         for (const auto& [ends, amount] : bands[r]) {
             if (amount >= least) flow.bands.push_back({static_cast<std::int32_t>(r), ends.first, ends.second, amount});
             else hidden += amount;
         }
+    }
     Panel panel;
     panel.title = "Flow between layers";
+    if (std::any_of(paths.routers.begin(), paths.routers.end(), isSoft)) panel.notes.emplace_back(kSoftChoices);
     panel.context = fmt::format("{} · first choices", plural(paths.tokens, options.modality == Modality::kText ? "word" : "patch token"));
     if (hidden > 0)
         panel.notes.push_back(
-            fmt::format("bands under {} of the tokens are left out: {} of all", percent(options.least_share, 1),
+            fmt::format("the {} largest bands between two routers are drawn; the others hold {} of all", options.most_bands,
                         percent(hidden / (static_cast<double>(paths.tokens) * static_cast<double>(std::max<std::size_t>(bands.size(), 1))), 1)));
+    constexpr std::int32_t kManyNodes = 24;
+    if (std::any_of(paths.routers.begin(), paths.routers.end(), [](const store::RouterInfo& router) { return router.experts > kManyNodes; }))
+        panel.notes.emplace_back("small experts carry no number: hover one to read it");
     if (paths.left_out > 0) panel.notes.push_back(plural(paths.left_out, "token") + " without a choice in every one of these routers left out");
     panel.content = std::move(flow);
     return panel;
@@ -203,10 +220,11 @@ Panel pathTable(const RoutingPaths& paths, const FlowOptions& options) {
                               path.expected > 0 ? fixed(static_cast<double>(path.tokens) / path.expected, 1) : "–"});
     }
     std::string routers;
-    for (const store::RouterInfo& router : paths.routers) routers += (routers.empty() ? "" : " → ") + shortRouter(router);
+    for (const store::RouterInfo& router : paths.routers) routers += (routers.empty() ? "" : " → ") + routerLabel(router);
     Panel panel;
     panel.title = "Paths";
     panel.context = routers;
+    if (std::any_of(paths.routers.begin(), paths.routers.end(), isSoft)) panel.notes.emplace_back(kSoftChoices);
     panel.notes.push_back(fmt::format("{} of {}; entropy {} nats ({} effective paths), {} if layers were independent; ten most frequent: {}",
                                       plural(static_cast<std::int64_t>(paths.paths.size()), "path"), plural(paths.tokens, "token"),
                                       fixed(paths.entropy_nats, 2), number(paths.effective_paths), fixed(paths.independent_entropy_nats, 2),
@@ -237,7 +255,7 @@ Result<Panel> routerSimilarity(const store::RunReader& run, std::int64_t step, c
     const auto pairs = static_cast<std::int64_t>(routers.size() * (routers.size() - 1) / 2);
     std::int64_t most = 0;
     for (std::size_t a = 0; a < routers.size(); ++a) {
-        map.x.categories.push_back(shortRouter(routers[a]));
+        map.x.categories.push_back(routerLabel(routers[a]));
         most = std::max(most, tables[a].tokens);
         for (std::size_t b = a; b < routers.size(); ++b) {
             if (context.stopRequested()) return stopped("Comparing routers");
@@ -263,7 +281,7 @@ Result<Panel> routerSimilarity(const store::RunReader& run, std::int64_t step, c
 std::vector<std::string> similarityMeasures(const store::RunReader& run, RouterId router, std::int64_t step) {
     std::vector<std::string> measures{"probabilities"};
     if (const auto key = structureProbe(run, step)) {
-        if (auto kept = store::Annotations(run.folder()).similarities(key->step))
+        if (auto kept = store::Annotations(run.folder()).similarities(key->step, run.provenance().run_uuid))
             for (const store::ExpertSimilarity& one : *kept)
                 if (one.router == router) measures.push_back(one.measure);
     }
@@ -294,7 +312,7 @@ Result<Panel> expertSimilarity(const store::RunReader& run, RouterId router, con
         if (known == kTitles.end())
             return badInput("Cannot compare experts", fmt::format("there is no measure '{}'", measure),
                             "Choose probabilities, weights, router_rows, outputs or cka");
-        auto kept = store::Annotations(run.folder()).similarities(key->step);
+        auto kept = store::Annotations(run.folder()).similarities(key->step, run.provenance().run_uuid);
         if (!kept) return tl::unexpected(kept.error());
         const auto one = std::find_if(kept->begin(), kept->end(), [&](const store::ExpertSimilarity& s) { return s.router == router && s.measure == measure; });
         if (one == kept->end() || one->values_EE.size() != static_cast<std::size_t>(found->experts) * static_cast<std::size_t>(found->experts))
@@ -326,9 +344,14 @@ Result<Panel> expertSimilarity(const store::RunReader& run, RouterId router, con
 
 Panel specialisationPanel(const std::vector<Specialisation>& rows) {
     TablePanel table;
-    table.columns = {"router", "label",     "NMI",      "random router", "untrained", "permutation 97.5 %",
-                     "AMI",    "MI (nats)", "p (Holm)", "labels",        "tokens",    "above all"};
-    table.right_aligned = {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0};
+    // The answer first: at 1280 pixels the last columns are beyond the edge.
+    const std::int32_t draws = rows.empty() ? 0 : std::max_element(rows.begin(), rows.end(), [](const Specialisation& a, const Specialisation& b) {
+                                                      return a.random_router.draws < b.random_router.draws;
+                                                  })->random_router.draws;
+    table.columns = {"router",    "label",    "above all", "NMI", draws > 0 ? fmt::format("random ({})", plural(draws, "draw")) : "random router",
+                     "untrained", "permuted", "p (Holm)",  "AMI", "MI (nats)",
+                     "labels",    "tokens"};
+    table.right_aligned = {0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     Panel panel;
     std::int64_t background = 0;
     for (const Specialisation& row : rows) {
@@ -338,21 +361,28 @@ Panel specialisationPanel(const std::vector<Specialisation>& rows) {
                                                : fixed(baseline.nmi_max, 3);
         };
         background = std::max(background, row.background_left_out);
-        table.rows.push_back({routerName(row.router), std::string(labelTitle(row.label)), fixed(row.nmi, 3), shown(row.random_router, true),
-                              shown(row.untrained, false), shown(row.permutation, false), fixed(row.ami, 3), fixed(row.mi_nats, 3), pWords(row.p_holm),
-                              grouped(row.labels), grouped(row.tokens),
-                              row.found()      ? "yes"
-                              : row.aboveAll() ? "yes, p > 0.05"
-                                               : "no"});
+        const bool one_draw = row.random_router.draws == 1;
+        table.rows.push_back({routerLabel(row.router), labelOf(row),
+                              row.chosen_by_routing ? "chosen by routing"
+                              : !row.aboveAll()     ? "no"
+                              : !row.found()        ? "p > 0.05"
+                              : one_draw            ? "1 draw only"
+                                                    : "yes",
+                              fixed(row.nmi, 3), shown(row.random_router, true), shown(row.untrained, false), shown(row.permutation, false), pWords(row.p_holm),
+                              fixed(row.ami, 3), fixed(row.mi_nats, 3), grouped(row.labels), grouped(row.tokens)});
     }
     panel.title = "Specialisation";
     if (!rows.empty()) panel.context = fmt::format("first choice and label · step {}", grouped(rows.front().step));
     panel.notes.push_back(specialisationVerdict(rows));
+    if (std::any_of(rows.begin(), rows.end(), [](const Specialisation& row) { return isSoft(row.router); })) panel.notes.emplace_back(kSoftChoices);
+    if (draws == 1)
+        panel.notes.push_back("one random router was recorded: above it says little, since the next draw may lie higher (record.probe_random_routers)");
+    panel.notes.push_back("permuted: the 97.5 % quantile with the labels shuffled among samples");
     if (background > 0) panel.notes.push_back(fmt::format("objects: {} of background or of several objects left out", plural(background, "patch token")));
     std::vector<std::pair<std::string, std::string>> said;  // a note, and whose it is
     for (const Specialisation& row : rows)
         for (const std::string& note : row.notes) {
-            const std::string router = routerName(row.router);
+            const std::string router = routerLabel(row.router);
             const auto same = std::find_if(said.begin(), said.end(), [&](const auto& one) { return one.first == note; });
             if (same == said.end()) said.emplace_back(note, router);
             else if ((", " + same->second + ",").find(" " + router + ",") == std::string::npos) same->second += ", " + router;
@@ -369,16 +399,17 @@ Panel preferencePanel(const std::vector<Specialisation>& rows) {
     table.right_aligned = {0, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
     for (const Specialisation& row : rows)
         for (const LabelPreference& one : row.preferences)
-            table.rows.push_back({routerName(row.router), std::to_string(one.expert), std::string(labelTitle(row.label)), one.label,
-                                  fixed(one.p_expert_given_label, 3), fixed(one.p_expert, 3),
-                                  fmt::format("{} ({} to {})", fixed(one.risk_difference, 3), fixed(one.low, 3), fixed(one.high, 3)),
+            table.rows.push_back({routerLabel(row.router), std::to_string(one.expert), labelOf(row), one.label, fixed(one.p_expert_given_label, 3),
+                                  fixed(one.p_expert, 3), fmt::format("{} ({} to {})", fixed(one.risk_difference, 3), fixed(one.low, 3), fixed(one.high, 3)),
                                   fixed(one.p_label_given_expert, 3), fixed(one.p_label, 3), fixed(one.npmi, 3),
                                   fmt::format("{} of {}", grouped(one.tokens), grouped(one.label_tokens)), pWords(one.p)});
     Panel panel;
     panel.title = "What experts take";
     if (!rows.empty()) panel.context = fmt::format("first choices · step {}", grouped(rows.front().step));
-    panel.notes.push_back("pairs that pass 0.05 after correction: rows by Holm, pairs within a row by the largest deviation of each permutation");
-    panel.notes.push_back("intervals over samples, each for itself; a random router has preferences too: see whether its row stands above the baselines");
+    panel.notes.push_back("pairs that pass 0.05 after correction: by the largest deviation of each permutation within a row, by Holm over the rows");
+    panel.notes.push_back(
+        "intervals over samples (families count once), each for itself, of pairs listed because they are large: too far from 0 on average; a random router has "
+        "preferences too: see whether its row stands above the baselines");
     panel.content = std::move(table);
     return panel;
 }

@@ -28,7 +28,7 @@ struct FlowOptions {
     Modality modality = Modality::kVision;
     std::int64_t step = -1;
     std::int32_t first = 0, count = 6;  ///< routers of the chain that are shown
-    double least_share = 0.002;         ///< bands of fewer tokens are left out, and the note says how many tokens they are
+    std::int32_t most_bands = 300;      ///< between two routers; smaller ones are left out, and the note says how many tokens they are
     std::int32_t most_paths = 100;      ///< rows of the table
 };
 /// The ways of the probe's tokens through the chain's routers, by first choice. Errors: fewer than two routers in the chain; no token in all of them.

@@ -76,7 +76,7 @@ Result<Panel> routingChange(const store::RunReader& run, ChangeMeasure measure, 
         if (context.stopRequested()) return stopped("Comparing checkpoints");
         context.progress(static_cast<std::int64_t>(r), static_cast<std::int64_t>(routers.size()), "Comparing checkpoints");
         Curve curve;
-        curve.label = routerWords(routers[r]);
+        curve.label = routerLabel(routers[r]);
         curve.color = {ColorRole::Kind::kSeries, static_cast<std::int32_t>(std::find(layers.begin(), layers.end(), routers[r].layer.value) - layers.begin())};
         curve.style = routers[r].branch == Branch::kText ? LineStyle::kDashed : LineStyle::kSolid;
         curve.series = routerName(routers[r]) + (churn ? "/changed_first" : "/saturation");
@@ -304,7 +304,7 @@ Result<Panel> specialisationBars(const store::RunReader& run, RouterId router, s
         if (router.valid() && row.router.id != router) continue;
         const bool both = std::count_if(rows->begin(), rows->end(), [&](const Specialisation& other) { return other.router.id == row.router.id; }) > 1;
         const std::string kind = row.label == LabelKind::kCategory ? "category" : "token id";
-        const std::string name = routerName(row.router) + (both ? " " + kind : "");
+        const std::string name = routerLabel(row.router) + (both ? " " + kind : "");
         if (const std::string note = std::string(row.label == LabelKind::kCategory ? "patches: the category of their picture" : "words: their token id");
             std::find(panel.notes.begin(), panel.notes.end(), note) == panel.notes.end())
             panel.notes.push_back(note);

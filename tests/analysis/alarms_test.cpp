@@ -66,7 +66,7 @@ TEST(Alarms, DeadExpertSaysSinceWhen) {
     EXPECT_EQ(dead[0].start_step, 210);
     EXPECT_EQ(dead[0].raised_step, 259) << "50 steps without a token";
     EXPECT_TRUE(dead[0].active());
-    EXPECT_EQ(dead[0].title, "Expert 2, layer 3 (V) dead");
+    EXPECT_EQ(dead[0].title, "Expert 2, layer 3 · V-router dead");
     EXPECT_EQ(dead[0].detail, "no token for 191 steps · since 210");
     EXPECT_EQ(dead[0].key(), "dead_expert/3.v/2/210");
 }

@@ -135,7 +135,7 @@ TEST_F(Panels, ImbalanceEntropyGradientsThroughput) {
     const auto imbalance = maxVioByLayer(*sparse_);
     const auto& lines = std::get<LinePanel>(imbalance->content);
     ASSERT_EQ(lines.curves.size(), 4u);
-    EXPECT_EQ(lines.curves[0].label, "layer 1 (V)");
+    EXPECT_EQ(lines.curves[0].label, "V 1");
     EXPECT_EQ(lines.curves[1].style, LineStyle::kDashed);
     EXPECT_EQ(lines.curves[0].color, lines.curves[1].color) << "one colour a layer";
     const auto entropy = entropyAndDrops(*sparse_);

@@ -6,8 +6,6 @@ whether the run opens in each workspace. The routers and ways of dispatch come f
 Usage: routers.py PROGRAM OUT_FOLDER [--steps N] [--threads N] [--only ROUTER,...]     finished runs are kept and read again
 Exit status 1 when a run fails, its loss does not fall, or a workspace does not open.
 """
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -57,13 +55,11 @@ def opens(program, run, pictures):
     """Names of the workspaces that did not open, or of panels that failed there."""
     problems = []
     for workspace in WORKSPACES:
-        picture, dump = pictures / f"{run.name}-{workspace}.png", pictures / f"{run.name}-{workspace}.json"
-        outcome = program("open", run, "--workspace", workspace, "--size", "1280x800", "--screenshot", picture, "--dump", dump,
-                          env=dict(os.environ, QT_QPA_PLATFORM="offscreen"))
-        if outcome.returncode or not picture.exists() or picture.read_bytes()[:4] != b"\x89PNG":
-            problems.append(f"{workspace}: {outcome.stderr.strip()[-200:] or 'no picture'}")
+        data, problem = program.draw(pictures / f"{run.name}-{workspace}.png", run, "--workspace", workspace, "--size", "1280x800")
+        if problem:
+            problems.append(f"{workspace}: {problem}")
             continue
-        problems += [f"{workspace}/{panel['name']}: {panel.get('error')}" for panel in json.loads(dump.read_text())["panels"] if panel["state"] == "failed"]
+        problems += [f"{workspace}/{panel['name']}: {panel.get('error')}" for panel in data["panels"] if panel["state"] == "failed"]
     return problems
 
 

@@ -2,6 +2,7 @@
 """Trains runs with the program and reads what they recorded. Needs nothing but Python's own library."""
 import array
 import json
+import os
 import re
 import sqlite3
 import struct
@@ -26,6 +27,16 @@ class Program:
         body = page.split(f"\n## [{section}]\n", 1)[1].split("\n## ", 1)[0]
         cells = next(line.split(" | ") for line in body.splitlines() if line.startswith(f"| `{key}` "))
         return re.fullmatch(r"one of (.*)", cells[3].strip()).group(1).split(", ")
+
+    def draw(self, picture, *arguments):
+        """A picture of the window (PNG) with its data beside it (JSON). (data, ""), or ({}, the program's words)."""
+        data = Path(picture).with_suffix(".json")
+        for file in (Path(picture), data):
+            file.unlink(missing_ok=True)
+        outcome = self("open", *arguments, "--screenshot", picture, "--dump", data, env=dict(os.environ, QT_QPA_PLATFORM="offscreen"))
+        if outcome.returncode or not Path(picture).exists() or Path(picture).read_bytes()[:4] != b"\x89PNG" or not data.exists():
+            return {}, outcome.stderr.strip()[-400:] or "no picture"
+        return json.loads(data.read_text()), ""
 
     def train(self, config, out, settings):
         """Trains unless the run is there and finished. The program's words when it refuses or fails, else empty."""

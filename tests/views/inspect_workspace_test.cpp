@@ -119,7 +119,7 @@ TEST(Inspect, LayerModeAndLegend) {
                     2e-3);
     }
     bench.click(modes, modes->segmentRect(0).center());
-    auto* legend = bench.find<ExpertLegend>();
+    auto* legend = bench.find<ExpertLegend>("expertLegend");
     ASSERT_FALSE(legend->entries().empty());
     const int expert = legend->entries().front().expert;
     bench.click(legend, legend->entryRect(0).center());

@@ -120,7 +120,7 @@ TEST(OverlayPainter, CellsSayWhatChangedAndWhatNobodyTook) {
     panel.patches[5].value = -0.001f;
     EXPECT_EQ(cellLabel(panel.patches[5], panel), QStringLiteral("0.00"));
     panel.patches[5].value = -0.25f;
-    EXPECT_EQ(cellLabel(panel.patches[5], panel), QStringLiteral("-0.25"));
+    EXPECT_EQ(cellLabel(panel.patches[5], panel), QStringLiteral("−0.25"));
 }
 
 TEST(OverlayPainter, ASplitCellIsDividedByMass) {
@@ -274,6 +274,54 @@ TEST(Legend, CountsFirstChoicesLargestFirst) {
     EXPECT_DOUBLE_EQ(entries[0].share, 6.0 / 8);
     EXPECT_EQ(entries[0].text, QStringLiteral("expert 2 · 75 %"));
     EXPECT_DOUBLE_EQ(entries[1].share, 1.0 / 8);
+}
+
+TEST(Legend, SoftRoutingIsToldByWeightNotByWhoLeads) {
+    OverlayPanel panel = gridPanel();
+    for (auto& cell : panel.patches) cell.expert = 6;  // leads everywhere, by little
+    panel.show_mass = true;
+    panel.share_E = {0.12, 0.12, 0.12, 0.12, 0.12, 0.12, 0.16, 0.12};
+    const auto entries = legendOf(panel);
+    ASSERT_EQ(entries.size(), 8u);
+    EXPECT_EQ(entries[0].text, QStringLiteral("expert 6 · 16 %"));
+    EXPECT_DOUBLE_EQ(entries[7].share, 0.12);
+}
+
+TEST(Overlay, NumbersOfExpertsThatStepBackCanBeRead) {
+    OverlayPanel panel = gridPanel();
+    for (const bool dark : {false, true}) {
+        OverlayStyle style;
+        style.colors = dark ? Theme::darkColors() : Theme::lightColors();
+        style.font = QFont(QStringLiteral("Inter"));
+        style.highlighted_expert = 0;
+        const QImage image = drawn(panel, style, {640, 320});
+        // The plate of expert 3, top right: its lightest and darkest pixels are ground and ink.
+        const QRect plate(3 * 160 + 1, 1, 14, 14);
+        double low = 1, high = 0;
+        for (int y = plate.top(); y < plate.bottom(); ++y)
+            for (int x = plate.left(); x < plate.right(); ++x) {
+                low = std::min(low, luminance(image.pixelColor(x, y)));
+                high = std::max(high, luminance(image.pixelColor(x, y)));
+            }
+        EXPECT_GE((high + 0.05) / (low + 0.05), 4.5) << (dark ? "dark" : "light");
+    }
+}
+
+TEST(Overlay, OneExpertAloneMayCarryNumbersOneARegion) {
+    OverlayPanel panel = gridPanel();
+    for (const std::size_t i : {2, 3, 7, 4}) panel.patches[i].expert = 2;  // patches 2, 3 and 7 touch; 4 is the other row's first
+    OverlayStyle style = plainStyle();
+    const QImage without = drawn(panel, style);
+    style.font = QFont(QStringLiteral("Inter"));
+    style.numbers = true;
+    style.numbered_expert = 2;
+    const QImage one = drawn(panel, style);
+    const auto same = [&](int patch) {
+        const QRect cell(patch % 4 * 80, patch / 4 * 80, 80, 80);
+        return without.copy(cell) == one.copy(cell);
+    };
+    for (const int patch : {2, 4}) EXPECT_FALSE(same(patch)) << patch;
+    for (const int patch : {0, 1, 3, 5, 6, 7}) EXPECT_TRUE(same(patch)) << patch;
 }
 
 }  // namespace

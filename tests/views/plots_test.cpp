@@ -6,6 +6,7 @@
 
 #include "gui_test.h"
 #include "views/models/panel_json.h"
+#include "views/plots/axis_text.h"
 #include "views/plots/heatmap_plot.h"
 #include "views/plots/label_layout.h"
 #include "views/plots/line_plot.h"
@@ -240,6 +241,12 @@ std::shared_ptr<analysis::HeatmapPanel> map(int rows, int columns) {
     panel->value_max = 2;
     for (int i = 0; i < rows * columns; ++i) panel->values.push_back(2.0 * i / (rows * columns - 1));
     return panel;
+}
+
+TEST(ScreenTicks, AShortAxisHasTwoNumbersAtLeast) {
+    for (const double last : {60.0, 200.0, 399.0, 400.0, 2400.0, 24000.0})
+        for (const double width : {40.0, 90.0, 130.0})
+            EXPECT_GE(screenTicks({1, last, analysis::Scale::kLinear}, width, 66).at.size(), 2u) << last << " in " << width << " px";
 }
 
 TEST(HeatmapPlot, CellsHaveTheMapsColours) {

@@ -10,6 +10,7 @@
 #include "views/widgets/chip.h"
 #include "views/widgets/choice_box.h"
 #include "views/widgets/controls.h"
+#include "views/widgets/elided_label.h"
 #include "views/widgets/flow_layout.h"
 #include "views/widgets/key_value_table.h"
 #include "views/widgets/panel_frame.h"
@@ -147,6 +148,26 @@ TEST(PanelFrame, PaintsHeaderAndPanelInTheThemesColours) {
         EXPECT_EQ(image.pixelColor(QPoint(150, 120) * ratio), gui->theme->colors().panel);
         EXPECT_EQ(image.pixelColor(QPoint(200, 4) * ratio), gui->theme->colors().panelHeader);
     }
+}
+
+TEST(ElidedLabel, BreaksIntoAFewLinesAndSaysTheRestInItsTooltip) {
+    const QString text = QStringLiteral("base rate 0.275: the middle of the scale; patches of pictures with the commonest grid, hatched where no token lies");
+    ElidedLabel label(text);
+    label.setMostLines(2);
+    const int one = label.fontMetrics().lineSpacing();
+    EXPECT_EQ(label.heightForWidth(4000), one);
+    EXPECT_EQ(label.heightForWidth(200), 2 * one) << "no more than two";
+    label.resize(200, 2 * one);
+    label.show();
+    const QStringList lines = label.text().split(QLatin1Char('\n'));
+    ASSERT_EQ(lines.size(), 2);
+    EXPECT_TRUE(text.startsWith(lines[0]));
+    EXPECT_TRUE(lines[1].endsWith(QChar(0x2026)));
+    for (const QString& line : lines) EXPECT_LE(label.fontMetrics().horizontalAdvance(line), 200);
+    EXPECT_EQ(label.toolTip(), text);
+    label.resize(4000, one);
+    EXPECT_EQ(label.text(), text);
+    EXPECT_TRUE(label.toolTip().isEmpty());
 }
 
 TEST(SearchField, WaitsUntilTypingPausesAndEscapeClears) {

@@ -50,12 +50,14 @@ OverlayBar::OverlayBar(InspectModel* model, QWidget* parent) : QWidget(parent), 
     modes_->setAccessibleName(tr("What the overlay shows"));
     QStringList values;
     for (const OverlayMode mode : kOwnModes) values << nameOf(mode);
+    modes_->setCompact(true);
     modes_->setChoices({tr("Expert"), tr("Weight"), tr("Entropy"), tr("Margin"), tr("Dropped"), tr("Attention")}, values);
     compare_modes_ = new SegmentedControl(theme, this);
     compare_modes_->setObjectName(QStringLiteral("overlayCompareModes"));
     compare_modes_->setAccessibleName(tr("One expert, or what changed"));
     values.clear();
     for (const OverlayMode mode : kCompareModes) values << nameOf(mode);
+    compare_modes_->setCompact(true);
     compare_modes_->setChoices({tr("One expert"), tr("Changed"), tr("Difference")}, values);
     compare_modes_->clearChoice();
     side_by_side_ = makeButton(theme, tr("Side by side"), ButtonKind::kPlain, QStringLiteral("grid"), this);

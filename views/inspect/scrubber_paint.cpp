@@ -115,8 +115,8 @@ void ScrubberView::paintAxes(QPainter& painter) const {
     painter.save();
     painter.translate(8, area.center().y());
     painter.rotate(-90);
-    QString title = largest_loss_ > 0 ? tr("churn · loss ÷ %1").arg(numberText(largest_loss_)) : tr("churn (share)");
-    if (metrics.horizontalAdvance(title) > area.height() + kBottom) title = largest_loss_ > 0 ? tr("churn · loss") : tr("churn");
+    QString title = largest_loss_ > 0 ? tr("share · loss ÷ %1").arg(numberText(largest_loss_)) : tr("share");
+    if (metrics.horizontalAdvance(title) > area.height() + kBottom) title = largest_loss_ > 0 ? tr("share · loss") : tr("share");
     painter.drawText(QRectF(-100, -8, 200, 16), Qt::AlignCenter, title);
     painter.restore();
 }
@@ -156,8 +156,12 @@ QString ScrubberView::spikeText(const analysis::XMarker& spike) const {
     QString text = QString::fromStdString(spike.label);
     for (std::size_t i = 0; i < std::min(sample_churn_.x.size(), sample_churn_.y.size()); ++i) {
         if (sample_churn_.x[i] < spike.x || !std::isfinite(sample_churn_.y[i])) continue;
-        return tr("%1 · %2 % of this sample's tokens changed expert by step %3")
-            .arg(text, numberText(sample_churn_.y[i] * 100, 0), stepText(static_cast<std::int64_t>(sample_churn_.x[i])));
+        // Known is what changed between two checkpoints, and the spike lies somewhere between them.
+        const auto to = static_cast<std::int64_t>(sample_churn_.x[i]);
+        const auto after = std::lower_bound(steps_.begin(), steps_.end(), to);
+        if (after == steps_.begin()) break;
+        return tr("%1 · %2 % of this sample's tokens changed expert between steps %3 and %4")
+            .arg(text, numberText(sample_churn_.y[i] * 100, 0), stepText(*std::prev(after)), stepText(to));
     }
     return text;
 }
@@ -202,7 +206,9 @@ void ScrubberView::paintCurves(QPainter& painter) const {
     std::vector<Name> names;
     const auto draw = [&](const analysis::Curve& curve, double scale, const QColor& color, const QString& name, Qt::PenStyle line_style) {
         if (curve.x.empty() || !(scale > 0)) return;
-        const bool dots = curve.x.size() <= 60 && line_style == Qt::SolidLine && scale == 1;
+        const auto known = std::count_if(curve.y.begin(), curve.y.end(), [](double y) { return std::isfinite(y); });
+        const bool dots = known == 1 || (curve.x.size() <= 60 && line_style == Qt::SolidLine && scale == 1);
+        const double radius = known == 1 ? 4 : 2;  // a point without a line is easily overlooked
         QPolygonF line;
         painter.setBrush(Qt::NoBrush);
         const auto flush = [&] {
@@ -210,7 +216,7 @@ void ScrubberView::paintCurves(QPainter& painter) const {
             painter.drawPolyline(line);
             if (dots) {
                 painter.setBrush(color);
-                for (const QPointF& point : line) painter.drawEllipse(point, 2, 2);
+                for (const QPointF& point : line) painter.drawEllipse(point, radius, radius);
                 painter.setBrush(Qt::NoBrush);
             }
             line.clear();

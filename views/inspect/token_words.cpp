@@ -20,11 +20,19 @@ QString tokenName(const store::SampleRecord* record, Modality modality, int inde
     return tr("word %1").arg(index);
 }
 
-QString numberText(double value, int decimals) { return std::isfinite(value) ? QString::number(value, 'f', decimals) : QStringLiteral("–"); }
+QString numberText(double value, int decimals) {
+    if (!std::isfinite(value)) return QStringLiteral("–");
+    const QString text = QString::number(value, 'f', decimals);
+    if (!text.startsWith(QLatin1Char('-'))) return text;
+    const QString digits = text.mid(1);
+    const bool zero = std::none_of(digits.begin(), digits.end(), [](QChar c) { return c >= QLatin1Char('1') && c <= QLatin1Char('9'); });
+    return zero ? digits : QChar(0x2212) + digits;
+}
 
 QString choicesText(const analysis::TokenReading& reading) {
     QStringList parts;
-    for (const auto& choice : reading.choices) parts << tr("%1 (%2)").arg(choice.expert).arg(numberText(choice.weight));
+    for (const auto& choice : reading.choices)
+        parts << (parts.isEmpty() ? tr("%1 (weight %2)") : tr("%1 (%2)")).arg(choice.expert).arg(numberText(choice.weight));
     return parts.isEmpty() ? tr("none") : tr("expert %1").arg(parts.join(QStringLiteral(", ")));
 }
 

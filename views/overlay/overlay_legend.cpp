@@ -20,9 +20,13 @@ std::vector<LegendEntry> legendOf(const OverlayPanel& panel) {
     for (const auto& cell : panel.patches) count(cell);
     if (panel.patches.empty())
         for (const auto& chip : panel.words) count(chip.cell);
+    std::map<int, double> shares;
+    for (const auto& [expert, tokens] : counts) shares[expert] = static_cast<double>(tokens) / all;
+    // Soft routing: who leads at most patches says little of who takes how much.
+    if (!panel.share_E.empty()) shares.clear();
+    for (std::size_t expert = 0; expert < panel.share_E.size(); ++expert) shares[static_cast<int>(expert)] = panel.share_E[expert];
     std::vector<LegendEntry> entries;
-    for (const auto& [expert, tokens] : counts) {
-        const double share = static_cast<double>(tokens) / all;
+    for (const auto& [expert, share] : shares) {
         const QString percent = share < 0.01 ? QStringLiteral("<1") : QString::number(std::lround(share * 100));
         entries.push_back({expert, share, QStringLiteral("expert %1 · %2 %").arg(expert).arg(percent)});
     }

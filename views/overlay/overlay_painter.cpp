@@ -2,18 +2,72 @@
 #include "views/overlay/overlay_painter.h"
 
 #include <QFontMetricsF>
+#include <QHash>
 #include <QPen>
+#include <QStaticText>
 #include <algorithm>
 #include <cmath>
 
 #include "views/overlay/picture_image.h"
+#include "views/theme/color_math.h"
 
 namespace es::views {
 namespace {
 
 using analysis::OverlayPanel;
-constexpr int kFontGrain = 16;   // fonts take whole pixels only: text is laid out this much larger and scaled down
+constexpr int kFontGrain = 16;  // fonts take whole pixels only: text is laid out this much larger and scaled down
+constexpr double kFadedPlate = 0.25;
 constexpr double kFaded = 0.18;  // what is left of the tint of experts that are not the highlighted one
+
+/// Colours and laid-out numbers of one picture: a grid has thousands of cells and a few dozen different ones.
+class CellLooks {
+public:
+    explicit CellLooks(const OverlayStyle& style) : style_(&style) {}
+
+    const QColor& expert(int expert) {
+        auto at = experts_.find(expert);
+        if (at == experts_.end()) at = experts_.insert(expert, Theme::expertColor(expert, style_->colors));
+        return *at;
+    }
+
+    struct Plate {
+        QColor ground, ink;
+    };
+    const Plate& plate(const QColor& color, bool faded) {
+        const quint64 key = quint64{color.rgba()} << 1 | (faded ? 1 : 0);
+        auto at = plates_.find(key);
+        if (at == plates_.end()) {
+            // What steps back loses its colour, not its number.
+            const QColor ground = faded ? mix(style_->colors.panel, color, kFadedPlate) : color;
+            at = plates_.insert(key, {ground, Theme::inkOn(ground)});
+        }
+        return *at;
+    }
+
+    struct Number {
+        double width = 0;
+        QFont font;
+        QStaticText text;
+    };
+    const Number& number(const QString& text, double px) {
+        const auto key = std::pair(text, static_cast<int>(std::round(px * kFontGrain)));
+        auto at = numbers_.find(key);
+        if (at == numbers_.end()) {
+            Number made{textWidth(text, style_->font, px), style_->font, QStaticText(text)};
+            made.font.setPixelSize(std::max(1, static_cast<int>(std::round(px))));
+            made.text.setTextFormat(Qt::PlainText);
+            made.text.prepare({}, made.font);
+            at = numbers_.insert(key, std::move(made));
+        }
+        return *at;
+    }
+
+private:
+    const OverlayStyle* style_;
+    QHash<int, QColor> experts_;
+    QHash<quint64, Plate> plates_;
+    QHash<std::pair<QString, int>, Number> numbers_;
+};
 
 bool shownInCell(const OverlayPanel::Cell& cell, int expert) {
     if (cell.expert == expert) return true;
@@ -40,7 +94,7 @@ void forEachPart(const QRectF& area, const OverlayPanel::Cell& cell, Visit&& vis
     }
 }
 
-void paintTint(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& cell, const OverlayPanel& panel, const OverlayStyle& style) {
+void paintTint(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& cell, const OverlayPanel& panel, const OverlayStyle& style, CellLooks& looks) {
     const bool faded = style.highlighted_expert >= 0 && !shownInCell(cell, style.highlighted_expert);
     const bool focus = style.highlighted_expert >= 0;
     if (faded) fill(painter, area, style.colors.panel, 0.55);
@@ -51,7 +105,7 @@ void paintTint(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& 
     if (!panel.show_values && cell.choices.size() > 1) {
         forEachPart(area, cell, [&](const OverlayPanel::Choice& choice, const QRectF& part) {
             const bool dim = focus && choice.expert != style.highlighted_expert;
-            fill(painter, part, Theme::expertColor(choice.expert, style.colors), style.opacity * (dim ? kFaded : 1));
+            fill(painter, part, looks.expert(choice.expert), style.opacity * (dim ? kFaded : 1));
         });
         return;
     }
@@ -70,35 +124,69 @@ void paintChange(QPainter& painter, const QRectF& area, const OverlayStyle& styl
 }
 
 /// A small plate of the expert's colour in the corner: the number reads at 4.5:1 whatever the picture shows below.
-bool paintPlate(QPainter& painter, const QRectF& area, const QColor& ground, const QString& text, const OverlayStyle& style, double alpha) {
+bool paintPlate(QPainter& painter, const QRectF& area, const QColor& color, const QString& text, const OverlayStyle& style, bool faded, CellLooks& looks) {
     const double least = style.number_px * style.unit;
     double px = std::clamp(std::min(area.width(), area.height()) * 0.24, least, std::max(least, 14 * style.unit));
     if (style.unit == 1) px = std::round(px);  // zooming must not fill the font cache with sizes
-    const double height = px * 1.25, width = std::max(textWidth(text, style.font, px) + px * 0.5, height);
+    const double height = px * 1.25;
+    if (height > area.height() - style.unit) return false;
+    const CellLooks::Number& number = looks.number(text, px);
+    const double width = std::max(number.width + px * 0.5, height);
     if (width > area.width() - style.unit || height > area.height() - style.unit) return false;
     const QRectF plate(area.left(), area.top(), width, height);
-    QColor color = ground, ink = Theme::inkOn(ground);
-    color.setAlphaF(static_cast<float>(alpha));
-    ink.setAlphaF(static_cast<float>(alpha));
-    painter.fillRect(plate, color);
+    const auto& [ground, ink] = looks.plate(color, faded);
+    painter.fillRect(plate, ground);
     painter.setPen(ink);
-    paintText(painter, plate, Qt::AlignCenter, text, style.font, px);
+    if (style.unit != 1) {
+        paintText(painter, plate, Qt::AlignCenter, text, style.font, px);
+        return true;
+    }
+    painter.setFont(number.font);
+    const QSizeF size = number.text.size();
+    painter.drawStaticText(plate.center() - QPointF(size.width() / 2, size.height() / 2), number.text);
     return true;
 }
 
-void paintNumbers(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& cell, const OverlayPanel& panel, const OverlayStyle& style) {
-    const auto alphaOf = [&](int expert) { return style.highlighted_expert >= 0 && expert != style.highlighted_expert ? 0.35 : 1.0; };
+void paintNumbers(QPainter& painter, const QRectF& area, const OverlayPanel::Cell& cell, const OverlayPanel& panel, const OverlayStyle& style,
+                  CellLooks& looks) {
+    const auto fadedOf = [&](int expert) { return style.highlighted_expert >= 0 && expert != style.highlighted_expert; };
     if (!panel.show_values && cell.choices.size() > 1) {
         forEachPart(area, cell, [&](const OverlayPanel::Choice& choice, const QRectF& part) {
-            paintPlate(painter, part, Theme::expertColor(choice.expert, style.colors), QString::number(choice.expert), style, alphaOf(choice.expert));
+            paintPlate(painter, part, looks.expert(choice.expert), QString::number(choice.expert), style, fadedOf(choice.expert), looks);
         });
         return;
     }
     const QColor color = cellColor(cell, panel, style.colors);
     const QString text = cellLabel(cell, panel);
-    if (!color.isValid() || text.isEmpty() || paintPlate(painter, area, color, text, style, alphaOf(cell.expert))) return;
+    if (!color.isValid() || text.isEmpty() || paintPlate(painter, area, color, text, style, fadedOf(cell.expert), looks)) return;
     // Where "3→5" has no room, "5" has some.
-    if (!panel.show_values && cell.expert >= 0) paintPlate(painter, area, color, QString::number(cell.expert), style, alphaOf(cell.expert));
+    if (!panel.show_values && cell.expert >= 0) paintPlate(painter, area, color, QString::number(cell.expert), style, fadedOf(cell.expert), looks);
+}
+
+/// The first patch of each region of neighbouring patches that go to the expert: one number says of all what their colour is.
+std::vector<std::uint8_t> regionStarts(const OverlayPanel& panel, int expert) {
+    std::vector<std::uint8_t> starts(panel.patches.size(), 0), seen(panel.patches.size(), 0);
+    std::vector<int> open;
+    const auto visit = [&](int row, int column) {
+        if (row < 0 || column < 0 || row >= panel.grid_height || column >= panel.grid_width) return;
+        const int at = row * panel.grid_width + column;
+        const auto place = static_cast<std::size_t>(at);
+        if (place >= seen.size() || seen[place] || panel.patches[place].expert != expert) return;
+        seen[place] = 1;
+        open.push_back(at);
+    };
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        const int first = static_cast<int>(i);
+        if (seen[i] || panel.patches[i].expert != expert || panel.grid_width <= 0) continue;
+        starts[i] = 1;
+        visit(first / panel.grid_width, first % panel.grid_width);
+        while (!open.empty()) {
+            const int row = open.back() / panel.grid_width, column = open.back() % panel.grid_width;
+            open.pop_back();
+            for (const auto& [down, right] : {std::pair(1, 0), std::pair(-1, 0), std::pair(0, 1), std::pair(0, -1)}) visit(row + down, column + right);
+        }
+    }
+    return starts;
 }
 
 void paintOutline(QPainter& painter, const QRectF& area, const QColor& color, double width, double unit) {
@@ -143,7 +231,9 @@ QColor cellColor(const OverlayPanel::Cell& cell, const OverlayPanel& panel, cons
 
 QString cellLabel(const OverlayPanel::Cell& cell, const OverlayPanel& panel) {
     // Nothing is less than zero by less than it shows: "0.00", never "-0.00".
-    if (panel.show_values) return std::isfinite(cell.value) ? QString::number(std::abs(cell.value) < 0.005f ? 0.0 : cell.value, 'f', 2) : QString();
+    if (panel.show_values)
+        return std::isfinite(cell.value) ? QString::number(std::abs(cell.value) < 0.005f ? 0.0 : cell.value, 'f', 2).replace(QLatin1Char('-'), QChar(0x2212))
+                                         : QString();
     if (cell.changed && cell.before >= 0 && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1→%2").arg(cell.before).arg(cell.expert);
     if (panel.show_mass && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1 %2%").arg(cell.expert).arg(std::lround(cell.mass * 100));
     if (cell.choices.size() < 2) return cell.expert < 0 ? QString() : QString::number(cell.expert);
@@ -195,8 +285,9 @@ void paintOverlay(QPainter& painter, const QRectF& picture, const OverlayPanel& 
     }
     const OverlayGrid grid{picture, panel.grid_width, panel.grid_height};
     const int cells = std::min<int>(panel.grid_width * panel.grid_height, static_cast<int>(panel.patches.size()));
+    CellLooks looks(style);
     painter.setRenderHint(QPainter::Antialiasing, false);
-    for (int i = 0; i < cells; ++i) paintTint(painter, grid.cell(i), panel.patches[static_cast<std::size_t>(i)], panel, style);
+    for (int i = 0; i < cells; ++i) paintTint(painter, grid.cell(i), panel.patches[static_cast<std::size_t>(i)], panel, style, looks);
     painter.setRenderHint(QPainter::Antialiasing, true);
     for (int i = 0; i < cells; ++i) {
         const auto& cell = panel.patches[static_cast<std::size_t>(i)];
@@ -231,8 +322,12 @@ void paintOverlay(QPainter& painter, const QRectF& picture, const OverlayPanel& 
     if (!panel.change_title.empty())
         for (int i = 0; i < cells; ++i)
             if (panel.patches[static_cast<std::size_t>(i)].changed) paintChange(painter, grid.cell(i), style);
+    const std::vector<std::uint8_t> numbered =
+        style.numbers && style.numbered_expert >= 0 ? regionStarts(panel, style.numbered_expert) : std::vector<std::uint8_t>();
     if (style.numbers)
-        for (int i = 0; i < cells; ++i) paintNumbers(painter, grid.cell(i), panel.patches[static_cast<std::size_t>(i)], panel, style);
+        for (int i = 0; i < cells; ++i)
+            if (numbered.empty() || numbered[static_cast<std::size_t>(i)])
+                paintNumbers(painter, grid.cell(i), panel.patches[static_cast<std::size_t>(i)], panel, style, looks);
     if (style.hovered >= 0 && style.hovered < cells && style.hovered != style.selected)
         paintOutline(painter, grid.cell(style.hovered), QColor(0x24, 0x2C, 0x38, 140), style.unit, 0);
     for (const int patch : style.also)

@@ -25,6 +25,7 @@ struct OverlayStyle {
     double opacity = 0.5;   ///< of the tint over the picture, 0 to 1
     bool grid = true;
     bool numbers = true;
+    int numbered_expert = -1;    ///< only cells of this expert carry a number, one in each connected region; -1: all do
     int selected = -1;           ///< patch or chip with the selection outline
     std::vector<int> also = {};  ///< more of them, selected besides
     int hovered = -1;

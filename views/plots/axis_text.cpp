@@ -6,17 +6,28 @@
 
 namespace es::views {
 
+namespace {
+
+page::Ticks someTicks(const page::AxisRange& range, int wanted) {
+    page::Ticks ticks = page::makeTicks(range, wanted);
+    // An axis with one number or none cannot be read; two have room even on a short one.
+    for (int more = 1; ticks.at.size() < 2 && more <= 3; ++more) ticks = page::makeTicks(range, wanted + more);
+    return ticks;
+}
+
+}  // namespace
+
 page::Ticks screenTicks(const page::AxisRange& range, double length, double spacing) {
     const int wanted = std::clamp(static_cast<int>(length / spacing), 1, 12);
     const double largest = std::max(std::abs(range.low), std::abs(range.high));
     if (range.scale == analysis::Scale::kLinear && largest >= 10000 && largest < 1e6) {
-        page::Ticks ticks = page::makeTicks({range.low / 1000, range.high / 1000, range.scale}, wanted);
+        page::Ticks ticks = someTicks({range.low / 1000, range.high / 1000, range.scale}, wanted);
         for (double& at : ticks.at) at *= 1000;
         for (QString& label : ticks.labels)
             if (label != QLatin1String("0")) label += QLatin1Char('k');
         return ticks;
     }
-    return page::makeTicks(range, wanted);
+    return someTicks(range, wanted);
 }
 
 QString readout(double value) {

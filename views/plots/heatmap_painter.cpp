@@ -136,6 +136,8 @@ void paintHeatmap(QPainter& painter, const analysis::HeatmapPanel& panel, const 
             for (int column = 0; column < panel.columns; ++column) {
                 const double value = valueAt(panel, row, column);
                 const QRectF cell = g.cell(row, column);
+                // Else cells of the ground's own colour, as an even load, would be no cells at all.
+                if (g.column_gap > 0 && g.row_gap > 0) painter.fillRect(cell.adjusted(-g.column_gap, -g.row_gap, g.column_gap, g.row_gap), c.line);
                 if (std::isfinite(value)) painter.fillRect(cell, colorOf(value, panel));
                 else paintHatch(painter, cell, style);
             }

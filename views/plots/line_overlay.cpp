@@ -13,6 +13,7 @@ namespace {
 using analysis::Curve;
 
 constexpr int kNameHeight = 15, kLegendRow = 18, kSwatch = 16, kMostLegendRows = 4, kMostReadings = 9;
+constexpr std::size_t kFewPoints = 8;  // as many find room for their names
 
 QString labelOf(const Curve& curve) { return QString::fromStdString(curve.label); }
 
@@ -85,7 +86,14 @@ void LinePlot::planLabels() {
     naming_ = names_.empty() ? Naming::kNone : Naming::kDirect;
     const int count = static_cast<int>(names_.size());
     if (count > 10 || count * kNameHeight > height() - 70 || widest + 14 > std::max(70, width() * 3 / 10)) naming_ = Naming::kLegend;
-    if (naming_ == Naming::kDirect) right_room_ = widest + 16;
+    lines_beside_ = false;
+    if (naming_ == Naming::kDirect) {
+        // Names of lines stand beside those of curves, where no curve runs through them.
+        int lines_widest = 0;
+        for (const analysis::YLine& line : panel_->lines) lines_widest = std::max(lines_widest, metrics.horizontalAdvance(QString::fromStdString(line.label)));
+        lines_beside_ = (count + static_cast<int>(panel_->lines.size())) * kNameHeight <= height() - 70 && lines_widest <= std::max(widest, 40);
+        right_room_ = (lines_beside_ ? std::max(widest, lines_widest) : widest) + 16;
+    }
     if (naming_ == Naming::kLegend) {
         int rows = 1, x = 0;
         for (const Name& name : names_) {
@@ -142,6 +150,7 @@ void LinePlot::Overlay::paintLines(QPainter& painter) const {
         if (y < area.top() - 1 || y > area.bottom() + 1) continue;
         painter.setPen(pen);
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
+        if (plot_->lines_beside_) continue;
         painter.setFont(plot_->style_.axis_font);
         const QFontMetrics metrics(plot_->style_.axis_font);
         const QString label = metrics.elidedText(QString::fromStdString(line.label), Qt::ElideRight, static_cast<int>(area.width()) - 12);
@@ -194,6 +203,8 @@ void LinePlot::Overlay::paintDirectNames(QPainter& painter) const {
     const QRectF area = plot_->dataArea();
     std::vector<double> wanted;
     std::vector<QPointF> ends;
+    std::vector<QString> texts;
+    std::vector<QColor> inks;
     for (const Name& name : plot_->names_) {
         // The rightmost point on the plot, whichever way the curve runs.
         QPointF end(area.right(), area.center().y());
@@ -207,12 +218,21 @@ void LinePlot::Overlay::paintDirectNames(QPainter& painter) const {
         }
         ends.push_back(end);
         wanted.push_back(end.y());
+        texts.push_back(name.text);
+        inks.push_back(Theme::color(name.curve->color, c));
+    }
+    for (const analysis::YLine& line : plot_->panel_->lines) {
+        const double y = plot_->toPixel(plot_->x_.low, line.y).y();
+        if (!plot_->lines_beside_ || line.label.empty() || y < area.top() - 1 || y > area.bottom() + 1) continue;
+        ends.emplace_back(area.right(), y);
+        wanted.push_back(y);
+        texts.push_back(QString::fromStdString(line.label));
+        inks.push_back(c.muted);
     }
     const std::vector<double> placed = spreadLabels(wanted, kNameHeight, area.top() - 6, area.bottom() + 6);
     if (placed.empty()) return;
-    for (std::size_t i = 0; i < plot_->names_.size(); ++i) {
-        const Curve& curve = *plot_->names_[i].curve;
-        const QColor color = Theme::color(curve.color, c);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        const QColor color = inks[i];
         if (std::abs(placed[i] - wanted[i]) > 4 || ends[i].x() < area.right() - 12) {
             QColor thin = color;
             thin.setAlphaF(0.5f);
@@ -220,8 +240,7 @@ void LinePlot::Overlay::paintDirectNames(QPainter& painter) const {
             painter.drawLine(ends[i] + QPointF(2, 0), QPointF(area.right() + 6, placed[i]));
         }
         painter.setPen(Theme::legible(color, c.panel));
-        painter.drawText(QRectF(area.right() + 8, placed[i] - kNameHeight / 2.0, plot_->right_room_, kNameHeight), Qt::AlignLeft | Qt::AlignVCenter,
-                         plot_->names_[i].text);
+        painter.drawText(QRectF(area.right() + 8, placed[i] - kNameHeight / 2.0, plot_->right_room_, kNameHeight), Qt::AlignLeft | Qt::AlignVCenter, texts[i]);
     }
 }
 
@@ -239,7 +258,7 @@ void LinePlot::Overlay::paintPointNames(QPainter& painter) const {
         const QSizeF size(metrics.horizontalAdvance(labelOf(curve)) + 2, kNameHeight);
         const QPointF spots[] = {
             {9, -size.height() / 2}, {-9 - size.width(), -size.height() / 2}, {-size.width() / 2, -9 - size.height()}, {-size.width() / 2, 9}};
-        QRectF box(at + spots[0], size);
+        QRectF box;
         for (const QPointF& spot : spots) {
             const QRectF tried(at + spot, size);
             const bool free = std::none_of(taken.begin(), taken.end(), [&](const QRectF& other) { return other.intersects(tried); });
@@ -247,6 +266,9 @@ void LinePlot::Overlay::paintPointNames(QPainter& painter) const {
             box = tried;
             break;
         }
+        // Of many points some have no room for their names; of few each has its own, wherever it lands.
+        if (box.isNull() && plot_->panel_->curves.size() > kFewPoints) continue;
+        if (box.isNull()) box = QRectF(at + spots[0], size);
         taken << box;
         painter.setPen(c.text);
         painter.drawText(box, Qt::AlignCenter, labelOf(curve));

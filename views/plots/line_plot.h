@@ -95,6 +95,7 @@ private:
     std::vector<Name> names_;
     QString point_key_;  ///< what the points beside lines of the same name are: "held out"
     int right_room_ = 0, top_room_ = 0;
+    bool lines_beside_ = false;  ///< names of horizontal lines stand at the right, among those of curves
 };
 
 }  // namespace es::views

@@ -8,6 +8,9 @@
 #include "views/widgets/elided_label.h"
 
 namespace es::views {
+namespace {
+constexpr int kLeastValue = 72;  // a long name gives way: the value is what is looked for
+}
 
 KeyValueTable::KeyValueTable(Theme* theme, QWidget* parent) : QWidget(parent), theme_(theme) {
     auto* grid = new QGridLayout(this);
@@ -15,6 +18,7 @@ KeyValueTable::KeyValueTable(Theme* theme, QWidget* parent) : QWidget(parent), t
     grid->setHorizontalSpacing(12);
     grid->setVerticalSpacing(0);
     grid->setColumnStretch(1, 1);
+    grid->setColumnMinimumWidth(1, kLeastValue);
     setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     connect(theme_, &Theme::changed, this, qOverload<>(&QWidget::update));
 }
@@ -38,7 +42,7 @@ void KeyValueTable::setRows(const std::vector<std::pair<QString, QString>>& rows
         }
         int line = 0;
         for (const auto& [name, value] : rows_) {
-            auto* label = new QLabel(name, this);
+            auto* label = new ElidedLabel(name, this);
             label->setProperty("role", QStringLiteral("muted"));
             label->setFixedHeight(theme_->metrics().row);
             auto* text = new ElidedLabel(value, this);

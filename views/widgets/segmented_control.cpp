@@ -69,7 +69,7 @@ void SegmentedControl::setCompact(bool compact) {
 }
 
 int SegmentedControl::segmentWidth(int index) const {
-    const int padding = compact_ ? 8 : 10;
+    const int padding = compact_ ? 6 : 10;
     return std::max(QFontMetrics(labelFont(theme_, true)).horizontalAdvance(labels_[index]) + 2 * padding, compact_ ? 22 : 26);
 }
 

@@ -11,7 +11,17 @@
 
 namespace es::views {
 namespace {
-constexpr int kStripHeight = 16, kNameHeight = 15, kFactHeight = 17, kSide = 8;
+constexpr int kStripHeight = 16, kNameHeight = 15, kFactHeight = 16, kSide = 8;
+constexpr double kNamedShare = 0.08;  // a narrower segment has no room for its hue's name
+
+/// "0.32 · 0.17 · 0.153 ± 0.041": of its patches, of all, the difference and the half of its interval; `whole` false: without that of all.
+QString lookText(const analysis::LookRow& row, bool whole) {
+    // The interval is symmetric, so its half says it in the little room there is.
+    const QString range = std::isfinite(row.low) ? QStringLiteral(" ± %1").arg(numberText((row.high - row.low) / 2, 3)) : QString();
+    const QString all = whole ? numberText(row.all) + QStringLiteral(" · ") : QString();
+    return QStringLiteral("%1 · %2%3%4").arg(numberText(row.expert), all, numberText(row.difference, 3), range);
+}
+
 }  // namespace
 
 ColourStrip::ColourStrip(Theme* theme, QWidget* parent) : QWidget(parent), theme_(theme) {
@@ -53,7 +63,13 @@ QString ColourStrip::readoutAt(const QPointF& point) const {
             return tr("%1: %2 of its patches, %3 of all").arg(QString::fromStdString(row.label), numberText(row.share, 3), numberText(row.base, 3));
         }
     }
-    return {};
+    const int row = static_cast<int>(std::floor((point.y() - strip(1).bottom() - 8) / kFactHeight)) - 1;
+    if (row < 0 || row >= static_cast<int>(looks_.rows.size())) return {};
+    const auto& look = looks_.rows[static_cast<std::size_t>(row)];
+    const QString range = std::isfinite(look.low) ? tr(" (%1 to %2)").arg(numberText(look.low, 3), numberText(look.high, 3)) : QString();
+    return tr("%1, %2: %3 of its patches, %4 of all, difference %5%6")
+        .arg(QString::fromStdString(look.name), QString::fromStdString(look.unit), numberText(look.expert, 3), numberText(look.all, 3),
+             numberText(look.difference, 3), range);
 }
 
 void ColourStrip::paintEvent(QPaintEvent*) {
@@ -73,7 +89,13 @@ void ColourStrip::paintEvent(QPaintEvent*) {
             if (!(share > 0)) continue;
             const double wide = share * bar.width();
             // The colour is data: what such patches look like on average.
-            painter.fillRect(QRectF(left, bar.top(), wide, bar.height()), QColor::fromRgbF(look.red, look.green, look.blue));
+            const QColor color = QColor::fromRgbF(look.red, look.green, look.blue);
+            painter.fillRect(QRectF(left, bar.top(), wide, bar.height()), color);
+            const QString name = QString::fromStdString(row.label);
+            if (share >= kNamedShare && painter.fontMetrics().horizontalAdvance(name) + 4 < wide) {
+                painter.setPen(Theme::inkOn(color));
+                painter.drawText(QRectF(left, bar.top(), wide, bar.height()), Qt::AlignCenter, name);
+            }
             left += wide;
         }
         painter.setPen(QPen(colors.line, 1));
@@ -85,7 +107,16 @@ void ColourStrip::paintEvent(QPaintEvent*) {
     const double value = width() - kSide;
     painter.setFont(theme_->font(Theme::FontRole::kSecondary));
     painter.setPen(colors.muted);
-    painter.drawText(QRectF(kSide, top, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter, tr("its · all · difference ± 95 %"));
+    const QFontMetrics metrics(font);
+    int names = 0, values = 0;
+    for (const auto& row : looks_.rows) {
+        names = std::max(names, metrics.horizontalAdvance(QString::fromStdString(row.name)));
+        values = std::max(values, metrics.horizontalAdvance(lookText(row, true)));
+    }
+    const bool whole = names + values + 12 < width() - 2 * kSide;
+    painter.drawText(QRectF(kSide, top, width() - 2.0 * kSide, kFactHeight), Qt::AlignLeft | Qt::AlignVCenter, tr("0 to 1"));
+    painter.drawText(QRectF(kSide, top, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter,
+                     whole ? tr("its · all · difference ± 95 %") : tr("its · difference ± 95 %"));
     for (std::size_t i = 0; i < looks_.rows.size(); ++i) {
         const auto& row = looks_.rows[i];
         const double y = top + static_cast<double>(i + 1) * kFactHeight;
@@ -97,10 +128,7 @@ void ColourStrip::paintEvent(QPaintEvent*) {
         painter.drawText(QRectF(kSide, y, width() - 2.0 * kSide, kFactHeight), Qt::AlignLeft | Qt::AlignVCenter, QString::fromStdString(row.name));
         painter.setFont(font);
         painter.setPen(colors.text);
-        // The interval is symmetric, so its half says it in the little room there is.
-        const QString range = std::isfinite(row.low) ? QStringLiteral(" ± %1").arg(numberText((row.high - row.low) / 2)) : QString();
-        painter.drawText(QRectF(kSide, y, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter,
-                         QStringLiteral("%1 · %2 · %3%4").arg(numberText(row.expert), numberText(row.all), numberText(row.difference), range));
+        painter.drawText(QRectF(kSide, y, width() - 2.0 * kSide, kFactHeight), Qt::AlignRight | Qt::AlignVCenter, lookText(row, whole));
     }
 }
 

@@ -21,8 +21,7 @@
 namespace es::views {
 namespace {
 
-constexpr int kGalleryCell = 44, kGalleryItems = 36, kCreditsShown = 3;
-constexpr std::size_t kSourcesShown = 2;
+constexpr int kGalleryCell = 44, kGalleryItems = 36, kCreditsInTip = 30;
 constexpr int kPictureWidth = 860, kPictureMargin = 16, kPictureScale = 2;
 
 }  // namespace
@@ -90,21 +89,20 @@ ExpertGalleryPanel::ExpertGalleryPanel(ExpertModel* model, SamplePictures* pictu
     random_half_ = half(tr("At random"), "galleryRandom", random_title_, random_);
     scroll->setWidget(both);
     column->addWidget(scroll, 1);
-    credits_ = new QLabel(body);
+    credits_ = new ElidedLabel({}, body);
     credits_->setObjectName(QStringLiteral("galleryCredits"));
     credits_->setProperty("role", QStringLiteral("muted"));
-    credits_->setWordWrap(true);
-    credits_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     column->addWidget(credits_);
     setContent(body);
-    setPanelQuery({}, tr("A gallery is no figure yet: copy or save it with its credits"));
     setPanelSource([this] { return table(); });
     setCredit([this] { return credits().isEmpty() ? QString() : tr("Credits\n%1").arg(credits()); });
     setMenuExtras([this](QMenu* menu) {
         const bool any = !shownItems().empty();
         QAction* copy = menu->addAction(tr("Copy gallery with credits"));
         QAction* save = menu->addAction(tr("Save gallery with credits…"));
-        for (QAction* action : {copy, save}) {
+        QAction* credit = menu->addAction(tr("Copy all credits"));
+        connect(credit, &QAction::triggered, this, [this] { QApplication::clipboard()->setText(credits()); });
+        for (QAction* action : {copy, save, credit}) {
             action->setEnabled(any);
             if (!any) action->setToolTip(tr("There is nothing to copy"));
         }
@@ -208,13 +206,21 @@ QString ExpertGalleryPanel::credits() const {
 }
 
 void ExpertGalleryPanel::showCredits() {
-    QStringList shown;
-    for (const analysis::Credit& credit : analysis::creditsOf(shownItems(), shownRecords())) shown << QString::fromStdString(credit.text(kSourcesShown));
-    const qsizetype more = shown.size() - kCreditsShown;
-    if (more > 0) shown = shown.mid(0, kCreditsShown) << tr("%1 more").arg(more);
-    credits_->setText(shown.isEmpty() ? QString() : tr("Credits: %1").arg(shown.join(QStringLiteral("; "))));
-    credits_->setToolTip(tr("All sources are named in every copy"));
-    credits_->setVisible(!shown.isEmpty());
+    // One line: pictures are what the panel is for. Every copy names all sources, and so does the menu.
+    const auto found = analysis::creditsOf(shownItems(), shownRecords());
+    const bool one_set = std::all_of(found.begin(), found.end(), [&](const analysis::Credit& credit) { return credit.dataset == found.front().dataset; });
+    QStringList short_ones;
+    for (const analysis::Credit& credit : found) {
+        const QString license = credit.license.empty() ? tr("licence not stated") : QString::fromStdString(credit.license);
+        const QString name = one_set ? license : tr("%1 %2").arg(QString::fromStdString(credit.dataset), license);
+        short_ones << tr("%1 (%n samples)", nullptr, static_cast<int>(credit.samples.size())).arg(name);
+    }
+    const QStringList all = credits().split(QLatin1Char('\n'));
+    QStringList tip = all.mid(0, kCreditsInTip);
+    if (all.size() > tip.size()) tip << tr("and %1 more: the menu copies all").arg(all.size() - tip.size());
+    credits_->setText(short_ones.isEmpty() ? QString() : tr("Credits: %1").arg(short_ones.join(QStringLiteral("; "))));
+    credits_->setToolTip(tip.join(QLatin1Char('\n')));
+    credits_->setVisible(!short_ones.isEmpty());
 }
 
 QImage ExpertGalleryPanel::picture() const {

@@ -10,6 +10,7 @@
 #include "views/inspect/expert/expert_model.h"
 #include "views/inspect/expert/gallery_grid.h"
 #include "views/inspect/expert/sample_pictures.h"
+#include "views/widgets/elided_label.h"
 #include "views/widgets/panel_frame.h"
 #include "views/widgets/segmented_control.h"
 
@@ -49,7 +50,8 @@ private:
     QCheckBox* one_per_sample_;
     IconButton* draw_again_;
     GalleryGrid *top_, *random_;
-    QLabel *top_title_, *random_title_, *credits_;
+    QLabel *top_title_, *random_title_;
+    ElidedLabel* credits_;
     QWidget *top_half_, *random_half_;
 };
 

@@ -58,12 +58,9 @@ const store::SampleRecord* ExpertModel::record(std::uint64_t sample) const {
 }
 
 ExpertIndex ExpertModel::likelyExpert() const {
-    const Selection& shown = model_->shown();
     const auto* now = router();
     if (!now) return {};
-    if (shown.expert.valid() && shown.expert.value < now->experts) return shown.expert;
-    for (const analysis::TokenReading& reading : model_->path())
-        if (reading.router.id == now->id && !reading.choices.empty() && reading.choices.front().expert >= 0) return ExpertIndex(reading.choices.front().expert);
+    if (const ExpertIndex suggested = model_->suggestedExpert(); suggested.valid()) return suggested;
     // Rather the one that was looked at than one that jumps while a sample loads.
     if (expert_.valid() && expert_.value < now->experts && target_ && std::get<1>(*target_) == now->id.value) return expert_;
     return ExpertIndex(0);

@@ -14,7 +14,7 @@
 namespace es::views {
 namespace {
 
-constexpr int kLeastLabel = 110, kCellRoom = 28;
+constexpr int kLeastLabel = 150, kCellRoom = 20;
 constexpr double kBehind = 10;
 
 QString rangeText(double low, double high, int decimals) {
@@ -22,7 +22,26 @@ QString rangeText(double low, double high, int decimals) {
                                                      : QStringLiteral("–");
 }
 
+/// More than its base rate, less, or not told apart; nothing where there is no interval.
+QString verdictText(const analysis::LabelShare& row) {
+    if (!std::isfinite(row.npmi_low)) return {};
+    return row.above() ? LabelTableModel::tr("more") : row.below() ? LabelTableModel::tr("less") : QStringLiteral("–");
+}
+
+/// Spreadsheets take the plain minus only.
+QString plainNumber(QString text) { return text.replace(QChar(0x2212), QLatin1Char('-')); }
+
 }  // namespace
+
+void LabelTableModel::setUndecidedColor(const QColor& color) {
+    undecided_ = color;
+    if (rowCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1), {Qt::ForegroundRole});
+}
+
+int LabelTableModel::withoutInterval() const {
+    return static_cast<int>(
+        std::count_if(shares_.rows.begin(), shares_.rows.end(), [](const analysis::LabelShare& row) { return !std::isfinite(row.npmi_low); }));
+}
 
 void LabelTableModel::setShares(const analysis::LabelShares& shares, const QString& label_title) {
     beginResetModel();
@@ -37,11 +56,13 @@ int LabelTableModel::columnCount(const QModelIndex& parent) const { return paren
 QVariant LabelTableModel::data(const QModelIndex& index, int role) const {
     if (!index.isValid() || index.row() >= rowCount()) return {};
     const analysis::LabelShare& row = shares_.rows[static_cast<std::size_t>(index.row())];
-    if (role == Qt::TextAlignmentRole) return QVariant::fromValue((index.column() == kLabel ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    if (role == Qt::TextAlignmentRole) return QVariant::fromValue((index.column() <= kVerdict ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    if (role == Qt::ForegroundRole) return row.above() || row.below() || !undecided_.isValid() ? QVariant() : QVariant(undecided_);
     if (role == kSortRole) {
         const auto number = [](double value) { return std::isnan(value) ? -1e300 : value; };
         switch (index.column()) {
             case kLabel: return QString::fromStdString(row.label);
+            case kVerdict: return !std::isfinite(row.npmi_low) ? -2 : row.above() ? 1 : row.below() ? -1 : 0;
             case kShare: return number(row.share);
             case kShareRange: return number(row.share_low);
             case kBase: return row.base;
@@ -66,6 +87,7 @@ QVariant LabelTableModel::data(const QModelIndex& index, int role) const {
     if (role != Qt::DisplayRole) return {};
     switch (index.column()) {
         case kLabel: return QString::fromStdString(row.label);
+        case kVerdict: return verdictText(row);
         case kShare: return numberText(row.share, 3);
         case kShareRange: return rangeText(row.share_low, row.share_high, 3);
         case kBase: return numberText(row.base, 3);
@@ -80,9 +102,10 @@ QVariant LabelTableModel::data(const QModelIndex& index, int role) const {
 
 QVariant LabelTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal) return {};
-    if (role == Qt::TextAlignmentRole) return QVariant::fromValue((section == kLabel ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
+    if (role == Qt::TextAlignmentRole) return QVariant::fromValue((section <= kVerdict ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter);
     if (role == Qt::ToolTipRole) {
         switch (section) {
+            case kVerdict: return tr("More or less than its base rate: where the interval of nPMI leaves zero out; – where it does not");
             case kShare: return tr("Of what the expert takes, the share that carries the label");
             case kBase: return tr("The same share of everything that its router sees");
             case kNpmi: return tr("−1 never taken, 0 as often as any, 1 only this and always");
@@ -99,6 +122,7 @@ QVariant LabelTableModel::headerData(int section, Qt::Orientation orientation, i
     if (role != Qt::DisplayRole) return {};
     switch (section) {
         case kLabel: return label_title_;
+        case kVerdict: return tr("takes");
         case kShare: return tr("share");
         case kBase: return tr("base");
         case kNpmi: return tr("nPMI");
@@ -122,6 +146,9 @@ LabelTable::LabelTable(Theme* theme, QWidget* parent)
     sortByColumn(LabelTableModel::kNpmi, Qt::DescendingOrder);
     horizontalHeader()->setSectionsClickable(true);
     setAccessibleName(tr("Labels and their shares"));
+    const auto restyle = [this] { model_->setUndecidedColor(theme_->colors().muted); };
+    connect(theme_, &Theme::changed, this, restyle);
+    restyle();
 }
 
 void LabelTable::setShares(const analysis::LabelShares& shares, const QString& label_title) {
@@ -157,7 +184,10 @@ QString LabelTable::text(bool chosen_only) const {
     lines << head.join(QLatin1Char('\t'));
     for (const int row : rows) {
         QStringList cells;
-        for (int column = 0; column < LabelTableModel::kColumns; ++column) cells << sorted_->index(row, column).data().toString();
+        for (int column = 0; column < LabelTableModel::kColumns; ++column) {
+            const QString cell = sorted_->index(row, column).data().toString();
+            cells << (column > LabelTableModel::kVerdict ? plainNumber(cell) : cell);
+        }
         lines << cells.join(QLatin1Char('\t'));
     }
     return lines.join(QLatin1Char('\n')) + QLatin1Char('\n');

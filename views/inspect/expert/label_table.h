@@ -15,11 +15,15 @@ namespace es::views {
 class LabelTableModel : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { kLabel, kShare, kShareRange, kBase, kNpmi, kNpmiRange, kPmi, kTaken, kTokens, kSamples, kColumns };
+    enum Column { kLabel, kVerdict, kNpmi, kNpmiRange, kShare, kBase, kShareRange, kPmi, kTaken, kTokens, kSamples, kColumns };
     static constexpr int kSortRole = Qt::UserRole;
     using QAbstractTableModel::QAbstractTableModel;
     void setShares(const analysis::LabelShares& shares, const QString& label_title);
+    /// Rows that are not told apart from their base rate step back.
+    void setUndecidedColor(const QColor& color);
     [[nodiscard]] const analysis::LabelShares& shares() const { return shares_; }
+    /// Rows without an interval: they stand last by nPMI.
+    [[nodiscard]] int withoutInterval() const;
     [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] int columnCount(const QModelIndex& parent = {}) const override;
     [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
@@ -28,6 +32,7 @@ public:
 private:
     analysis::LabelShares shares_;
     QString label_title_;
+    QColor undecided_;
 };
 
 /// A click on a header sorts, Ctrl+C copies the chosen rows (all without a choice). GUI thread only.
@@ -37,6 +42,7 @@ public:
     explicit LabelTable(Theme* theme, QWidget* parent = nullptr);
     void setShares(const analysis::LabelShares& shares, const QString& label_title);
     [[nodiscard]] const analysis::LabelShares& shares() const { return model_->shares(); }
+    [[nodiscard]] int withoutInterval() const { return model_->withoutInterval(); }
     /// Tab-separated, with a header line, in the order on screen; `chosen_only`: the selected rows, all when none is.
     [[nodiscard]] QString text(bool chosen_only) const;
 

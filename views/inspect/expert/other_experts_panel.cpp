@@ -27,6 +27,7 @@ OtherExpertsPanel::OtherExpertsPanel(ExpertModel* model, QWidget* parent)
     const auto chips = [&](QLabel*& title, QWidget*& box, FlowLayout*& row) {
         title = new QLabel(body);
         title->setProperty("role", QStringLiteral("muted"));
+        title->setWordWrap(true);
         box = new QWidget(body);
         row = new FlowLayout(box, 6, 4);
         column->addWidget(title);
@@ -40,7 +41,6 @@ OtherExpertsPanel::OtherExpertsPanel(ExpertModel* model, QWidget* parent)
     table_->setAccessibleName(tr("Other experts of the router"));
     column->addWidget(table_, 1);
     setContent(body);
-    setPanelQuery({}, tr("The Structure page sends such maps to Figures"));
     setDataText([this] { return toTabSeparated(panel_); });
     setPanelSource([this] { return std::make_shared<const analysis::Panel>(panel_); });
     connect(table_, &QAbstractItemView::activated, this,
