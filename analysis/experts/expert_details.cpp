@@ -12,7 +12,7 @@ namespace es::analysis {
 namespace {
 
 Result<std::vector<KeptSimilarity>> keptSimilarities(const store::RunReader& run, const ExpertTokens& tokens) {
-    auto all = store::Annotations(run.folder()).similarities(tokens.query.step);
+    auto all = store::Annotations(run.folder()).similarities(tokens.query.step, run.provenance().run_uuid);
     if (!all) return tl::unexpected(all.error());
     std::vector<KeptSimilarity> similar;
     const auto experts = static_cast<std::size_t>(tokens.router().experts), own = static_cast<std::size_t>(tokens.query.expert.value);

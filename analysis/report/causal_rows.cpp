@@ -123,14 +123,14 @@ Status addCausal(const AnalyzeInput& input, AnalyzeResult& result) {
 
 Status addSimilarity(const AnalyzeInput& input, AnalyzeResult& result) {
     const store::Annotations annotations(input.run.folder());
-    const auto steps = annotations.similaritySteps();
+    const auto steps = annotations.similaritySteps(input.run.provenance().run_uuid);
     if (!steps && !askedFor(input, "similarity")) {
         result.notes.push_back("similarity: " + steps.error().message());
         return {};
     }
     if (!steps) return tl::unexpected(steps.error());
     const std::int64_t wanted = input.request.checkpoint >= 0 ? input.request.checkpoint : steps->empty() ? -1 : steps->back();
-    const auto kept = annotations.similarities(wanted);
+    const auto kept = annotations.similarities(wanted, input.run.provenance().run_uuid);
     if (!kept) return tl::unexpected(kept.error());
     if (kept->empty() && askedFor(input, "similarity"))
         result.notes.push_back("similarity: experts were not compared yet; 'expertscope run " + input.run.folder().string() + " --similarity' does it");

@@ -8,14 +8,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "analysis/query/named_sets.h"
 #include "app/cli/commands.h"
 #include "app/cli/interrupt_watch.h"
 #include "app/cli/output.h"
 #include "app/cli/run_kept.h"
 #include "app/cli/run_report.h"
-#include "engine/config/config_io.h"
 #include "engine/session/engine_library.h"
 #include "engine/session/kept_results.h"
+#include "engine/store/run_reader.h"
 
 namespace es::app {
 namespace {
@@ -25,7 +26,7 @@ using session::InterventionKind;
 constexpr double kConfidence = 0.95;
 
 struct RunArguments {
-    std::string run, image, caption, maskedWordList, maskedPatchList, probe, causal = "ban";
+    std::string run, image, caption, maskedWordList, maskedPatchList, probe, set, causal = "ban";
     std::int64_t checkpoint = -1, forget = 0;
     std::int32_t layer = -1;
     std::vector<std::int32_t> maskedWords;
@@ -43,6 +44,7 @@ constexpr const char* kGrammar =
     "They act on logits before the router selects, in this order: random, swap, ban, drop-best, force, k; silence then acts on the gates.\n"
     "  expertscope run runs/demo --image cat.png --caption \"a cat\" --mask-words 1 --ban 1.v:3 --ban \"1.v:5@patch 7-12\"\n"
     "  expertscope run runs/demo --probe --ban 1.v:3\n"
+    "  expertscope run runs/demo --probe --set \"category animal\" --ban 1.v:3\n"
     "See docs/interventions.md for what each does and which routers can obey.";
 
 Result<std::vector<session::Intervention>> readInterventions(const RunArguments& arguments) {
@@ -118,20 +120,30 @@ int runHeldOut(const RunArguments& arguments, const std::vector<session::Interve
     const auto samples = probeSamples(arguments.probe);
     if (!samples) return report(samples.error(), arguments.json);
     const session::InterventionRequest request{arguments.run, arguments.checkpoint, interventions, *samples};
+    const auto reader = store::RunReader::open(arguments.run);
+    if (!reader) return report(reader.error(), arguments.json);
+    ProgressLine line;
+    const auto set = analysis::chooseSet(**reader, arguments.set, {-1, analysis::queryCacheFolder()}, line.context(interrupt.token()));
+    if (!set) return report(set.error(), arguments.json);
     auto library = session::loadEngineLibrary();
     if (!library) return report(library.error(), arguments.json);
-    ProgressLine line;
     const auto result = (*library)->evaluateInterventions(request, line.context(interrupt.token()));
     if (!result) return report(result.error(), arguments.json);
-    const auto config = config::loadConfig(std::filesystem::path(arguments.run) / "run.toml");
-    if (!config) return report(config.error(), arguments.json);
-    const store::KeptResult kept = session::keptResult(*result, interventions, *samples);
+    const config::RunConfig& config = (*reader)->config();
+    const auto kept = analysis::narrowedTo(session::keptResult(*result, interventions, *samples), *set);
+    if (!kept) return report(kept.error(), arguments.json);
     if (arguments.keep)
-        if (Status done = keepWithRun(arguments.run, kept); !done) return report(done.error(), arguments.json);
-    const auto changes = analysis::lossEffects(kept, *config, kConfidence);
-    const auto classes = analysis::classEffects(kept, *config, "total", kConfidence);
-    if (arguments.json) printJson(interventionJson(*result, changes, classes, interventions));
-    else fmt::print("{}", interventionText(*result, changes, classes));
+        if (Status done = keepWithRun(arguments.run, *kept); !done) return report(done.error(), arguments.json);
+    const auto changes = analysis::lossEffects(*kept, config, kConfidence);
+    const auto classes = analysis::classEffects(*kept, config, "total", kConfidence);
+    if (arguments.json) {
+        auto document = interventionJson(*result, changes, classes, interventions);
+        document["set"] = kept->set;
+        printJson(document);
+    } else {
+        if (!kept->set.empty()) fmt::print("{}; re-routed tokens are of all held-out samples\n", set->note());
+        fmt::print("{}", interventionText(*result, changes, classes));
+    }
     return 0;
 }
 
@@ -150,12 +162,13 @@ int runModel(const RunArguments& arguments) {
     return arguments.probing ? runHeldOut(arguments, *interventions) : runSample(arguments, *interventions);
 }
 
-void addInterventions(CLI::App& command, RunArguments& arguments) {
+std::vector<CLI::Option*> addInterventions(CLI::App& command, RunArguments& arguments) {
+    std::vector<CLI::Option*> options;
     const auto add = [&](InterventionKind kind, const char* help) {
-        command.add_option(fmt::format("--{}", toString(kind)), arguments.interventions[static_cast<std::size_t>(kind)], help)
-            ->allow_extra_args(false)
-            ->type_name("WHERE")
-            ->group("Interventions");
+        options.push_back(command.add_option(fmt::format("--{}", toString(kind)), arguments.interventions[static_cast<std::size_t>(kind)], help)
+                              ->allow_extra_args(false)
+                              ->type_name("WHERE")
+                              ->group("Interventions"));
     };
     add(InterventionKind::kBan, "Experts that cannot be chosen: the next best takes over (1.v:3,5)");
     add(InterventionKind::kForce, "Experts that are chosen first, with the gate that the router's rule gives (1.v:3)");
@@ -164,6 +177,7 @@ void addInterventions(CLI::App& command, RunArguments& arguments) {
     add(InterventionKind::kRandomRouter, "Router weights drawn anew from their initial distribution; the draw's number, 0 unless given (1.v:3)");
     add(InterventionKind::kOtherK, "So many experts are chosen instead of k (1.v:2)");
     add(InterventionKind::kDropBest, "So many of each token's best experts cannot be chosen (1.v:1)");
+    return options;
 }
 
 }  // namespace
@@ -175,12 +189,14 @@ void addRunCommand(CLI::App& program, Action& action) {
                                "One picture and caption, or the held-out samples, through a checkpoint: which expert takes which token, and what changes "
                                "when routers are interfered with");
     command->add_option("run", arguments->run, "Run directory")->required();
-    command->add_option("--image", arguments->image, "Picture file");
-    command->add_option("--caption", arguments->caption, "Caption");
-    command->add_option("--checkpoint", arguments->checkpoint, "Step of the checkpoint; the newest unless given");
-    command->add_option("--mask-word", arguments->maskedWords, "Hide the word at this position and predict it; may be repeated")->allow_extra_args(false);
-    command->add_option("--mask-words", arguments->maskedWordList, "The same for several: 0,2-4");
-    command->add_option("--mask-patches", arguments->maskedPatchList, "Hide the patches at these positions, row by row from 0: 7-12,20");
+    CLI::Option* image = command->add_option("--image", arguments->image, "Picture file");
+    CLI::Option* caption = command->add_option("--caption", arguments->caption, "Caption");
+    CLI::Option* checkpoint = command->add_option("--checkpoint", arguments->checkpoint, "Step of the checkpoint; the newest unless given");
+    CLI::Option* maskWord =
+        command->add_option("--mask-word", arguments->maskedWords, "Hide the word at this position and predict it; may be repeated")->allow_extra_args(false);
+    CLI::Option* maskWords = command->add_option("--mask-words", arguments->maskedWordList, "The same for several: 0,2-4");
+    CLI::Option* maskPatches =
+        command->add_option("--mask-patches", arguments->maskedPatchList, "Hide the patches at these positions, row by row from 0: 7-12,20");
     CLI::Option* probe =
         command
             ->add_option("--probe", arguments->probe,
@@ -188,8 +204,12 @@ void addRunCommand(CLI::App& program, Action& action) {
                          "unless given. Needs the run's data")
             ->expected(0, 1)
             ->type_name("[N]");
-    command->add_flag("--attention", arguments->attention, "With --json: also how much attention each token receives in each layer");
-    addInterventions(*command, *arguments);
+    CLI::Option* set = command
+                           ->add_option("--set", arguments->set,
+                                        "With --probe: only the held-out samples of this set that is saved with the run, or of a query (category animal)")
+                           ->needs(probe);
+    CLI::Option* attention = command->add_flag("--attention", arguments->attention, "With --json: also how much attention each token receives in each layer");
+    const std::vector<CLI::Option*> interventions = addInterventions(*command, *arguments);
     CLI::Option* causal = command
                               ->add_option("--causal", arguments->causal,
                                            "Each expert banned alone (or with \"silence\" silenced) on the held-out samples: what it is needed for. Kept "
@@ -202,10 +222,20 @@ void addRunCommand(CLI::App& program, Action& action) {
         ->check(CLI::NonNegativeNumber)
         ->needs(causal)
         ->group("Kept with the run");
-    command->add_flag("--similarity", arguments->similarity, "How alike the experts of each router are, by weights and by outputs")->group("Kept with the run");
-    command->add_flag("--keep", arguments->keep, "Keep the result and its recipe in the run")->group("Kept with the run");
-    command->add_flag("--kept", arguments->kept, "List what is kept")->group("Kept with the run");
+    CLI::Option* similarity = command->add_flag("--similarity", arguments->similarity, "How alike the experts of each router are, by weights and by outputs")
+                                  ->group("Kept with the run");
+    CLI::Option* keep = command->add_flag("--keep", arguments->keep, "Keep the result and its recipe in the run")->group("Kept with the run");
+    CLI::Option* kept = command->add_flag("--kept", arguments->kept, "List what is kept")->group("Kept with the run");
     CLI::Option* forget = command->add_option("--forget", arguments->forget, "Remove the kept result of this number")->group("Kept with the run");
+    // Each of these is a whole errand: what would be left unheeded is refused.
+    for (CLI::Option* errand : {causal, similarity, kept, forget}) {
+        for (CLI::Option* other : {image, caption, maskWord, maskWords, maskPatches, attention, keep, set}) errand->excludes(other);
+        for (CLI::Option* other : interventions) errand->excludes(other);
+        for (CLI::Option* other : {causal, similarity, kept, forget})
+            if (other != errand) errand->excludes(other);
+        if (errand != causal) errand->excludes(probe);
+        if (errand == kept || errand == forget) errand->excludes(checkpoint);
+    }
     command->add_flag("--json", arguments->json, "Print JSON");
     command->footer(kGrammar);
     command->callback([arguments, probe, causal, forget, &action] {

@@ -182,8 +182,9 @@ int runSimilarity(const std::string& run, std::int64_t checkpoint, bool asJson) 
         for (std::int32_t i = 0; i < one.experts; ++i)
             for (std::int32_t j = i + 1; j < one.experts; ++j)
                 if (const double number = one.values_EE[static_cast<std::size_t>(i * one.experts + j)]; number > best) best = number, a = i, b = j;
-        fmt::print("router {} {:<12} most alike: experts {} and {}, {:.3f}{}\n", one.router.value, one.measure, a, b, best,
-                   one.tokens > 0 ? fmt::format(" over {}", analysis::plural(one.tokens, "token")) : "");
+        const std::string over = one.tokens > 0 ? fmt::format(" over {}", analysis::plural(one.tokens, "token")) : "";
+        if (best < -1) fmt::print("router {} {:<12} not defined for any two experts{}\n", one.router.value, one.measure, over);
+        else fmt::print("router {} {:<12} most alike: experts {} and {}, {:.3f}{}\n", one.router.value, one.measure, a, b, best, over);
     }
     fmt::print("kept in {}\n", annotations.file().string());
     return 0;
@@ -197,7 +198,7 @@ int listKept(const std::string& run, bool asJson) {
     const std::string uuid = (*reader)->provenance().run_uuid;
     json all = json::array();
     std::int64_t causal = 0;
-    for (const auto& result : *results) {
+    for (const auto& result : kept->results) {
         if (result.purpose == session::kCausalPurpose) {
             ++causal;
             continue;
@@ -212,6 +213,9 @@ int listKept(const std::string& run, bool asJson) {
                            {"sample", result.sample ? json(fmt::format("{:016x}", *result.sample)) : json()},
                            {"samples", result.samples},
                            {"set", result.set},
+                           {"picture", result.picture_file},
+                           {"run_uuid", result.run_uuid},
+                           {"of_this_training", result.run_uuid == uuid},
                            {"program_version", result.program_version},
                            {"created_s", result.created_s},
                            {"losses", std::move(losses)}});
@@ -219,20 +223,22 @@ int listKept(const std::string& run, bool asJson) {
         }
         const std::string scope = result.sample ? fmt::format("sample {:016x}", *result.sample) : "held-out samples";
         const std::string loss = effects.empty() ? "" : fmt::format(", loss {:.4f} -> {:.4f}", effects.front().without, effects.front().with);
-        fmt::print("{:>4}  step {}, {}, {}{}\n", result.id, result.checkpoint, joinedRecipe(result), scope, loss);
+        fmt::print("{:>4}  step {}, {}, {}{}{}\n", result.id, result.checkpoint, joinedRecipe(result), scope, loss,
+                   result.run_uuid == uuid ? "" : ", of an earlier training in this folder");
     }
-    if (asJson) printJson({{"schema", "expertscope.kept.1"}, {"results", std::move(all)}, {"causal", causal}});
+    if (asJson) printJson({{"schema", "expertscope.kept.1"}, {"results", std::move(all)}, {"causal", causal}, {"unreadable", kept->unreadable}});
     else if (causal > 0) fmt::print("and {} of experts banned or silenced one by one: 'expertscope analyze {} --metric causal'\n", causal, run);
+    for (const std::int64_t id : kept->unreadable)
+        fmt::print(stderr, "result {} cannot be read: it is damaged, or of a later program; --forget {} removes it\n", id, id);
     return 0;
 }
 
 int forgetKept(const std::string& run, std::int64_t id, bool asJson) {
     const store::Annotations annotations(run);
-    const auto results = annotations.results();
-    if (!results) return report(results.error(), asJson);
-    if (std::none_of(results->begin(), results->end(), [&](const auto& result) { return result.id == id; }))
+    const auto gone = annotations.removeResult(id);
+    if (!gone) return report(gone.error(), asJson);
+    if (!*gone)
         return report({ErrorKind::kWrongCall, "Cannot forget the result", fmt::format("the run keeps no result {}", id), "List them with --kept", run}, asJson);
-    if (Status gone = annotations.removeResult(id); !gone) return report(gone.error(), asJson);
     return 0;
 }
 

@@ -21,7 +21,7 @@ namespace es::engine {
 namespace {
 
 constexpr std::size_t kProbeChunk = 32;
-constexpr std::int64_t kMostNumbers = std::int64_t{1} << 25;  // of the outputs compared at a time: E x T x D doubles, 256 MB
+constexpr std::int64_t kMostNumbers = std::int64_t{1} << 25;  // at a time: inputs, hidden vectors and outputs of all experts, these also as doubles; 128 MB
 
 /// 1/x, NaN at 0.
 at::Tensor reciprocalOrNan(const at::Tensor& x) { return at::where(x > 0, x.reciprocal(), at::full_like(x, std::numeric_limits<double>::quiet_NaN())); }
@@ -69,12 +69,18 @@ TextStream wordsOf(const std::vector<const store::SampleRecord*>& records, const
     return makeTexts(words, masks, checkpoint.tokenizer->padId());
 }
 
-Result<std::vector<store::SampleRecord>> probeRecords(const std::filesystem::path& run, const CheckpointModel& checkpoint, const JobContext& context) {
+struct Probe {
+    std::string run_uuid;
+    std::vector<store::SampleRecord> records;
+};
+
+/// The probe's samples that the model can read as they are.
+Result<Probe> probeOf(const std::filesystem::path& run, const CheckpointModel& checkpoint, const JobContext& context) {
     const auto reader = store::RunReader::open(run, context);
     if (!reader) return tl::unexpected(reader.error());
     const auto hashes = (*reader)->probeSamples();
     if (!hashes) return tl::unexpected(hashes.error());
-    std::vector<store::SampleRecord> records;
+    Probe probe{(*reader)->provenance().run_uuid, {}};
     for (const std::uint64_t hash : *hashes) {
         if (context.stopRequested()) return stopped("Comparing experts");
         auto record = (*reader)->sample(hash);
@@ -83,10 +89,11 @@ Result<std::vector<store::SampleRecord>> probeRecords(const std::filesystem::pat
         const std::int64_t side = checkpoint.state.image_size;
         const bool fits = record->picture.width == side && record->picture.height == side && std::ssize(record->picture.rgba) == side * side * 4;
         if (!record->picture.empty() && !fits) continue;
-        std::erase_if(record->token_ids, [&](std::int32_t id) { return id < 0 || id >= checkpoint.state.vocabulary; });
-        if (!record->picture.empty() || !record->token_ids.empty()) records.push_back(std::move(*record));
+        const bool readable = std::ssize(record->token_ids) <= checkpoint.state.max_words &&
+                              std::ranges::all_of(record->token_ids, [&](std::int32_t id) { return id >= 0 && id < checkpoint.state.vocabulary; });
+        if (readable && (!record->picture.empty() || !record->token_ids.empty())) probe.records.push_back(std::move(*record));
     }
-    return records;
+    return probe;
 }
 
 /// Tokens that each router is given, by router id.
@@ -126,7 +133,8 @@ at::Tensor evenly(const at::Tensor& x_TD, std::int64_t most) {
     return x_TD.index_select(0, (at::arange(most, at::kLong) * tokens).floor_divide(most));
 }
 
-store::ExpertSimilarity kept(const CheckpointModel& checkpoint, RouterId router, const char* measure, std::int64_t tokens, const at::Tensor& values_EE) {
+store::ExpertSimilarity kept(const CheckpointModel& checkpoint, const Probe& probe, RouterId router, const char* measure, std::int64_t tokens,
+                             const at::Tensor& values_EE) {
     store::ExpertSimilarity out;
     out.step = checkpoint.step;
     out.router = router;
@@ -136,6 +144,7 @@ store::ExpertSimilarity kept(const CheckpointModel& checkpoint, RouterId router,
     const at::Tensor flat = values_EE.to(at::kDouble).contiguous();
     out.values_EE.assign(flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel());
     out.program_version = programVersion();
+    out.run_uuid = probe.run_uuid;
     return out;
 }
 
@@ -157,7 +166,7 @@ at::Tensor outputCosines(const at::Tensor& outputs_ETD) {
     return (sums * reciprocalOrNan(at::matmul(there_ET, there_ET.t()))).clamp(-1, 1);
 }
 
-at::Tensor linearCka(const at::Tensor& outputs_ETD) {
+at::Tensor linearCka(const at::Tensor& outputs_ETD, const JobContext& context) {
     const std::int64_t experts = outputs_ETD.size(0), tokens = outputs_ETD.size(1), width = outputs_ETD.size(2);
     const at::Tensor y = outputs_ETD.detach().to(at::kDouble), centred = y - y.mean(1, true);
     at::Tensor cross = at::zeros({experts, experts}, at::kDouble);
@@ -166,7 +175,7 @@ at::Tensor linearCka(const at::Tensor& outputs_ETD) {
         const at::Tensor gram = at::matmul(centred, centred.transpose(1, 2)).flatten(1);
         cross = at::matmul(gram, gram.t());
     } else {
-        for (std::int64_t i = 0; i < experts; ++i)
+        for (std::int64_t i = 0; i < experts && !context.stopRequested(); ++i)
             for (std::int64_t j = i; j < experts; ++j) {
                 const double value = at::matmul(centred[j].t(), centred[i]).square().sum().item<double>();
                 cross[i][j] = value;
@@ -193,9 +202,9 @@ Result<std::vector<store::ExpertSimilarity>> expertSimilarity(const session::Sim
             return wrongCall("Cannot compare experts", c10::str("there is no router ", router.value), c10::str("Name routers from 0 to ", all.size() - 1));
     if (routers.empty())
         for (const auto& router : all) routers.push_back(router.id);
-    const auto records = probeRecords(request.run, *checkpoint, context);
-    if (!records) return tl::unexpected(records.error());
-    const std::map<std::int32_t, at::Tensor> inputs = expertInputs(*checkpoint, *records, context);
+    const auto probe = probeOf(request.run, *checkpoint, context);
+    if (!probe) return tl::unexpected(probe.error());
+    const std::map<std::int32_t, at::Tensor> inputs = expertInputs(*checkpoint, probe->records, context);
     std::vector<store::ExpertSimilarity> out;
     for (std::size_t i = 0; i < routers.size(); ++i) {
         if (context.stopRequested()) return stopped("Comparing experts");
@@ -203,18 +212,20 @@ Result<std::vector<store::ExpertSimilarity>> expertSimilarity(const session::Sim
         context.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(routers.size()),
                          c10::str("Comparing the experts of layer ", all[static_cast<std::size_t>(router.value)].layer.value));
         const GroupedExperts& experts = checkpoint->model->expertsOf(router);
-        out.push_back(kept(*checkpoint, router, "weights", 0, rowCosines(expertRows(experts.weights()))));
+        out.push_back(kept(*checkpoint, *probe, router, "weights", 0, rowCosines(expertRows(experts.weights()))));
         if (const at::Tensor rows = checkpoint->model->routerRows(router); rows.defined())
-            out.push_back(kept(*checkpoint, router, "router_rows", 0, rowCosines(rows)));
+            out.push_back(kept(*checkpoint, *probe, router, "router_rows", 0, rowCosines(rows)));
         const auto found = inputs.find(router.value);
         if (found == inputs.end()) continue;
         const at::Tensor& given_TD = found->second;
-        const std::int64_t fit = std::max<std::int64_t>(2, kMostNumbers / (experts.weights().w1_EHD.size(0) * given_TD.size(1)));
+        const at::Tensor& w1_EHD = experts.weights().w1_EHD;
+        const std::int64_t fit = std::max<std::int64_t>(2, kMostNumbers / (w1_EHD.size(0) * (w1_EHD.size(1) + 6 * given_TD.size(1))));
         const at::Tensor x_TD = evenly(given_TD, request.max_tokens > 0 ? std::min(request.max_tokens, fit) : fit);
         const at::Tensor y_ETD = outputsOf(experts, x_TD);
-        out.push_back(kept(*checkpoint, router, "outputs", x_TD.size(0), outputCosines(y_ETD)));
-        out.push_back(kept(*checkpoint, router, "cka", x_TD.size(0), linearCka(y_ETD)));
+        out.push_back(kept(*checkpoint, *probe, router, "outputs", x_TD.size(0), outputCosines(y_ETD)));
+        out.push_back(kept(*checkpoint, *probe, router, "cka", x_TD.size(0), linearCka(y_ETD, context)));
     }
+    if (context.stopRequested()) return stopped("Comparing experts");
     return out;
 } catch (const std::exception& problem) {
     return jobFailed("Cannot compare experts", problem.what(), "Report this with the run", request.run.string());

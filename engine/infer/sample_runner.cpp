@@ -195,6 +195,7 @@ Result<session::SampleResult> SampleRunner::run(const session::SampleRequest& re
     if (!plan) return tl::unexpected(plan.error());
 
     session::SampleResult out;
+    out.step = checkpoint.step;
     out.sample = recordOf(request, *prepared, checkpoint);
     out.caption_cut = prepared->caption_cut;
     const Batch batch = batchOf(*prepared, checkpoint);

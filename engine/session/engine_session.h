@@ -72,6 +72,7 @@ struct Rerouted {
 };
 
 struct SampleResult : SampleReading {
+    std::int64_t step = -1;                 ///< of the checkpoint that answered
     store::SampleRecord sample;             ///< as the model saw it
     std::optional<SampleReading> baseline;  ///< the same without the interventions; none when there were none
     std::vector<Rerouted> rerouted;         ///< one a router, where there is a baseline

@@ -68,8 +68,11 @@ store::KeptResult keptResult(const InterventionResult& result, const std::vector
 
 store::KeptResult keptResult(const SampleResult& result, const SampleRequest& request, std::uint64_t sample) {
     store::KeptResult kept;
-    kept.checkpoint = request.checkpoint;
-    if (!result.routing.empty()) kept.checkpoint = result.routing.front().step;
+    kept.checkpoint = result.step;
+    if (!request.image_file.empty()) {
+        std::error_code error;
+        kept.picture_file = std::filesystem::absolute(request.image_file, error).string();
+    }
     kept.interventions = recipeOf(request.interventions);
     kept.sample = sample;
     kept.masked_words = request.masked_words;

@@ -17,7 +17,7 @@ namespace es::store {
 
 inline constexpr const char* kAnnotationsFile = "annotations.sqlite";
 /// Rises when the tables change so that an older program could misread them.
-inline constexpr std::int64_t kAnnotationsVersion = 1;
+inline constexpr std::int64_t kAnnotationsVersion = 2;
 
 /// A query over samples or tokens under a name.
 struct NamedSet {
@@ -44,11 +44,12 @@ struct EffectRouter {
     bool operator==(const EffectRouter&) const = default;
 };
 
-/// Best guesses for one hidden word, with and without.
+/// Guesses for one hidden word, with and without.
 struct EffectWord {
     std::int32_t position = 0;
-    std::string before_word, after_word;
-    double before_p = 0, after_p = 0;  ///< of before_word: the model's best guess without interventions, with both; -1: not among the ten best
+    std::string before_word;           ///< the word that stood there where it is among the ten best guesses without interventions, else the best
+    std::string after_word;            ///< the best guess with them, which may have been the best before too
+    double before_p = 0, after_p = 0;  ///< both of before_word; -1: not among the ten best, NaN: the model gave none
     bool operator==(const EffectWord&) const = default;
 };
 
@@ -67,6 +68,7 @@ struct KeptResult {
     std::int64_t checkpoint = 0;                             ///< step
     std::vector<std::string> interventions;                  ///< "ban 1.v:3", as `expertscope run` takes them
     std::optional<std::uint64_t> sample;                     ///< of the run; none: the held-out samples
+    std::string picture_file;                                ///< absolute path, where the sample is a picture of one's own
     std::vector<std::int32_t> masked_words, masked_patches;  ///< of that sample
     std::int64_t samples = 0;                                ///< asked for of each stream; 0: all that the run evaluates
     std::string set;                                         ///< name of the named set that the samples were narrowed to; empty: not narrowed
@@ -91,31 +93,47 @@ struct ExpertSimilarity {
     std::int64_t tokens = 0;        ///< at which outputs were compared; 0 for weights
     std::vector<double> values_EE;  ///< symmetric, row by row; NaN where it is not defined
     std::string program_version;
+    std::string run_uuid;  ///< a run trained anew in the same folder is another one; empty: not known
     double created_s = 0;
 };
 
+/// Which kept results. What is empty asks for nothing.
+struct KeptFilter {
+    std::string purpose, other_than;  ///< of this purpose; of any but that
+    std::string run_uuid;             ///< of this training
+};
+
+struct KeptResults {
+    std::vector<KeptResult> results;       ///< oldest first
+    std::vector<std::int64_t> unreadable;  ///< ids of rows that are damaged or of a kind this program does not know; removeResult() takes them
+};
+
 /// The annotations of one run. Every call opens the file for itself, so other processes may use it too and a file put away meanwhile is noticed;
-/// calls wait up to five seconds for each other. Thread-safe. No call throws. Reading makes no file.
+/// calls wait up to five seconds for each other. Thread-safe. No call throws. Reading makes no file in the run.
 /// Errors: a damaged file (nothing else of the run is lost), one of a newer version, no place to write.
 class Annotations {
 public:
     /// In the run's folder; where that cannot be written or lies on another host, in the user's cache, starting from a copy of what the run has.
     explicit Annotations(const std::filesystem::path& run);
+    /// In a file of the caller's choice, starting from a copy of what the run has.
+    Annotations(std::filesystem::path run, std::filesystem::path file);
     [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
     [[nodiscard]] Result<std::vector<NamedSet>> namedSets() const;  ///< by name
     [[nodiscard]] Status keepSet(const NamedSet& set) const;        ///< replaces one of the same name
     [[nodiscard]] Status removeSet(std::string_view name) const;    ///< nothing happens where there is none
 
-    /// Of one purpose (empty: all), oldest first.
+    [[nodiscard]] Result<KeptResults> kept(const KeptFilter& filter = {}) const;
+    /// The readable ones of one purpose (empty: all), oldest first.
     [[nodiscard]] Result<std::vector<KeptResult>> results(std::string_view purpose = {}) const;
     [[nodiscard]] Result<std::int64_t> keepResult(const KeptResult& result) const;  ///< its id; one of the same id is replaced
-    [[nodiscard]] Status removeResult(std::int64_t id) const;
+    [[nodiscard]] Result<bool> removeResult(std::int64_t id) const;                 ///< false where there is none
 
-    [[nodiscard]] Result<std::vector<ExpertSimilarity>> similarities(std::int64_t step) const;  ///< routers, then measures, ascending
+    /// Of one checkpoint of one training (empty: any; what names no training fits each), routers, then measures, ascending.
+    [[nodiscard]] Result<std::vector<ExpertSimilarity>> similarities(std::int64_t step, const std::string& run_uuid = {}) const;
     /// All or none. Each replaces one of the same step, router and measure.
     [[nodiscard]] Status keepSimilarities(const std::vector<ExpertSimilarity>& similarities) const;
-    [[nodiscard]] Result<std::vector<std::int64_t>> similaritySteps() const;
+    [[nodiscard]] Result<std::vector<std::int64_t>> similaritySteps(const std::string& run_uuid = {}) const;
 
 private:
     std::filesystem::path run_, file_;

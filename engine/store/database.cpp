@@ -5,17 +5,17 @@ namespace es::store {
 namespace {
 
 void check(sqlite3* database, int code) {
-    if (code != SQLITE_OK) throw DatabaseError(database ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+    if (code != SQLITE_OK) throw DatabaseError(database ? sqlite3_errmsg(database) : sqlite3_errstr(code), code);
 }
 
 }  // namespace
 
-Database::Database(const std::string& path) {
-    const int code = sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+Database::Database(const std::string& path, int flags) {
+    const int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
     if (code != SQLITE_OK) {
         const std::string why = handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
         sqlite3_close(handle_);
-        throw DatabaseError(why);
+        throw DatabaseError(why, code);
     }
     sqlite3_busy_timeout(handle_, 2000);
 }

@@ -17,7 +17,12 @@ namespace es::store {
 /// What SQLite said. Never leaves the store.
 class DatabaseError : public std::runtime_error {
 public:
-    using std::runtime_error::runtime_error;
+    explicit DatabaseError(const std::string& why, int code = SQLITE_CORRUPT) : std::runtime_error(why), code_(code) {}
+    /// SQLite's, extended or not.
+    [[nodiscard]] int code() const { return code_; }
+
+private:
+    int code_ = SQLITE_CORRUPT;
 };
 
 class Database;
@@ -57,8 +62,8 @@ private:
 
 class Database {
 public:
-    /// A file (made when missing) or ":memory:".
-    explicit Database(const std::string& path);
+    /// A file (made when missing, unless `flags` say otherwise) or ":memory:".
+    explicit Database(const std::string& path, int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;

@@ -30,6 +30,7 @@ TEST(KeptResults, ASampleKeepsItsLossesWordsAndReroutedTokens) {
     request.masked_patches = {4};
     request.interventions = {{InterventionKind::kBan, LayerIndex(1), Branch::kVision, {3}, 0, {}}};
     SampleResult result;
+    result.step = 300;  // of a dense model too, whose answer holds no routing
     result.program_version = "1.2";
     result.sample.caption = "a goat";
     result.sample.token_texts = {"a", "goat"};
@@ -38,7 +39,6 @@ TEST(KeptResults, ASampleKeepsItsLossesWordsAndReroutedTokens) {
     store::RoutingTable table;
     table.router = {RouterId(0), LayerIndex(1), Branch::kVision, "softmax_topk", 4, 1, store::RoutingLayout::kFixedK};
     table.tokens = 36;
-    table.step = 300;
     result.routing = {table};
     result.rerouted = {{RouterId(0), {3, 14}}};
     result.baseline.emplace();
@@ -57,6 +57,9 @@ TEST(KeptResults, ASampleKeepsItsLossesWordsAndReroutedTokens) {
     EXPECT_FLOAT_EQ(static_cast<float>(kept.words[0].before_p), 0.3f);
     EXPECT_FLOAT_EQ(static_cast<float>(kept.words[0].after_p), 0.25f);
     EXPECT_EQ(kept.words[0].after_word, "sheep");
+    EXPECT_EQ(kept.picture_file, "") << "a sample of the run";
+    request.image_file = "goat.png";
+    EXPECT_EQ(keptResult(result, request, 77).picture_file, std::filesystem::absolute("goat.png").string());
     result.predictions[0].words[1] = "pig";
     EXPECT_EQ(keptResult(result, request, 77).words[0].after_p, -1) << "no longer among the guesses";
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <thread>
@@ -37,6 +38,7 @@ KeptResult example(std::int64_t checkpoint = 300) {
     router.rows = {3, 14};
     result.routers = {router};
     result.words = {{1, "goat \xF0\x9F\x90\x90", "sheep", 0.61, -1}};
+    result.picture_file = "/home/a/\xC3\xBC.png";
     result.names = {{7, "animals", "a goat"}, {0xFEDCBA9876543210u, "", "ein Bär"}};
     return result;
 }
@@ -106,8 +108,8 @@ TEST_F(AnnotationsFile, NamedSetsAreReplacedByName) {
 
 TEST_F(AnnotationsFile, SimilaritiesKeepTheirNumbersToTheBit) {
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    ExpertSimilarity weights{600, RouterId(1), "weights", 2, 0, {1, -0.25, -0.25, 1}, "0.1.0", 9};
-    const ExpertSimilarity outputs{600, RouterId(0), "outputs", 2, 128, {1, nan, nan, 1}, "0.1.0", 9};
+    ExpertSimilarity weights{600, RouterId(1), "weights", 2, 0, {1, -0.25, -0.25, 1}, "0.1.0", "a", 9};
+    const ExpertSimilarity outputs{600, RouterId(0), "outputs", 2, 128, {1, nan, nan, 1}, "0.1.0", "a", 9};
     ASSERT_TRUE(annotations_.keepSimilarities({weights, outputs}));
     weights.values_EE[1] = weights.values_EE[2] = 1.0 / 3;
     ASSERT_TRUE(annotations_.keepSimilarities({weights}));
@@ -129,7 +131,11 @@ TEST_F(AnnotationsFile, ProcessesWriteAtTheSameTimeAndNothingIsLost) {
         const pid_t id = ::fork();
         if (id == 0) {
             bool good = true;
-            for (int i = 0; i < kEach; ++i) good = good && Annotations(folder_.path()).keepResult(example(child * 1000 + i)).has_value();
+            for (int i = 0; i < kEach && good; ++i) {
+                const auto kept = Annotations(folder_.path()).keepResult(example(child * 1000 + i));
+                good = kept.has_value();
+                if (!good) std::fprintf(stderr, "%s\n", kept.error().message().c_str());
+            }
             ::_exit(good ? 0 : 1);
         }
         children.push_back(id);
@@ -140,6 +146,22 @@ TEST_F(AnnotationsFile, ProcessesWriteAtTheSameTimeAndNothingIsLost) {
         EXPECT_EQ(status, 0) << "a process could not write";
     }
     EXPECT_EQ(annotations_.results()->size(), 3u * kEach);
+}
+
+TEST_F(AnnotationsFile, ThreadsThatKeepSomethingFirstAllSucceed) {
+    // The tables are made by whoever comes first; nobody may see them half made.
+    for (int round = 0; round < 20; ++round) {
+        const auto run = folder_ / std::to_string(round);
+        std::filesystem::create_directories(run);
+        std::vector<std::jthread> threads;
+        for (int t = 0; t < 4; ++t)
+            threads.emplace_back([run, t] {
+                const Status kept = Annotations(run).keepSet({std::to_string(t), "x", 1});
+                EXPECT_TRUE(kept) << kept.error().message();
+            });
+        threads.clear();
+        EXPECT_EQ(Annotations(run).namedSets()->size(), 4u);
+    }
 }
 
 TEST_F(AnnotationsFile, ADamagedFileIsNamedAndNotTouched) {
@@ -154,19 +176,69 @@ TEST_F(AnnotationsFile, ADamagedFileIsNamedAndNotTouched) {
     EXPECT_EQ(text.rfind("this is no database", 0), 0u);
 }
 
-TEST_F(AnnotationsFile, DamagedRowsAreAnErrorNotACrash) {
-    ASSERT_TRUE(annotations_.keepResult(example()));
-    ASSERT_TRUE(annotations_.keepSimilarities({{600, RouterId(1), "weights", 2, 0, {1, 0, 0, 1}, "", 9}}));
-    for (const char* damage : {"UPDATE results SET effects = x'0011'", "UPDATE results SET effects = zeroblob(37), interventions = '{]'",
-                               "UPDATE results SET interventions = '[1,2]'", "UPDATE results SET interventions = '[]', sample = 'zzz'"}) {
-        run(annotations_.file(), damage);
-        const auto read = annotations_.results();
-        ASSERT_FALSE(read) << damage;
-        EXPECT_EQ(read.error().kind, ErrorKind::kBadInput);
+TEST_F(AnnotationsFile, ADamagedRowCostsItselfAlone) {
+    const std::int64_t whole = *annotations_.keepResult(example(1)), damaged = *annotations_.keepResult(example(2));
+    const std::string where = " WHERE id = " + std::to_string(damaged);
+    for (const char* damage :
+         {"effects = x'0011'", "effects = zeroblob(38)", "interventions = '{]'", "interventions = '[1,2]'", "interventions = '[]', sample = 'zzz'"}) {
+        ASSERT_TRUE(annotations_.removeResult(damaged));
+        KeptResult again = example(2);
+        again.id = damaged;
+        ASSERT_TRUE(annotations_.keepResult(again));
+        EXPECT_TRUE(annotations_.kept()->unreadable.empty());
+        run(annotations_.file(), ("UPDATE results SET " + std::string(damage) + where).c_str());
+        const auto read = annotations_.kept();
+        ASSERT_TRUE(read) << damage;
+        EXPECT_EQ(read->unreadable, std::vector<std::int64_t>{damaged}) << damage;
+        ASSERT_EQ(read->results.size(), 1u) << damage;
+        EXPECT_EQ(read->results.front().id, whole);
     }
-    EXPECT_EQ(annotations_.similarities(600)->size(), 1u) << "what is whole is still read";
+    EXPECT_TRUE(*annotations_.removeResult(damaged)) << "what cannot be read can be removed";
+    EXPECT_FALSE(*annotations_.removeResult(damaged));
+    EXPECT_TRUE(annotations_.kept()->unreadable.empty());
+    ASSERT_TRUE(annotations_.keepSimilarities({{600, RouterId(1), "weights", 2, 0, {1, 0, 0, 1}, "", "", 9}}));
     run(annotations_.file(), "UPDATE similarities SET experts = 3");
     EXPECT_FALSE(annotations_.similarities(600));
+}
+
+TEST_F(AnnotationsFile, AWordWithoutProbabilityComesBack) {
+    KeptResult result = example();
+    result.words = {{1, "goat", "sheep", std::numeric_limits<double>::quiet_NaN(), 0.5}};
+    ASSERT_TRUE(annotations_.keepResult(result));
+    const auto read = annotations_.kept();
+    ASSERT_EQ(read->results.size(), 1u);
+    EXPECT_TRUE(std::isnan(read->results.front().words.front().before_p));
+    EXPECT_EQ(read->results.front().words.front().after_p, 0.5);
+}
+
+TEST_F(AnnotationsFile, WhatIsKeptIsOfOnePurposeAndOneTraining) {
+    KeptResult other = example();
+    other.purpose = "causal";
+    other.run_uuid = "d-e-f";
+    ASSERT_TRUE(annotations_.keepResult(example()));
+    ASSERT_TRUE(annotations_.keepResult(other));
+    EXPECT_EQ(annotations_.kept()->results.size(), 2u);
+    EXPECT_EQ(annotations_.kept({"causal", "", ""})->results.size(), 1u);
+    EXPECT_EQ(annotations_.kept({"", "causal", ""})->results.front().purpose, "panel");
+    EXPECT_EQ(annotations_.kept({"", "", "d-e-f"})->results.front().purpose, "causal");
+    EXPECT_TRUE(annotations_.kept({"panel", "", "d-e-f"})->results.empty());
+    ASSERT_TRUE(annotations_.keepSimilarities({{600, RouterId(1), "weights", 1, 0, {1}, "", "a", 9}, {300, RouterId(1), "weights", 1, 0, {1}, "", "", 9}}));
+    EXPECT_EQ(annotations_.similarities(600, "a")->size(), 1u);
+    EXPECT_TRUE(annotations_.similarities(600, "b")->empty());
+    EXPECT_EQ(annotations_.similarities(300, "b")->size(), 1u) << "of an older file, which does not say";
+    EXPECT_EQ(*annotations_.similaritySteps("b"), std::vector<std::int64_t>{300});
+}
+
+TEST_F(AnnotationsFile, OneOfTheFirstVersionIsReadAndBroughtUpToDate) {
+    ASSERT_TRUE(annotations_.keepResult(example()));
+    ASSERT_TRUE(annotations_.keepSimilarities({{600, RouterId(1), "weights", 1, 0, {1}, "", "a", 9}}));
+    run(annotations_.file(), "ALTER TABLE results DROP COLUMN picture; ALTER TABLE similarities DROP COLUMN run_uuid; PRAGMA user_version = 1");
+    EXPECT_EQ(annotations_.kept()->results.front().picture_file, "");
+    EXPECT_EQ(annotations_.similarities(600, "b")->size(), 1u);
+    EXPECT_EQ(annotations_.similaritySteps("b")->size(), 1u);
+    ASSERT_TRUE(annotations_.keepResult(example(2)));
+    EXPECT_EQ(annotations_.kept()->results.back().picture_file, example().picture_file);
+    EXPECT_EQ(annotations_.similarities(600)->front().run_uuid, "");
 }
 
 TEST_F(AnnotationsFile, ANewerVersionAndAnotherProgramsFileAreRefused) {
@@ -180,21 +252,46 @@ TEST_F(AnnotationsFile, ANewerVersionAndAnotherProgramsFileAreRefused) {
     EXPECT_NE(annotations_.namedSets().error().message().find("another program"), std::string::npos);
 }
 
-TEST(AnnotationsElsewhere, ARunThatCannotBeWrittenIsAnnotatedInTheCacheFromWhatItHas) {
-    if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
-    test::ScratchFolder folder;
-    const auto run = folder / "run";
+TEST(AnnotationsElsewhere, BeginAsACopyOnceAndLeaveTheRunAsItIs) {
+    const test::ScratchFolder folder;
+    const auto run = folder / "run", file = folder / "cache" / "deep" / "a.sqlite";
     std::filesystem::create_directories(run);
     ASSERT_TRUE(Annotations(run).keepSet({"shipped", "x", 1}));
-    ::setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
-    std::filesystem::permissions(run, std::filesystem::perms::owner_write, std::filesystem::perm_options::remove);
-    const Annotations annotations(run);
-    EXPECT_NE(annotations.file().parent_path(), run);
-    EXPECT_EQ(annotations.namedSets()->size(), 1u);
-    EXPECT_TRUE(annotations.keepSet({"mine", "y", 2}));
-    EXPECT_EQ(annotations.namedSets()->size(), 2u);
-    std::filesystem::permissions(run, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 6; ++t)
+        threads.emplace_back([run, file, t] {
+            EXPECT_TRUE(Annotations(run, file).keepSet({"mine " + std::to_string(t), "y", 2}));
+            EXPECT_TRUE(Annotations(run, file).namedSets());
+        });
+    threads.clear();
+    EXPECT_EQ(Annotations(run, file).namedSets()->size(), 7u) << "nobody's copy replaced what another had kept";
     EXPECT_EQ(Annotations(run).namedSets()->size(), 1u) << "the run itself was not changed";
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(file.parent_path()), {}), 1) << "parts are left behind";
+}
+
+TEST(AnnotationsElsewhere, AnUncommittedChangeOfTheOwnerIsNotCopied) {
+    const test::ScratchFolder folder;
+    const auto run = folder / "run", file = folder / "a.sqlite";
+    std::filesystem::create_directories(run);
+    ASSERT_TRUE(Annotations(run).keepSet({"shipped", "x", 1}));
+    sqlite3* owner = nullptr;
+    ASSERT_EQ(sqlite3_open(Annotations(run).file().c_str(), &owner), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(owner, "BEGIN IMMEDIATE; INSERT INTO named_sets VALUES('half', 'x', 1)", nullptr, nullptr, nullptr), SQLITE_OK);
+    const auto read = Annotations(run, file).namedSets();
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(read->size(), 1u);
+    sqlite3_close(owner);
+}
+
+TEST(AnnotationsElsewhere, ARunThatCannotBeWrittenIsAnnotatedInTheCache) {
+    if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+    const test::ScratchFolder folder;
+    const auto run = folder / "run";
+    std::filesystem::create_directories(run);
+    std::filesystem::permissions(run, std::filesystem::perms::owner_write, std::filesystem::perm_options::remove);
+    EXPECT_NE(Annotations(run).file().parent_path(), run);
+    std::filesystem::permissions(run, std::filesystem::perms::owner_write, std::filesystem::perm_options::add);
+    EXPECT_EQ(Annotations(run).file().parent_path(), run);
 }
 
 }  // namespace
