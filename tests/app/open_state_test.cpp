@@ -92,7 +92,7 @@ TEST_F(OpenStateOfARun, ComparesWithAStepOrARun) {
     inspect = resolved(wanted).inspect;
     EXPECT_FALSE(inspect.value(QStringLiteral("side_by_side")).toBool());
     EXPECT_EQ(inspect.value(QStringLiteral("mode")).toString(), QStringLiteral("changed"));
-    ASSERT_TRUE(test::writeSyntheticRun(scratch_ / "runs" / "other", {.name = "other", .seed = 2}));
+    ASSERT_TRUE(test::writeSyntheticRun(scratch_ / "runs" / "other", {.name = "other", .seed = 2, .spikes = {}}));
     wanted.against = (scratch_ / "runs" / "other").string();
     EXPECT_EQ(resolved(wanted).inspect.value(QStringLiteral("compared")).toString(), QStringLiteral("run ") + QString::fromStdString(wanted.against));
     wanted.against = (scratch_ / "runs" / "made").string();
@@ -153,7 +153,7 @@ TEST_F(OpenStateOfARun, AKeptResultBringsItsSampleAndStep) {
 }
 
 TEST_F(OpenStateOfARun, ADenseRunHasNoLayerToChoose) {
-    ASSERT_TRUE(test::writeSyntheticRun(scratch_ / "runs" / "dense", {.name = "dense", .ffn = "dense"}));
+    ASSERT_TRUE(test::writeSyntheticRun(scratch_ / "runs" / "dense", {.name = "dense", .ffn = "dense", .spikes = {}}));
     const auto dense = store::RunReader::open(scratch_ / "runs" / "dense");
     ASSERT_TRUE(dense);
     OpenState wanted;
@@ -171,7 +171,7 @@ TEST_F(OpenStateOfARun, TheRunIsTheFirstThatIsNamed) {
     ASSERT_TRUE(run);
     EXPECT_EQ(run->filename(), "made");
     EXPECT_EQ(stateRun({(scratch_ / "runs").string()}).value().filename(), "made") << "the only one of the folder";
-    ASSERT_TRUE(test::writeSyntheticRun(scratch_ / "runs" / "other", {.name = "other"}));
+    ASSERT_TRUE(test::writeSyntheticRun(scratch_ / "runs" / "other", {.name = "other", .spikes = {}}));
     const auto several = stateRun({(scratch_ / "runs").string()});
     ASSERT_FALSE(several);
     EXPECT_THAT(several.error().message(), ::testing::AllOf(HasSubstr("other"), HasSubstr("Name one run's directory")));
