@@ -41,7 +41,7 @@ enum class OverlayMode : std::uint8_t {
     kExpert,
     kWeight,
     kEntropy,
-    kMargin,
+    kMargin,   ///< boundaryMargin()
     kDropped,      ///< share of the token's assignments that found no slot
     kAttention,    ///< attention received, divided by an even share
     kProbability,  ///< one expert's router probability at every token
@@ -96,7 +96,8 @@ struct TokenReading {
     };
     std::vector<Choice> choices;         ///< best first
     std::vector<float> probabilities_E;  ///< empty when not recorded
-    double entropy_nats = kMissing, max_entropy_nats = kMissing, margin12 = kMissing, boundary_margin = kMissing, chosen_mass = kMissing;
+    double entropy_nats = kMissing, max_entropy_nats = kMissing, margin12 = kMissing, chosen_mass = kMissing;
+    double boundary_margin = kMissing;  ///< as boundaryMargin(): of the experts that were really chosen
     bool masked = false, dropped = false;
 };
 /// One row of a table.

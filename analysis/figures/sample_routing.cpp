@@ -121,17 +121,17 @@ TokenReading readToken(const store::RoutingTable& table, std::int64_t row) {
     if (!table.probs_TE.empty()) {
         const auto begin = table.probs_TE.begin() + static_cast<std::ptrdiff_t>(at * experts);
         reading.probabilities_E.assign(begin, begin + static_cast<std::ptrdiff_t>(experts));
-        const ConfidenceStats stats = confidenceOf(reading.probabilities_E, table.router.layout == store::RoutingLayout::kFixedK ? table.router.k : 1);
+        const ConfidenceStats stats = confidenceOf(reading.probabilities_E, 1);
         reading.entropy_nats = stats.entropy_nats;
         reading.margin12 = stats.margin12;
-        reading.boundary_margin = stats.boundary_margin;
         reading.chosen_mass = 0;
-    } else {
-        if (!table.entropy_nats_T.empty()) reading.entropy_nats = table.entropy_nats_T[at];
-        if (!table.boundary_margin_T.empty()) reading.boundary_margin = table.boundary_margin_T[at];
+    } else if (!table.entropy_nats_T.empty()) {
+        reading.entropy_nats = table.entropy_nats_T[at];
     }
+    const store::RoutingView view(table);
+    reading.boundary_margin = boundaryMargin(view, row);
     bool any_kept = false;
-    for (const TokenChoice& choice : choicesOf(store::RoutingView(table), row)) {
+    for (const TokenChoice& choice : choicesOf(view, row)) {
         TokenReading::Choice one{choice.expert, choice.weight, std::numeric_limits<float>::quiet_NaN(), choice.kept};
         if (!reading.probabilities_E.empty()) {
             one.probability = reading.probabilities_E[static_cast<std::size_t>(choice.expert)];

@@ -90,6 +90,7 @@ ConfidenceStats confidence(const store::RoutingView& view, std::span<const std::
                     if (e.valid() && e.value < view.experts()) one.chosen_mass += row[static_cast<std::size_t>(e.value)];
                 });
             }
+            if (table.router.layout != store::RoutingLayout::kFixedK) one.boundary_margin = boundaryMargin(view, t);
             add(sum, one);
         }
         return divided(sum);
@@ -104,6 +105,25 @@ ConfidenceStats confidence(const store::RoutingView& view, std::span<const std::
         ++sum.tokens;
     }
     return divided(sum);
+}
+
+double boundaryMargin(const store::RoutingView& view, std::int64_t token) {
+    const store::RoutingTable& table = view.table();
+    const auto at = static_cast<std::size_t>(token), experts = static_cast<std::size_t>(view.experts());
+    if (table.router.layout == store::RoutingLayout::kDenseMass) return kNaN;
+    if (!table.boundary_margin_T.empty()) return table.boundary_margin_T[at];
+    if (table.probs_TE.empty()) return kNaN;
+    const auto row = std::span<const float>(table.probs_TE).subspan(at * experts, experts);
+    std::vector<std::uint8_t> chosen(experts, 0);
+    double last = 0, next = 0;
+    view.forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex e, float, bool) {
+        if (!e.valid() || e.value >= view.experts()) return;
+        chosen[static_cast<std::size_t>(e.value)] = 1;
+        last = row[static_cast<std::size_t>(e.value)];
+    });
+    for (std::size_t e = 0; e < experts; ++e)
+        if (!chosen[e]) next = std::max(next, static_cast<double>(row[e]));
+    return last - next;
 }
 
 std::vector<double> tokenEntropies(const store::RoutingView& view) {

@@ -37,14 +37,14 @@ void fillConfidence(const store::RoutingTable& table, RouterColumns& columns) {
     if (!table.entropy_nats_T.empty()) columns.entropy = orderedKeys(table.entropy_nats_T);
     if (table.probs_TE.empty() || (!columns.margin.empty() && !columns.entropy.empty())) return;
     const auto experts = static_cast<std::size_t>(table.router.experts);
-    const std::int32_t k = table.router.layout == store::RoutingLayout::kFixedK ? std::clamp(table.router.k, 1, table.router.experts) : 1;
+    const store::RoutingView view(table);
     std::vector<float> margin(static_cast<std::size_t>(columns.rows)), entropy(margin.size());
     for (std::size_t t = 0; t < margin.size(); ++t) {
-        const ConfidenceStats stats = confidenceOf(std::span(table.probs_TE).subspan(t * experts, experts), k);
-        margin[t] = static_cast<float>(stats.boundary_margin);
+        const ConfidenceStats stats = confidenceOf(std::span(table.probs_TE).subspan(t * experts, experts), 1);
+        margin[t] = static_cast<float>(boundaryMargin(view, static_cast<std::int64_t>(t)));
         entropy[t] = static_cast<float>(stats.entropy_nats);
     }
-    if (columns.margin.empty()) columns.margin = orderedKeys(margin);
+    if (columns.margin.empty() && table.router.layout != store::RoutingLayout::kDenseMass) columns.margin = orderedKeys(margin);
     if (columns.entropy.empty()) columns.entropy = orderedKeys(entropy);
 }
 

@@ -16,7 +16,7 @@
 namespace es::analysis {
 
 /// Rises when the columns change: kept ones of another version are not read.
-inline constexpr int kQueryColumnsVersion = 1;
+inline constexpr int kQueryColumnsVersion = 2;
 
 /// One bit a row, from bit 0 of the first word; bits beyond the last row are 0.
 using Bits = std::vector<std::uint64_t>;

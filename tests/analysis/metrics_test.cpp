@@ -93,6 +93,33 @@ TEST(Confidence, FallsBackToRecordedColumns) {
     EXPECT_TRUE(std::isnan(stats.boundary_margin));
 }
 
+TEST(Confidence, MarginsAreOfTheExpertsThatWereChosen) {
+    // Experts choose their tokens: the best expert of token 0 did not, nobody took token 1, token 2 has two of three.
+    store::RoutingTable table;
+    table.router.experts = 3;
+    table.router.layout = store::RoutingLayout::kRagged;
+    table.tokens = 3;
+    table.offsets = {0, 1, 1, 3};
+    table.expert_ids = {1, 0, 2};
+    table.gates = {0.25f, 0.5f, 0.375f};
+    table.probs_TE = {0.5f, 0.25f, 0.25f, 0.25f, 0.5f, 0.25f, 0.5f, 0.125f, 0.375f};
+    EXPECT_DOUBLE_EQ(boundaryMargin(RoutingView(table), 0), -0.25);
+    EXPECT_DOUBLE_EQ(boundaryMargin(RoutingView(table), 1), -0.5);
+    EXPECT_DOUBLE_EQ(boundaryMargin(RoutingView(table), 2), 0.25);
+    EXPECT_DOUBLE_EQ(confidence(RoutingView(table)).boundary_margin, -0.5 / 3);
+    table.boundary_margin_T = {-0.125f, 0.0f, 0.75f};
+    EXPECT_DOUBLE_EQ(boundaryMargin(RoutingView(table), 2), 0.75) << "what the router itself recorded comes first";
+    // Soft routing leaves nobody out.
+    store::RoutingTable soft;
+    soft.router.experts = 2;
+    soft.router.layout = store::RoutingLayout::kDenseMass;
+    soft.tokens = 1;
+    soft.gates = soft.probs_TE = {0.75f, 0.25f};
+    EXPECT_TRUE(std::isnan(boundaryMargin(RoutingView(soft), 0)));
+    EXPECT_TRUE(std::isnan(confidence(RoutingView(soft)).boundary_margin));
+    EXPECT_DOUBLE_EQ(confidence(RoutingView(soft)).margin12, 0.5);
+}
+
 TEST(Change, FindsThePlantedDrift) {
     const store::RoutingTable table = test::roundRobin(200, 8, 1);
     for (const double share : {0.0, 0.1, 0.35, 1.0}) {
