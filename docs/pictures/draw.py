@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 LARGEST = 200_000  # bytes of a picture
@@ -43,12 +42,19 @@ def scene(rows):
     return 1
 
 
-def object_patch(dump, experts):
-    """The middle patch of those that the second most frequent expert takes: the most frequent one mostly has the ground."""
+def object_expert(dump):
+    """Of the experts with a tenth of the patches, the one with the least share of its own at the picture's border, where the ground is; and the
+    middle one of its patches."""
     overlay = panel(dump, "overlay")
-    patches = [i for i, patch in enumerate(overlay["patches"]) if patch.get("expert") == experts[min(1, len(experts) - 1)]]
-    patch = patches[len(patches) // 2]
-    return f"patch {patch // overlay['grid_width']},{patch % overlay['grid_width']}"
+    width, height = overlay["grid_width"], overlay["grid_height"]
+    patches = {}
+    for i, patch in enumerate(overlay["patches"]):
+        patches.setdefault(patch.get("expert", -1), []).append((i // width, i % width))
+    large = {expert: own for expert, own in patches.items() if expert >= 0 and len(own) * 10 >= width * height}
+    border = lambda own: sum(row in (0, height - 1) or column in (0, width - 1) for row, column in own) / len(own)
+    expert = min(large, key=lambda one: (border(large[one]), one))
+    row, column = large[expert][len(large[expert]) // 2]
+    return expert, f"patch {row},{column}"
 
 
 def kept_ban(program, run, expert):
@@ -72,12 +78,10 @@ def main():
     first = opened(program, run)
     sample = ["--sample", scene(panel(first, "samples")["rows"])]
     shown = opened(program, run, *sample)
-    count = Counter(patch["expert"] for patch in panel(shown, "overlay")["patches"] if patch.get("expert", -1) >= 0)
-    experts = [expert for expert, _ in count.most_common()]
-    expert = ["--layer", "1.v", "--expert", experts[min(1, len(experts) - 1)]]
-    token = ["--token", object_patch(shown, experts)]
+    chosen, patch = object_expert(shown)
+    expert, token = ["--layer", "1.v", "--expert", chosen], ["--token", patch]
     call(program, "run", run, "--causal", "--layer", "1", "--probe", "96")
-    kept = kept_ban(program, run, expert[-1])
+    kept = kept_ban(program, run, chosen)
     states = {
         "sample": [*sample, *token],
         "one-expert": [*sample, *token, *expert, "--mode", "one-expert"],

@@ -154,7 +154,7 @@ def main():
     for run, kind, settings in runs:
         print(f"{kind}: pictures", file=sys.stderr, flush=True)
         pictures.run(run, kind, settings)
-    pictures.index()
+        pictures.index()
     for problem in pictures.wrong:
         print(f"WRONG: {problem}")
     print(f"{pictures.drawn} pictures of {len(runs)} runs, {len(pictures.wrong)} problems; {pictures.out / 'index.md'}")
