@@ -23,7 +23,7 @@ namespace {
 
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 /// Of all permutations of a row beyond the first: some seconds.
-constexpr std::int64_t kMostSteps = 4'000'000'000;
+constexpr std::int64_t kMostSteps = 1'000'000'000;
 
 std::string nameOf(const store::RouterInfo& router) { return fmt::format("{}.{}", router.layer.value, toString(router.branch)); }
 

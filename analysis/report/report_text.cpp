@@ -135,6 +135,9 @@ bool sameButExpert(const MetricRow& a, const MetricRow& b) {
            b.expert > a.expert && a.note.empty() && b.note.empty();
 }
 
+/// p-values below what is printed are not 0.
+std::string shownP(double p) { return p < 0.001 ? "< 0.001" : fixed(p, 3); }
+
 /// One line a router, the baselines beside the measured value.
 std::string specialisationText(const std::vector<Specialisation>& rows) {
     std::vector<std::vector<std::string>> cells = {
@@ -142,7 +145,7 @@ std::string specialisationText(const std::vector<Specialisation>& rows) {
     for (const Specialisation& row : rows)
         cells.push_back({"  " + routerName(row.router), std::string(toString(row.label)), fixed(row.nmi, 3), fixed(row.random_router.nmi_mean, 3),
                          fixed(row.random_router.nmi_max, 3), fixed(row.untrained.nmi_max, 3), fixed(row.permutation.nmi_max, 3), fixed(row.ami, 3),
-                         fixed(row.mi_nats, 3), fixed(row.p_holm, 3), grouped(row.tokens), grouped(row.blank_tokens), foundWords(row)});
+                         fixed(row.mi_nats, 3), shownP(row.p_holm), grouped(row.tokens), grouped(row.blank_tokens), foundWords(row)});
     std::string text = aligned(cells, {0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0});
     std::vector<std::vector<std::string>> pairs = {
         {"  router", "expert", "label", "value", "p(e|value)", "p(e)", "difference", "95 % interval", "nPMI", "n", "p"}};
@@ -151,7 +154,7 @@ std::string specialisationText(const std::vector<Specialisation>& rows) {
             pairs.push_back({"  " + routerName(row.router), std::to_string(one.expert), std::string(toString(row.label)), one.label,
                              fixed(one.p_expert_given_label, 3), fixed(one.p_expert, 3), fixed(one.risk_difference, 3),
                              fmt::format("{} to {}", fixed(one.low, 3), fixed(one.high, 3)), fixed(one.npmi, 3),
-                             fmt::format("{} of {}", grouped(one.tokens), grouped(one.label_tokens)), fixed(one.p, 3)});
+                             fmt::format("{} of {}", grouped(one.tokens), grouped(one.label_tokens)), shownP(one.p)});
     if (pairs.size() > 1)
         text += "\nwhat experts take: labels over-represented after correction for the whole table\n" + aligned(pairs, {0, 1, 0, 0, 1, 1, 1, 0, 1, 1, 1});
     return text;

@@ -19,6 +19,7 @@
 #include "analysis/metrics/stability.h"
 #include "analysis/report/metric_rows.h"
 #include "analysis/stats/clustered.h"
+#include "analysis/stats/multiple.h"
 #include "analysis/stats/quantiles.h"
 
 namespace es::analysis {
@@ -274,7 +275,11 @@ Status addSpecialisation(const AnalyzeInput& input, AnalyzeResult& result) {
         add(one.random_router, "random_router", "_max");
         add(one.untrained, "untrained", "_max");
         add(one.permutation, "permutation", "_quantile");
-        addRow(result, row, "p_permutation", one.p);
+        {
+            MetricRow p = row;
+            if (one.p <= kLeastP) p.note = fmt::format("at most {}: beyond all draws", kLeastP);
+            addRow(result, std::move(p), "p_permutation", one.p);
+        }
         addRow(result, row, "p_holm", one.p_holm);
         addRow(result, row, "families", static_cast<double>(one.families));
         addRow(result, row, "blank_tokens", static_cast<double>(one.blank_tokens));
@@ -286,8 +291,8 @@ Status addSpecialisation(const AnalyzeInput& input, AnalyzeResult& result) {
             pair.expert = ExpertIndex(preference.expert);
             pair.label = std::string(toString(one.label)) + ": " + preference.label;
             pair.n = preference.label_tokens;
-            pair.note = fmt::format("p {:.4f} after correction; base rates: expert {}, label {}", preference.p, fixed(preference.p_expert, 4),
-                                    fixed(preference.p_label, 4));
+            pair.note = fmt::format("p {} after correction; base rates: expert {}, label {}", preference.p < 0.0001 ? "< 0.0001" : fixed(preference.p, 4),
+                                    fixed(preference.p_expert, 4), fixed(preference.p_label, 4));
             addRow(result, pair, "p_expert_given_label", preference.p_expert_given_label);
             addRow(result, pair, "p_label_given_expert", preference.p_label_given_expert);
             addRow(result, pair, "npmi", preference.npmi);

@@ -20,6 +20,37 @@ constexpr std::int64_t kShapes = 16;  ///< steps after which the same choices co
 
 std::uint64_t sampleHash(std::int64_t index) { return hash64("large run", static_cast<std::uint64_t>(index)); }
 
+std::int32_t sceneWord(std::int64_t index, std::size_t word) {
+    return static_cast<std::int32_t>(hash64("word", static_cast<std::uint64_t>(index) * 8 + word) % 2000);
+}
+
+/// Three objects side by side over the upper half, a pixel a patch.
+void makeScene(store::SampleRecord& sample, std::int64_t index, std::int32_t side) {
+    constexpr std::array<WordRole, 6> kRoles{WordRole::kFunction, WordRole::kColour,   WordRole::kShape,
+                                             WordRole::kRelation, WordRole::kFunction, WordRole::kShape};
+    SceneTruth truth;
+    truth.side = side;
+    truth.owner.assign(static_cast<std::size_t>(side) * static_cast<std::size_t>(side), 0);
+    for (std::uint8_t o = 0; o < 3; ++o) {
+        const std::uint64_t bits = hash64("object", static_cast<std::uint64_t>(index) * 4 + o);
+        truth.objects.push_back(
+            {fmt::format("shape {}", bits % 8), fmt::format("colour {}", bits / 8 % 8), bits / 64 % 2 == 0 ? "small" : "large", "plain", {}, {}});
+        for (std::int32_t y = 0; y < side / 2; ++y)
+            for (std::int32_t x = o * side / 3; x < (o + 1) * side / 3; ++x)
+                truth.owner[static_cast<std::size_t>(y * side + x)] = static_cast<std::uint8_t>(o + 1);
+    }
+    sample.caption.clear();
+    for (std::size_t w = 0; w < kRoles.size(); ++w) {
+        const std::int32_t word = sceneWord(index, w);
+        sample.token_ids[w] = 10 + word;
+        sample.token_texts[w] = fmt::format("w{}", word);
+        const auto begin = static_cast<std::uint32_t>(sample.caption.size() + (w > 0));
+        sample.caption += (w > 0 ? " " : "") + sample.token_texts[w];
+        truth.words.push_back({begin, static_cast<std::uint32_t>(sample.caption.size()), kRoles[w], -1});
+    }
+    sample.truth = std::move(truth);
+}
+
 store::SampleRecord largeSample(std::int64_t index, const LargeRunOptions& options) {
     store::SampleRecord sample;
     sample.hash = sampleHash(index);
@@ -32,6 +63,7 @@ store::SampleRecord largeSample(std::int64_t index, const LargeRunOptions& optio
         sample.caption += (i ? " " : "") + std::string(kWords[i]);
     }
     sample.category = kCategoryNames[static_cast<std::size_t>(index) % kCategoryNames.size()];
+    if (options.scenes) makeScene(sample, index, options.side);
     sample.grid_width = sample.grid_height = options.side;
     if (options.pictures) {
         sample.picture.width = sample.picture.height = 2 * options.side;
@@ -101,27 +133,39 @@ Status writeLargeRun(const std::filesystem::path& folder, const LargeRunOptions&
         if (auto written = (*writer)->samples(std::move(some)); !written) return written;
     }
     if (options.probe_rows > 0) {
-        store::Probe probe{{steps, "trained"}, {}};
-        for (const store::RouterInfo& router : routers) {
-            store::RoutingTable table;
-            table.router = router;
-            table.step = steps;
-            nameTokens(table, 0, options.probe_rows / options.layers, options);
-            chooseExperts(table, 0, options, 1000);
-            RandomStream random(4, RandomPurpose::kSynthetic, static_cast<std::uint64_t>(router.id.value));
-            for (std::int64_t t = 0; t < table.tokens; ++t) {
-                const std::uint32_t bits = random.nextU32();
-                table.boundary_margin_T.push_back(static_cast<float>(bits & 0xFFFFu) / 65536.0f);
-                table.entropy_nats_T.push_back(static_cast<float>(bits >> 16) / 32768.0f);
-                table.masked_T.push_back((bits >> 7) % 8 == 0 ? 1 : 0);
-                table.token_id_T.push_back(table.modality_T[static_cast<std::size_t>(t)] == Modality::kText ? 10 + table.position_T[static_cast<std::size_t>(t)]
-                                                                                                            : -1);
-                for (std::int32_t j = 0; j < options.k; ++j) table.gates.push_back(1.0f / static_cast<float>(options.k + j));
+        const auto probeOf = [&](const store::ProbeKey& key, std::uint64_t seed) {
+            store::Probe probe{key, {}};
+            for (const store::RouterInfo& router : routers) {
+                store::RoutingTable table;
+                table.router = router;
+                table.step = key.step;
+                nameTokens(table, 0, options.probe_rows / options.layers, options);
+                chooseExperts(table, 0, options, seed);
+                RandomStream random(4, RandomPurpose::kSynthetic, static_cast<std::uint64_t>(router.id.value));
+                for (std::int64_t t = 0; t < table.tokens; ++t) {
+                    const std::uint32_t bits = random.nextU32();
+                    table.boundary_margin_T.push_back(static_cast<float>(bits & 0xFFFFu) / 65536.0f);
+                    table.entropy_nats_T.push_back(static_cast<float>(bits >> 16) / 32768.0f);
+                    table.masked_T.push_back((bits >> 7) % 8 == 0 ? 1 : 0);
+                    const auto row = static_cast<std::size_t>(t);
+                    const std::int64_t sample = t / (std::int64_t{options.side} * options.side + static_cast<std::int64_t>(kWords.size()));
+                    const std::int32_t word = options.scenes ? sceneWord(sample % options.samples, table.position_T[row]) : table.position_T[row];
+                    table.token_id_T.push_back(table.modality_T[row] == Modality::kText ? 10 + word : -1);
+                    for (std::int32_t j = 0; j < options.k; ++j) table.gates.push_back(1.0f / static_cast<float>(options.k + j));
+                }
+                probe.tables.push_back(std::move(table));
             }
-            probe.tables.push_back(std::move(table));
-        }
-        if (auto written = (*writer)->probe(std::move(probe)); !written) return written;
-        if (auto flushed = (*writer)->flush(); !flushed) return flushed;
+            return probe;
+        };
+        const auto keep = [&](const store::ProbeKey& key, std::uint64_t seed) -> Status {
+            if (auto written = (*writer)->probe(probeOf(key, seed)); !written) return written;
+            return (*writer)->flush();
+        };
+        if (auto kept = keep({steps, "trained"}, 1000); !kept) return kept;
+        for (std::int32_t draw = 0; draw < options.baselines; ++draw)
+            if (auto kept = keep({steps, "random-router-" + std::to_string(draw)}, 1001 + static_cast<std::uint64_t>(draw)); !kept) return kept;
+        if (options.baselines > 0)
+            if (auto kept = keep({0, "trained"}, 999); !kept) return kept;
     }
     std::vector<std::vector<store::RoutingTable>> shapes;
     for (std::int64_t s = 0; s < std::min(kShapes, steps); ++s) {
