@@ -10,11 +10,14 @@
 namespace es::analysis {
 namespace {
 
-std::string effectWords(const LossEffect& effect) {
+std::string effectWords(const LossEffect& effect, int decimals = 4) {
     if (effect.samples == 0) return "–";
-    if (!std::isfinite(effect.low)) return fmt::format("{:+.4f}, too few samples for an interval", effect.difference);
-    return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", effect.difference, effect.low, effect.high);
+    if (!std::isfinite(effect.low)) return fmt::format("{:+.{}f}, too few samples for an interval", effect.difference, decimals);
+    return fmt::format("{0:+.{3}f} [{1:+.{3}f}, {2:+.{3}f}]", effect.difference, effect.low, effect.high, decimals);
 }
+
+/// Of one percent of the tokens: a hundredth of what banning everything would cost.
+std::string eachPercent(const LossEffect& effect) { return effectWords(effect, 6); }
 
 /// "134", or "134 (118)" where they are fewer families.
 std::string samplesWords(const LossEffect& effect) {
@@ -75,7 +78,7 @@ Panel comparisonPanel(const std::vector<BanComparison>& comparison, const std::v
     for (const BanComparison& c : comparison)
         content.rows.push_back({routerLabel(c.router), fmt::format("{}, {:.2f} nats, {:.1f} sd", comparedWith(c), c.information, c.deviations),
                                 std::to_string(c.expert.value), rankWords(c), effectWords(c.effect), effectWords(c.others_effect), effectWords(c.above_others),
-                                effectWords(c.per_rerouted), effectWords(c.others_per_rerouted), effectWords(c.above_per_rerouted),
+                                eachPercent(c.per_rerouted), eachPercent(c.others_per_rerouted), eachPercent(c.above_per_rerouted),
                                 std::to_string(c.random.value), effectWords(c.random_effect), effectWords(c.above_random), samplesWords(c.effect)});
     Panel panel;
     panel.title = "The most specialised expert, banned, against the others";
@@ -94,9 +97,9 @@ std::string toText(const CausalTable& table) {
         fmt::format("step {}, each expert {} alone; difference of held-out losses, over paired samples, 1 seed; all {} intervals hold together with {:.0f} %\n",
                     table.step, doneTo(table), table.comparisons, 100 * table.confidence);
     text +=
-        fmt::format("{:<14} {:>6} {:>10} {:<30} {:>10} {:<30} {:>10} {:>8}\n", "router", "expert", "re-routed", table.vision, "n", table.text, "n", "|Δ|/Σ");
+        fmt::format("{:<18} {:>6} {:>10} {:<30} {:>10} {:<30} {:>10} {:>8}\n", "router", "expert", "re-routed", table.vision, "n", table.text, "n", "|Δ|/Σ");
     for (const ExpertCausal& e : table.experts)
-        text += fmt::format("{:<14} {:>6} {:>10} {:<30} {:>10} {:<30} {:>10} {:>8}\n", routerWords(e.router), e.expert.value, shareWords(e.rerouted, e.tokens),
+        text += fmt::format("{:<18} {:>6} {:>10} {:<30} {:>10} {:<30} {:>10} {:>8}\n", routerWords(e.router), e.expert.value, shareWords(e.rerouted, e.tokens),
                             effectWords(e.vision), samplesWords(e.vision), effectWords(e.text), samplesWords(e.text), e.shown ? fixed(e.selectivity, 2) : "–");
     for (const RouterCausal& r : table.routers) text += specialisationWords(r, table) + "\n";
     return text;
@@ -112,8 +115,8 @@ std::string toText(const std::vector<BanComparison>& comparison) {
         text += fmt::format("  costs more than           {}; the others {:+.4f} to {:+.4f}\n", rankWords(c), c.others_least, c.others_most);
         text += fmt::format("  mean of the {:<2} others     {}, {} re-routed\n", c.others, effectWords(c.others_effect), percent(c.others_rerouted));
         text += fmt::format("  more than their mean      {}\n", effectWords(c.above_others));
-        text += fmt::format("  per 1 % re-routed         {}, others {}, more {}; more than {} of {}\n", effectWords(c.per_rerouted),
-                            effectWords(c.others_per_rerouted), effectWords(c.above_per_rerouted), c.smaller_per_rerouted, c.others);
+        text += fmt::format("  per 1 % re-routed         {}, others {}, more {}; more than {} of {}\n", eachPercent(c.per_rerouted),
+                            eachPercent(c.others_per_rerouted), eachPercent(c.above_per_rerouted), c.smaller_per_rerouted, c.others);
         text += fmt::format("  one drawn at random: {:<4} {}, {} re-routed; banned above this one {}\n", c.random.value, effectWords(c.random_effect),
                             percent(c.random_rerouted), effectWords(c.above_random));
     }

@@ -43,6 +43,8 @@ struct LossEffect {
 /// The configuration's weights of the objectives that the result has: a stream that the run does not train is not evaluated.
 [[nodiscard]] std::vector<double> totalWeights(const store::KeptResult& result, const config::RunConfig& config);
 
+inline constexpr std::int64_t kLeastClassSamples = 5;
+
 /// One loss ("total" or an objective's name) by the samples' category, largest absolute difference first. Classes of fewer than
 /// `min_samples` (families of samples) are left out and counted. Intervals hold together: each at 1 - (1 - confidence) / classes (Bonferroni).
 struct ClassEffects {
@@ -50,7 +52,7 @@ struct ClassEffects {
     std::int64_t small = 0, unlabelled = 0;  ///< classes left out; samples without category
 };
 [[nodiscard]] ClassEffects classEffects(const store::KeptResult& result, const config::RunConfig& config, const std::string& loss, double confidence = 0.95,
-                                        std::int64_t min_samples = 5, const SampleFamilies& families = {});
+                                        std::int64_t min_samples = kLeastClassSamples, const SampleFamilies& families = {});
 
 /// Total loss of one sample.
 struct SampleEffect {

@@ -6,7 +6,6 @@
 #include <limits>
 #include <unordered_map>
 
-#include "analysis/metrics/dependence.h"
 #include "analysis/stats/entropy.h"
 #include "analysis/stats/resampling.h"
 #include "engine/base/random.h"
@@ -16,85 +15,137 @@ namespace {
 
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
-/// Mass of every label (numbered as they appear) and expert.
-struct Masses {
-    std::size_t experts = 0;
-    std::vector<double> mass_LE;
+/// The assignments of the tokens that carry a label, in a row, and their labels numbered without gaps: what is walked again for every draw.
+struct LabelledAssignments {
+    std::size_t experts = 0, labels = 0;
+    std::vector<std::size_t> first;  ///< of each token's assignments, and the end of the last
+    std::vector<std::uint16_t> expert;
+    std::vector<float> weight;
+    std::vector<std::size_t> label;  ///< of each token
+
+    [[nodiscard]] std::vector<double> masses(std::span<const std::size_t> label_of) const {
+        std::vector<double> mass_LE(labels * experts, 0);
+        for (std::size_t t = 0; t < label_of.size(); ++t)
+            for (std::size_t i = first[t]; i < first[t + 1]; ++i) mass_LE[label_of[t] * experts + expert[i]] += static_cast<double>(weight[i]);
+        return mass_LE;
+    }
+    [[nodiscard]] std::vector<std::size_t> dealt(std::uint64_t seed, std::int32_t draw) const {
+        const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(label.size()), seed, static_cast<std::uint64_t>(draw));
+        std::vector<std::size_t> anew(label.size());
+        for (std::size_t t = 0; t < label.size(); ++t) anew[t] = label[static_cast<std::size_t>(order[t])];
+        return anew;
+    }
 };
-Masses massesOf(const store::RoutingView& view, std::span<const std::int32_t> label_T) {
-    Masses masses{static_cast<std::size_t>(std::max(view.experts(), 0)), {}};
+
+LabelledAssignments labelledAssignments(const store::RoutingView& view, std::span<const std::int32_t> label_T) {
+    LabelledAssignments all;
+    all.experts = static_cast<std::size_t>(std::max(view.experts(), 0));
     std::unordered_map<std::int32_t, std::size_t> number;
+    std::int64_t last = -1;
     forEachWeighted(view, Weighing::kAuto, [&](std::int64_t t, std::int32_t expert, double weight) {
         const std::int32_t label = label_T[static_cast<std::size_t>(t)];
         if (label < 0) return;
-        const auto [found, fresh] = number.emplace(label, number.size());
-        if (fresh) masses.mass_LE.resize(masses.mass_LE.size() + masses.experts, 0);
-        masses.mass_LE[found->second * masses.experts + static_cast<std::size_t>(expert)] += weight;
+        if (t != last) {
+            all.first.push_back(all.expert.size());
+            all.label.push_back(number.emplace(label, number.size()).first->second);
+            last = t;
+        }
+        all.expert.push_back(static_cast<std::uint16_t>(expert));
+        all.weight.push_back(static_cast<float>(weight));
     });
-    return masses;
+    all.first.push_back(all.expert.size());
+    all.labels = number.size();
+    return all;
 }
+
+/// Mean over labels of enough mass of sd_e of their shares; NaN without one.
+double meanDeviation(const std::vector<double>& mass_LE, std::size_t experts, double least, LabelDeviation* counts = nullptr) {
+    const double even = experts > 0 ? 1.0 / static_cast<double>(experts) : 0.0;
+    double sum = 0, all = 0;
+    std::int64_t labels = 0;
+    for (std::size_t at = 0; at < mass_LE.size(); at += experts) {
+        double total = 0, squares = 0;
+        for (std::size_t e = 0; e < experts; ++e) total += mass_LE[at + e];
+        if (!(total >= least) || !(total > 0)) continue;
+        for (std::size_t e = 0; e < experts; ++e) squares += (mass_LE[at + e] / total - even) * (mass_LE[at + e] / total - even);
+        sum += std::sqrt(squares * even);
+        all += total;
+        ++labels;
+    }
+    if (counts) counts->labels = labels, counts->assignments = std::llround(all);
+    return labels > 0 ? sum / static_cast<double>(labels) : kNoNumber;
+}
+
+/// Mean over labels of the share of their most frequent expert.
+double meanLargestShare(const std::vector<double>& mass_LE, std::size_t experts) {
+    double sum = 0;
+    std::int64_t labels = 0;
+    for (std::size_t at = 0; at < mass_LE.size(); at += experts) {
+        double total = 0, most = 0;
+        for (std::size_t e = 0; e < experts; ++e) {
+            total += mass_LE[at + e];
+            most = std::max(most, mass_LE[at + e]);
+        }
+        if (!(total > 0)) continue;
+        sum += most / total;
+        ++labels;
+    }
+    return labels > 0 ? sum / static_cast<double>(labels) : kNoNumber;
+}
+
+constexpr int kDivergenceDraws = 20;
 
 }  // namespace
 
-LabelDeviation labelDeviation(const store::RoutingView& view, std::span<const std::int32_t> label_T, std::int64_t least_assignments) {
+LabelDeviation labelDeviation(const store::RoutingView& view, std::span<const std::int32_t> label_T, std::int64_t least_assignments, std::int32_t draws,
+                              std::uint64_t seed) {
     LabelDeviation result;
-    const Masses masses = massesOf(view, label_T);
-    const std::size_t experts = masses.experts;
-    const auto even = experts > 0 ? 1.0 / static_cast<double>(experts) : 0.0;
-    std::vector<double> load(experts, 0), totals;
-    double all = 0;
-    for (std::size_t at = 0; at < masses.mass_LE.size(); at += experts) {
+    const auto least = static_cast<double>(least_assignments);
+    LabelledAssignments all = labelledAssignments(view, label_T);
+    const std::size_t experts = all.experts;
+    const std::vector<double> mass_LE = all.masses(all.label);
+    result.deviation = meanDeviation(mass_LE, experts, least, &result);
+    result.most = experts > 0 ? std::sqrt(static_cast<double>(experts - 1)) / static_cast<double>(experts) : 0;
+    result.chance = kNoNumber;
+    if (result.labels == 0 || draws < 1) return result;
+    // Tokens of labels that do not count have no part in what the others could have been.
+    std::vector<std::uint8_t> counts(all.labels, 0);
+    for (std::size_t l = 0; l < all.labels; ++l) {
         double total = 0;
-        for (std::size_t e = 0; e < experts; ++e) total += masses.mass_LE[at + e];
-        totals.push_back(total);
-        if (!(total >= static_cast<double>(least_assignments)) || !(total > 0)) continue;
-        ++result.labels;
-        all += total;
-        for (std::size_t e = 0; e < experts; ++e) load[e] += masses.mass_LE[at + e];
+        for (std::size_t e = 0; e < experts; ++e) total += mass_LE[l * experts + e];
+        counts[l] = total >= least && total > 0;
     }
-    result.assignments = std::llround(all);
-    result.most = experts > 0 ? std::sqrt(static_cast<double>(experts - 1)) * even : 0;
-    if (result.labels == 0) {
-        result.deviation = result.chance = kNoNumber;
-        return result;
+    LabelledAssignments kept;
+    kept.experts = experts;
+    kept.labels = all.labels;
+    for (std::size_t t = 0; t < all.label.size(); ++t) {
+        if (!counts[all.label[t]]) continue;
+        kept.first.push_back(kept.expert.size());
+        kept.label.push_back(all.label[t]);
+        for (std::size_t i = all.first[t]; i < all.first[t + 1]; ++i) kept.expert.push_back(all.expert[i]), kept.weight.push_back(all.weight[i]);
     }
-    for (std::size_t l = 0; l < totals.size(); ++l) {
-        const double total = totals[l];
-        if (!(total >= static_cast<double>(least_assignments)) || !(total > 0)) continue;
-        double squares = 0, expected = 0;
-        for (std::size_t e = 0; e < experts; ++e) {
-            const double share = masses.mass_LE[l * experts + e] / total, common = load[e] / all;
-            squares += (share - even) * (share - even);
-            expected += common * (1 - common) / total + (common - even) * (common - even);
-        }
-        result.deviation += std::sqrt(squares * even) / static_cast<double>(result.labels);
-        result.chance += std::sqrt(expected * even) / static_cast<double>(result.labels);
-    }
+    kept.first.push_back(kept.expert.size());
+    result.chance = 0;
+    for (std::int32_t draw = 0; draw < draws; ++draw) result.chance += meanDeviation(kept.masses(kept.dealt(seed, draw)), experts, 0) / draws;
     return result;
 }
 
 double vocabularyChance(const store::RoutingView& view, std::span<const std::int32_t> label_T, std::int32_t draws, std::uint64_t seed) {
-    std::vector<std::size_t> where;
-    for (std::size_t t = 0; t < label_T.size(); ++t)
-        if (label_T[t] >= 0) where.push_back(t);
-    if (where.empty() || draws < 1) return kNoNumber;
-    std::vector<std::int32_t> dealt(label_T.begin(), label_T.end());
+    const LabelledAssignments all = labelledAssignments(view, label_T);
+    if (all.label.empty() || draws < 1) return kNoNumber;
     double sum = 0;
-    for (std::int32_t i = 0; i < draws; ++i) {
-        const std::vector<std::int32_t> order = permutation(static_cast<std::int32_t>(where.size()), seed, static_cast<std::uint64_t>(i));
-        for (std::size_t j = 0; j < where.size(); ++j) dealt[where[j]] = label_T[where[static_cast<std::size_t>(order[j])]];
-        sum += vocabularySpecialisation(view, dealt);
-    }
+    for (std::int32_t draw = 0; draw < draws; ++draw) sum += meanLargestShare(all.masses(all.dealt(seed, draw)), all.experts);
     return sum / draws;
 }
 
-GroupDivergence groupDivergence(const store::RoutingView& view, std::span<const std::int32_t> group_T, std::uint64_t seed) {
+GroupDivergence groupDivergence(const store::RoutingView& view, std::span<const std::int32_t> group_T, std::uint64_t seed, const SampleFamilies& families) {
     GroupDivergence result;
     const store::RoutingTable& table = view.table();
     const auto experts = static_cast<std::size_t>(std::max(view.experts(), 0));
     std::vector<double> pooled(2 * experts, 0);
     std::unordered_map<std::uint64_t, std::size_t> number;
     struct Sample {
+        std::uint64_t family = 0;
         std::vector<std::size_t> tokens;
         std::size_t counts[2] = {0, 0};
     };
@@ -103,7 +154,7 @@ GroupDivergence groupDivergence(const store::RoutingView& view, std::span<const 
         if (group_T[t] != 0 && group_T[t] != 1) continue;
         ++(group_T[t] == 0 ? result.tokens_a : result.tokens_b);
         const auto [found, fresh] = number.emplace(table.sample_T.empty() ? 0 : table.sample_T[t], samples.size());
-        if (fresh) samples.emplace_back();
+        if (fresh) samples.push_back({families.of(found->first), {}, {0, 0}});
         samples[found->second].tokens.push_back(t);
         ++samples[found->second].counts[group_T[t]];
     }
@@ -133,6 +184,27 @@ GroupDivergence groupDivergence(const store::RoutingView& view, std::span<const 
     double sum = 0;
     for (const double value : chance) sum += value;
     result.chance_nats = chance.empty() ? kNoNumber : sum / static_cast<double>(chance.size());
+    // By chance. What exchanges groups: families whose samples are all of one group; tokens of samples that hold both are dealt within them.
+    std::unordered_map<std::uint64_t, int> groups_of;  // 1: group 0, 2: group 1, 3: both
+    for (const Sample& sample : samples) groups_of[sample.family] |= (sample.counts[0] > 0 ? 1 : 0) | (sample.counts[1] > 0 ? 2 : 0);
+    std::vector<std::size_t> group;
+    std::unordered_map<std::uint64_t, std::size_t> place;
+    for (const Sample& sample : samples)
+        if (groups_of[sample.family] != 3 && place.emplace(sample.family, group.size()).second) group.push_back(groups_of[sample.family] == 1 ? 0 : 1);
+    for (int draw = 0; draw < kDivergenceDraws; ++draw) {
+        random.shuffle(std::span(group));
+        std::fill(two.begin(), two.end(), 0);
+        for (const Sample& sample : samples) {
+            if (const auto found = place.find(sample.family); found != place.end()) {
+                for (const std::size_t t : sample.tokens) addToken(t, two.data() + group[found->second] * experts);
+                continue;
+            }
+            std::vector<std::size_t> dealt = sample.tokens;
+            random.shuffle(std::span(dealt));
+            for (std::size_t i = 0; i < dealt.size(); ++i) addToken(dealt[i], two.data() + (i < sample.counts[0] ? 0 : experts));
+        }
+        result.pooled_chance_nats += divergence(two) / kDivergenceDraws;
+    }
     return result;
 }
 

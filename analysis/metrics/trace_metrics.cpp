@@ -22,14 +22,20 @@ void addJoint(const store::RoutingChunk& chunk, const SampleCategories& categori
     const bool fixed = table.router.layout == store::RoutingLayout::kFixedK;
     const std::vector<std::int32_t> first = fixed ? std::vector<std::int32_t>{} : firstChoices(store::RoutingView(table));
     const auto k = static_cast<std::size_t>(std::max(table.router.k, 1));
+    // Bits of a file can name experts that there are not: such a unit is counted token by token.
+    std::uint16_t largest = 0;
+    for (const std::uint16_t id : table.expert_ids) largest = std::max(largest, id);
+    const bool sound = largest < experts;
     std::size_t row = 0;
     for (const store::TokenRun& run : chunk.runs) {
         const std::size_t end = row + run.tokens;
         const auto label = categories.of.find(run.sample);
         if (label != categories.of.end()) {
             std::int64_t* counts = counts_LE.data() + static_cast<std::size_t>(label->second) * experts;
-            if (fixed) {
-                // The reader has checked that ids are below the number of experts.
+            if (fixed && !sound) {
+                for (std::size_t t = row; t < end; ++t)
+                    if (table.expert_ids[t * k] < experts) ++counts[table.expert_ids[t * k]];
+            } else if (fixed) {
                 const std::uint16_t* ids = table.expert_ids.data();
                 const std::size_t table_size = counts_LE.size() / kJointTables;
                 std::size_t t = row;

@@ -67,6 +67,11 @@ private:
 
     /// Over the rows of one router.
     [[nodiscard]] Found rows(const QueryNode& node, std::size_t router);
+    /// Those that do not fit and of which is known what was asked: `not` turns every condition around, never what was not recorded.
+    [[nodiscard]] Found rowsNot(const QueryNode& node, std::size_t router);
+    [[nodiscard]] Found known(const Condition& condition, std::size_t router);
+    [[nodiscard]] bool knownOf(const Condition& condition, std::int32_t sample) const;
+    [[nodiscard]] Found samplesNot(const QueryNode& node);
     [[nodiscard]] Found rowsOf(const Condition& condition, std::size_t router);
     [[nodiscard]] Found routed(const Condition& condition, std::size_t router);
     [[nodiscard]] Found compared(const std::vector<std::uint16_t>& keys, const Condition& condition, const char* what, std::size_t router);

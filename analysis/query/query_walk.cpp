@@ -326,7 +326,7 @@ QueryWalk::Found QueryWalk::truth(const Condition& condition, std::size_t router
 
 QueryWalk::Found QueryWalk::rows(const QueryNode& node, std::size_t router) {
     if (node.kind == QueryNode::Kind::kCondition) return rowsOf(node.condition, router);
-    if (node.kind == QueryNode::Kind::kNot) return inverted(rows(node.children.front(), router), content_.routers[router].rows);
+    if (node.kind == QueryNode::Kind::kNot) return rowsNot(node.children.front(), router);
     const bool both = node.kind == QueryNode::Kind::kAnd;
     std::vector<const QueryNode*> order;
     for (const QueryNode& child : node.children) order.push_back(&child);
@@ -339,6 +339,57 @@ QueryWalk::Found QueryWalk::rows(const QueryNode& node, std::size_t router) {
         if (both ? parts.back().none() : parts.back().all) break;
     }
     return joined(std::move(parts), both);
+}
+
+QueryWalk::Found QueryWalk::rowsNot(const QueryNode& node, std::size_t router) {
+    if (node.kind == QueryNode::Kind::kNot) return rows(node.children.front(), router);
+    if (node.kind == QueryNode::Kind::kCondition) {
+        std::vector<Found> parts;
+        parts.push_back(inverted(rowsOf(node.condition, router), content_.routers[router].rows));
+        parts.push_back(known(node.condition, router));
+        return joined(std::move(parts), true);
+    }
+    std::vector<Found> parts;
+    for (const QueryNode& child : node.children) parts.push_back(rowsNot(child, router));
+    return joined(std::move(parts), node.kind == QueryNode::Kind::kOr);
+}
+
+QueryWalk::Found QueryWalk::known(const Condition& condition, std::size_t router) {
+    switch (condition.field) {
+        case QueryField::kWeight:
+        case QueryField::kMargin:
+        case QueryField::kEntropy: {
+            // Whatever the value is: it fits one of these two when there is one.
+            Condition below = condition, above = condition;
+            below.comparison = QuerySign::kLessEqual;
+            above.comparison = QuerySign::kGreater;
+            std::vector<Found> parts;
+            for (const Condition* half : {&below, &above}) {
+                if (condition.in_layer < 0) parts.push_back(routed(*half, router));
+                for (std::size_t other = 0; condition.in_layer >= 0 && other < content_.routers.size(); ++other)
+                    if (fitsRouter(content_.routers[other].router, condition.in_layer, condition.in_branch))
+                        parts.push_back(moved(routed(*half, other), other, router));
+            }
+            return joined(std::move(parts), false);
+        }
+        case QueryField::kTruth:
+            if (condition.detail == "known") break;
+            return byRun(router, [&](const QueryStream& stream) { return knownOf(condition, stream.sample_index); });
+        case QueryField::kLoss: return byRun(router, [&](const QueryStream& stream) { return knownOf(condition, stream.sample_index); });
+        default: break;
+    }
+    return {true, {}};
+}
+
+bool QueryWalk::knownOf(const Condition& condition, std::int32_t sample) const {
+    if (condition.field != QueryField::kTruth && condition.field != QueryField::kLoss) return true;
+    if (condition.field == QueryField::kTruth && condition.detail == "known") return true;
+    if (sample < 0) return false;
+    const QuerySample& one = content_.samples[static_cast<std::size_t>(sample)];
+    if (condition.field == QueryField::kTruth) return one.record.truth.has_value();
+    if (condition.detail.empty()) return std::isfinite(one.loss_sum);
+    const auto objective = objectiveFromString(condition.detail);
+    return objective && std::isfinite(one.loss[static_cast<std::size_t>(*objective)]);
 }
 
 const std::vector<std::uint8_t>& QueryWalk::sampleMask(const Condition& condition) {
@@ -358,10 +409,24 @@ QueryWalk::Found QueryWalk::samplesOf(const QueryNode& node) {
         found.words = bitsWhere(count, [&](std::size_t sample) { return mask[sample] != 0; });
         return found;
     }
-    if (node.kind == QueryNode::Kind::kNot) return inverted(samplesOf(node.children.front()), count);
+    if (node.kind == QueryNode::Kind::kNot) return samplesNot(node.children.front());
     std::vector<Found> parts;
     for (const QueryNode& child : node.children) parts.push_back(samplesOf(child));
     return joined(std::move(parts), node.kind == QueryNode::Kind::kAnd);
+}
+
+QueryWalk::Found QueryWalk::samplesNot(const QueryNode& node) {
+    if (node.kind == QueryNode::Kind::kNot) return samplesOf(node.children.front());
+    const auto count = static_cast<std::int64_t>(content_.samples.size());
+    if (node.kind == QueryNode::Kind::kCondition) {
+        const std::vector<std::uint8_t>& mask = sampleMask(node.condition);
+        Found found;
+        found.words = bitsWhere(count, [&](std::size_t sample) { return mask[sample] == 0 && knownOf(node.condition, static_cast<std::int32_t>(sample)); });
+        return found;
+    }
+    std::vector<Found> parts;
+    for (const QueryNode& child : node.children) parts.push_back(samplesNot(child));
+    return joined(std::move(parts), node.kind == QueryNode::Kind::kOr);
 }
 
 Result<QueryAnswer> QueryWalk::answer(const Query& query, const JobContext& context) {

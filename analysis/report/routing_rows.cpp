@@ -16,6 +16,7 @@
 #include "analysis/metrics/load.h"
 #include "analysis/metrics/neighbours.h"
 #include "analysis/metrics/pairs.h"
+#include "analysis/metrics/sample_families.h"
 #include "analysis/metrics/stability.h"
 #include "analysis/report/metric_rows.h"
 #include "analysis/stats/clustered.h"
@@ -72,18 +73,18 @@ void addFirstChoices(AnalyzeResult& result, MetricRow row, const store::RoutingT
     addRow(result, std::move(row), "importance_cv_squared", cv * cv);
 }
 
-/// Tokens of group 0 and 1, and those for which an expert is active, by sample.
+/// Tokens of group 0 and 1, and those for which an expert is active, by family of samples.
 struct ActiveBySample {
     std::vector<double> y[2], n[2];
 };
-std::vector<ActiveBySample> activeBySample(const store::RoutingView& view, const std::vector<std::int32_t>& group_T) {
+std::vector<ActiveBySample> activeBySample(const store::RoutingView& view, const std::vector<std::int32_t>& group_T, const SampleFamilies& families) {
     std::vector<ActiveBySample> result(static_cast<std::size_t>(view.experts()));
     std::unordered_map<std::uint64_t, std::size_t> number;
     const bool dense = view.router().layout == store::RoutingLayout::kDenseMass;
     for (std::int64_t t = 0; t < view.tokens(); ++t) {
         const auto at = static_cast<std::size_t>(t);
         if (at >= group_T.size() || group_T[at] < 0 || group_T[at] > 1) continue;
-        const auto [found, fresh] = number.emplace(view.table().sample_T.empty() ? at : view.table().sample_T[at], number.size());
+        const auto [found, fresh] = number.emplace(view.table().sample_T.empty() ? at : families.of(view.table().sample_T[at]), number.size());
         const std::size_t sample = found->second;
         const auto group = static_cast<std::size_t>(group_T[at]);
         for (ActiveBySample& one : result) {
@@ -98,7 +99,7 @@ std::vector<ActiveBySample> activeBySample(const store::RoutingView& view, const
 }
 
 /// How much experts tell of the modality where both share a pool.
-void addModalityDependence(AnalyzeResult& result, const store::RoutingTable& table, std::int64_t step) {
+void addModalityDependence(AnalyzeResult& result, const store::RoutingTable& table, std::int64_t step, const SampleFamilies& families) {
     std::vector<std::int32_t> modality_T;
     for (const Modality m : table.modality_T) modality_T.push_back(m == Modality::kUnknown ? -1 : static_cast<std::int32_t>(m));
     const MutualInformation shared = mutualInformation(modality_T, firstChoices(store::RoutingView(table)));
@@ -107,7 +108,7 @@ void addModalityDependence(AnalyzeResult& result, const store::RoutingTable& tab
     row.note = "first choice and modality; unequal numbers of tokens and a balance loss bound it";
     addRow(result, row, "mi_nats", shared.mi_nats, shared.tokens);
     addRow(result, row, "nmi", shared.nmi, shared.tokens);
-    const std::vector<ActiveBySample> sides = activeBySample(store::RoutingView(table), modality_T);
+    const std::vector<ActiveBySample> sides = activeBySample(store::RoutingView(table), modality_T, families);
     for (std::size_t e = 0; e < sides.size(); ++e) {
         const Interval difference = clusteredDifference(sides[e].y[0], sides[e].n[0], sides[e].y[1], sides[e].n[1]);
         row.expert = ExpertIndex(static_cast<std::int32_t>(e));
@@ -220,6 +221,8 @@ Status addConfidence(const AnalyzeInput& input, AnalyzeResult& result) {
 }
 
 Status addModality(const AnalyzeInput& input, AnalyzeResult& result) {
+    const auto families = SampleFamilies::of(input.run);
+    if (!families) return tl::unexpected(families.error());
     for (const store::RoutingTable& table : input.tables) {
         const ModalitySplit split = modalitySplit(store::RoutingView(table));
         for (std::int32_t m = 0; m < split.modalities; ++m) {
@@ -243,7 +246,7 @@ Status addModality(const AnalyzeInput& input, AnalyzeResult& result) {
                 addRow(result, row, "p_modality_given_expert", split.p_modality_given_expert_EM[static_cast<std::size_t>(e * split.modalities + m)]);
             }
         }
-        addModalityDependence(result, table, input.step);
+        addModalityDependence(result, table, input.step, *families);
     }
     return {};
 }
@@ -368,15 +371,19 @@ Status addVocabulary(const AnalyzeInput& input, AnalyzeResult& result) {
 }
 
 Status addRepetition(const AnalyzeInput& input, AnalyzeResult& result) {
+    const auto samples = input.run.sampleList();
+    if (!samples) return tl::unexpected(samples.error());
+    std::unordered_map<std::uint64_t, std::int32_t> grid_width;
+    for (const store::SampleRecord& sample : *samples) grid_width.emplace(sample.hash, sample.grid_width);
     for (const store::RoutingTable& table : input.tables) {
-        const NeighbourStats stats = neighbourStats(store::RoutingView(table));
+        const NeighbourStats stats = neighbourStats(store::RoutingView(table), grid_width);
         MetricRow row = routerRow("repetition", table.router, input.step);
         row.n = stats.pairs;
         row.note = "chance: sum of squared shares of first choices";
         addRow(result, row, "repetition_rate", stats.same_first);
         addRow(result, row, "repetition_chance", stats.same_first_chance);
         if (std::isfinite(stats.any_of_two)) {
-            row.note = "first two choices share an expert; chance: two random pairs";
+            row.note = "first two choices share an expert; chance: two tokens drawn from all, with the pairs that they have";
             addRow(result, row, "first_or_second_rate", stats.any_of_two);
             addRow(result, row, "first_or_second_chance", stats.any_of_two_chance);
         }

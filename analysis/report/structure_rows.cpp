@@ -16,6 +16,7 @@
 #include "analysis/metrics/load.h"
 #include "analysis/metrics/pairs.h"
 #include "analysis/metrics/paths.h"
+#include "analysis/metrics/sample_families.h"
 #include "analysis/metrics/spread.h"
 #include "analysis/report/metric_rows.h"
 #include "analysis/stats/clustered.h"
@@ -53,13 +54,15 @@ Result<LabelSource> sourceOf(const AnalyzeInput& input) {
 }
 
 void addDivergenceRow(const AnalyzeInput& input, AnalyzeResult& result, const store::RoutingTable& table, const std::string& label,
-                      const std::vector<std::int32_t>& group_T) {
-    const GroupDivergence found = groupDivergence(store::RoutingView(table), group_T);
+                      const std::vector<std::int32_t>& group_T, const SampleFamilies& families) {
+    const GroupDivergence found = groupDivergence(store::RoutingView(table), group_T, 0, families);
     if (found.tokens_a == 0 || found.tokens_b == 0) return;
     MetricRow row = routerRow("divergence", table.router, input.step);
     row.label = label;
     row.note = fmt::format("{} and {} tokens; 0 alike, ln 2 = 0.693 apart", grouped(found.tokens_a), grouped(found.tokens_b));
     addRow(result, row, "jsd_nats", found.pooled_nats, found.tokens_a + found.tokens_b);
+    row.note = "groups exchanged between samples, or between the tokens of samples that hold both; mean of 20 draws";
+    addRow(result, row, "jsd_chance_nats", found.pooled_chance_nats, found.tokens_a + found.tokens_b);
     if (found.by_sample.n == 0) return;
     row.low = found.by_sample.low;
     row.high = found.by_sample.high;
@@ -105,6 +108,8 @@ Status addSpread(const AnalyzeInput& input, AnalyzeResult& result) {
 }
 
 Status addDomains(const AnalyzeInput& input, AnalyzeResult& result) {
+    const auto families = SampleFamilies::of(input.run);
+    if (!families) return tl::unexpected(families.error());
     auto source = sourceOf(input);
     if (!source) return tl::unexpected(source.error());
     for (const store::RoutingTable& table : input.tables) {
@@ -113,13 +118,13 @@ Status addDomains(const AnalyzeInput& input, AnalyzeResult& result) {
         const std::vector<double> joint = labelByExpert(store::RoutingView(table), domains.domain_T, static_cast<std::int32_t>(domains.names.size()));
         const auto experts = static_cast<std::size_t>(table.router.experts);
         for (std::size_t d = 0; d < domains.names.size(); ++d) {
-            // Tokens and first choices of this domain, sample by sample.
+            // Tokens and first choices of this domain, family of samples by family.
             std::unordered_map<std::uint64_t, std::size_t> number;
             std::vector<std::vector<double>> taken(experts);
             std::vector<double> tokens;
             for (std::size_t t = 0; t < domains.domain_T.size(); ++t) {
                 if (domains.domain_T[t] != static_cast<std::int32_t>(d)) continue;
-                const auto [found, fresh] = number.emplace(table.sample_T.empty() ? 0 : table.sample_T[t], tokens.size());
+                const auto [found, fresh] = number.emplace(table.sample_T.empty() ? 0 : families->of(table.sample_T[t]), tokens.size());
                 if (fresh) {
                     tokens.push_back(0);
                     for (auto& column : taken) column.push_back(0);
@@ -166,7 +171,7 @@ Status addContext(const AnalyzeInput& input, AnalyzeResult& result) {
             row.note = fmt::format("mean over {} with at least {} assignments of the deviation of their shares over experts; {} when always one expert",
                                    plural(found.labels, "label"), kLeastOccurrences, fixed(found.most, 3));
             addRow(result, row, "share_deviation", found.deviation, found.assignments);
-            row.note = "labels of these sizes drawn from the common load";
+            row.note = "the same labels with their tokens dealt anew, mean of 20 draws";
             addRow(result, std::move(row), "share_deviation_chance", found.chance, found.assignments);
         };
         add("token id", tokenIdLabels(table), Modality::kText);
@@ -181,6 +186,8 @@ Status addContext(const AnalyzeInput& input, AnalyzeResult& result) {
 }
 
 Status addDivergence(const AnalyzeInput& input, AnalyzeResult& result) {
+    const auto families = SampleFamilies::of(input.run);
+    if (!families) return tl::unexpected(families.error());
     auto source = sourceOf(input);
     if (!source) return tl::unexpected(source.error());
     for (const store::RoutingTable& table : input.tables) {
@@ -188,13 +195,13 @@ Status addDivergence(const AnalyzeInput& input, AnalyzeResult& result) {
         std::vector<std::int32_t> group(tokens, -1);
         for (std::size_t t = 0; t < tokens && t < table.modality_T.size(); ++t)
             if (table.modality_T[t] != Modality::kUnknown) group[t] = static_cast<std::int32_t>(table.modality_T[t]);
-        addDivergenceRow(input, result, table, "patches and words of one sample", group);
+        addDivergenceRow(input, result, table, "patches and words of one sample", group, *families);
         std::fill(group.begin(), group.end(), -1);
         for (std::size_t t = 0; t < tokens && t < table.objective_T.size(); ++t) {
             if (table.objective_T[t] == Objective::kImage || table.objective_T[t] == Objective::kText) group[t] = 0;
             if (table.objective_T[t] == Objective::kPairImage || table.objective_T[t] == Objective::kPairText) group[t] = 1;
         }
-        addDivergenceRow(input, result, table, "alone and in a pair", group);
+        addDivergenceRow(input, result, table, "alone and in a pair", group, *families);
         const Domains domains = domainsOf(*source, table);
         constexpr std::size_t kMostDomains = 12;  // 66 pairs; beyond, each against the rest
         const std::size_t count = domains.names.size();
@@ -207,7 +214,7 @@ Status addDivergence(const AnalyzeInput& input, AnalyzeResult& result) {
                     group[t] = domain == static_cast<std::int32_t>(a) ? 0 : other ? 1 : -1;
                 }
                 addDivergenceRow(input, result, table, fmt::format("{} and {}", domains.names[a], count <= kMostDomains ? domains.names[b] : "the rest"),
-                                 group);
+                                 group, *families);
             }
     }
     return {};

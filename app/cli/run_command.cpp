@@ -134,8 +134,10 @@ int runHeldOut(const RunArguments& arguments, const std::vector<session::Interve
     if (!kept) return report(kept.error(), arguments.json);
     if (arguments.keep)
         if (Status done = keepWithRun(arguments.run, *kept); !done) return report(done.error(), arguments.json);
-    const auto changes = analysis::lossEffects(*kept, config, kConfidence);
-    const auto classes = analysis::classEffects(*kept, config, "total", kConfidence);
+    const auto families = analysis::SampleFamilies::of(**reader);
+    if (!families) return report(families.error(), arguments.json);
+    const auto changes = analysis::lossEffects(*kept, config, kConfidence, *families);
+    const auto classes = analysis::classEffects(*kept, config, "total", kConfidence, analysis::kLeastClassSamples, *families);
     if (arguments.json) {
         auto document = interventionJson(*result, changes, classes, interventions);
         document["set"] = kept->set;

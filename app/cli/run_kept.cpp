@@ -195,6 +195,8 @@ int listKept(const std::string& run, bool asJson) {
     if (!reader) return report(reader.error(), asJson);
     const auto kept = store::Annotations(run).kept();
     if (!kept) return report(kept.error(), asJson);
+    const auto families = analysis::SampleFamilies::of(**reader);
+    if (!families) return report(families.error(), asJson);
     const std::string uuid = (*reader)->provenance().run_uuid;
     json all = json::array();
     std::int64_t causal = 0;
@@ -203,7 +205,7 @@ int listKept(const std::string& run, bool asJson) {
             ++causal;
             continue;
         }
-        const auto effects = analysis::lossEffects(result, (*reader)->config());
+        const auto effects = analysis::lossEffects(result, (*reader)->config(), 0.95, *families);
         if (asJson) {
             json losses = json::array();
             for (const auto& effect : effects) losses.push_back(effectJson(effect));

@@ -260,6 +260,36 @@ TEST_F(QueryIndexTest, QuestionsAboutSamplesAloneNeedNoProbe) {
     EXPECT_FALSE(routed.notes.empty());
 }
 
+TEST_F(QueryIndexTest, NotNeverFindsWhatWasNotRecorded) {
+    // Samples that were not evaluated, and scenes of which nothing is known.
+    EXPECT_EQ(ask("not loss > 2.5").samples.size(), 20u) << "sample 1000 was not evaluated";
+    EXPECT_EQ(ask("not loss image > 0").samples.size(), 0u);
+    EXPECT_EQ(ask("not (loss > 2.5 or category animals)").samples.size(), 10u);
+    EXPECT_EQ(ask("not not loss > 2.5").samples, ask("loss > 2.5").samples);
+    const Tokens red = listed(ask("truth colour red, modality patch").tokens), others = listed(ask("not truth colour red, modality patch").tokens);
+    EXPECT_FALSE(red.empty());
+    EXPECT_FALSE(others.empty());
+    for (const Token& token : others) {
+        EXPECT_EQ(std::get<0>(token) % 4, 0u) << "only of scenes";
+        EXPECT_FALSE(red.contains(token));
+    }
+    // Margins of one router were lost, of another those of some tokens.
+    test::MemoryRun run = run_;
+    auto& tables = run.probe_tables[{600, "trained"}];
+    tables[0].boundary_margin_T.clear();
+    for (std::size_t t = 0; t < 40; ++t) tables[1].boundary_margin_T[t] = NAN;
+    const auto index = *QueryIndex::make(run);
+    const auto found = [&](const std::string& text) { return (*index->answer(*readQuery(text))).found_tokens; };
+    EXPECT_EQ(found("not margin < 0.1, layer 6.v"), 0);
+    EXPECT_GT(found("not margin < 0.1, layer 6.t"), 0);
+    EXPECT_EQ(found("not margin < 0.1, layer 6.t") + found("margin < 0.1, layer 6.t"), kSamples * kWords - 40);
+    EXPECT_EQ(found("not (margin < 0.1 and masked), layer 6.t") + found("margin < 0.1 and masked, layer 6.t"),
+              kSamples * kWords - found("masked, layer 6.t") + found("margin < 9 and masked, layer 6.t"))
+        << "of a token that is not masked the margin need not be known";
+    EXPECT_EQ(found("not margin < 0.1 in 6.t, layer 8, modality word") + found("margin < 0.1 in 6.t, layer 8, modality word"),
+              found("margin < 9 in 6.t, layer 8, modality word"));
+}
+
 TEST_F(QueryIndexTest, ValuesThatTheRunDoesNotHaveAreErrorsThatNameTheNearest) {
     const Error category = refused("masked, category animls");
     EXPECT_EQ(category.kind, ErrorKind::kBadInput);

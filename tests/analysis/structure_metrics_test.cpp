@@ -99,7 +99,7 @@ TEST(Neighbours, OfRoundRobinAndOfBlocks) {
     EXPECT_EQ(even.same_first, 0);
     EXPECT_NEAR(even.same_first_chance, 1.0 / 8, 1e-12);
     EXPECT_EQ(even.any_of_two, 1) << "token t takes t and t + 1";
-    EXPECT_NEAR(even.any_of_two_chance, chanceAnyShared(8, 2), 1e-12);
+    EXPECT_NEAR(even.any_of_two_chance, 3.0 / 8, 1e-12) << "eight pairs of experts that follow each other: three of them share one with any";
     EXPECT_NEAR(even.overlap, 0.5, 1e-12);
     EXPECT_NEAR(even.overlap_chance, 2.0 / 8, 1e-12);
     store::RoutingTable two = test::tableOf({0, 0, 1, 1}, 2, 1);
@@ -109,6 +109,21 @@ TEST(Neighbours, OfRoundRobinAndOfBlocks) {
     EXPECT_EQ(blocks.pairs, 2) << "the end of one sample and the start of the next are no neighbours";
     EXPECT_EQ(blocks.same_first, 1);
     EXPECT_TRUE(std::isnan(blocks.any_of_two));
+}
+
+TEST(Neighbours, AreTheNextInTheirRow) {
+    // A 2 x 2 grid, and a sample of which only two words were kept.
+    store::RoutingTable table = test::tableOf({0, 0, 0, 0, 1, 1}, 2, 1);
+    table.sample_T = {1, 1, 1, 1, 2, 2};
+    table.position_T = {0, 1, 2, 3, 3, 57};
+    table.modality_T = {Modality::kVision, Modality::kVision, Modality::kVision, Modality::kVision, Modality::kText, Modality::kText};
+    EXPECT_EQ(neighbourStats(RoutingView(table)).pairs, 3) << "words 3 and 57 are no neighbours";
+    EXPECT_EQ(neighbourStats(RoutingView(table), {{1, 2}}).pairs, 2) << "nor are the end of a row and the start of the next";
+    EXPECT_EQ(neighbourStats(RoutingView(table), {{1, 4}}).pairs, 3);
+    // A collapsed router: everybody has the same pair, which is no neighbourhood.
+    const NeighbourStats collapsed = neighbourStats(RoutingView(test::tableOf({0, 1, 0, 1, 0, 1}, 8, 2)));
+    EXPECT_EQ(collapsed.any_of_two, 1);
+    EXPECT_EQ(collapsed.any_of_two_chance, 1);
 }
 
 TEST(Paths, EntropiesOfDependentAndIndependentLayers) {
@@ -223,9 +238,27 @@ TEST(Context, DeviationOfWordsThatAlwaysTakeOneExpert) {
     EXPECT_EQ(found.labels, 4);
     EXPECT_NEAR(found.deviation, std::sqrt(3.0) / 4, 1e-12);
     EXPECT_NEAR(found.deviation, found.most, 1e-12);
-    EXPECT_NEAR(found.chance, std::sqrt(0.25 * 0.75 / 100), 1e-12);
+    // 100 of 400 tokens without replacement: deviation of a share sqrt(p q / 100 x 300 / 399), and the mean of a root is a little smaller.
+    EXPECT_NEAR(found.chance, 0.95 * std::sqrt(0.25 * 0.75 / 100 * 300 / 399), 0.005);
     EXPECT_EQ(labelDeviation(RoutingView(table), word, 101).labels, 0);
     EXPECT_NEAR(vocabularyChance(RoutingView(table), word, 40, 1), 0.3, 0.05) << "of 100 dealt to four experts the most frequent has about 0.3";
+}
+
+TEST(Context, WordsThatMeanNothingDeviateAsMuchAsChance) {
+    // k = 2 and soft routing: two experts of a token are never the same, and masses are no throws of a coin.
+    RandomStream random(4, RandomPurpose::kSynthetic);
+    std::vector<std::int32_t> two, word;
+    for (int t = 0; t < 3000; ++t) {
+        const auto first = static_cast<std::int32_t>(random.below(3));
+        two.insert(two.end(), {first, (first + 1 + static_cast<std::int32_t>(random.below(3))) % 4});
+        word.push_back(t % 50);
+    }
+    for (const bool soft : {false, true}) {
+        const store::RoutingTable table = soft ? test::denseOf(two, 4, 2) : test::tableOf(two, 4, 2);
+        const LabelDeviation found = labelDeviation(RoutingView(table), word, 16);
+        EXPECT_EQ(found.labels, 50);
+        EXPECT_NEAR(found.deviation / found.chance, 1, 0.08) << soft;
+    }
 }
 
 TEST(Divergence, OfApartAndOfEqualGroups) {
@@ -237,6 +270,35 @@ TEST(Divergence, OfApartAndOfEqualGroups) {
     EXPECT_NEAR(equal.pooled_nats, 0, 1e-12);
     EXPECT_GE(equal.chance_nats, 0);
     EXPECT_EQ(groupDivergence(RoutingView(table), std::vector<std::int32_t>(8, 0)).tokens_b, 0);
+}
+
+TEST(Divergence, OfDomainsThatMeanNothingIsThatOfChance) {
+    // 24 samples of one domain each, whose tokens take an expert of the sample: few samples make two domains differ, and their variants no less.
+    std::vector<std::int32_t> expert, domain;
+    std::vector<std::uint64_t> sample;
+    std::vector<store::SampleRecord> records;
+    RandomStream random(8, RandomPurpose::kSynthetic);
+    for (std::uint64_t s = 0; s < 24; ++s) {
+        const auto own = static_cast<std::int32_t>(random.below(6));
+        store::SampleRecord record;
+        record.hash = s + 1;
+        record.truth.emplace();
+        record.truth->pair_of = s % 2 == 0 ? 0 : s;
+        records.push_back(record);
+        for (int t = 0; t < 10; ++t) {
+            expert.push_back(s % 2 == 0 ? own : expert[expert.size() - 10]);
+            domain.push_back(s < 12 ? 0 : 1);
+            sample.push_back(s + 1);
+        }
+    }
+    store::RoutingTable table = test::tableOf(expert, 6, 1);
+    table.sample_T = sample;
+    const GroupDivergence alone = groupDivergence(RoutingView(table), domain),
+                          families = groupDivergence(RoutingView(table), domain, 0, SampleFamilies(records));
+    EXPECT_GT(alone.pooled_chance_nats, 0.02);
+    EXPECT_GT(families.pooled_chance_nats, 1.3 * alone.pooled_chance_nats) << "half as many samples, more by chance";
+    EXPECT_GT(families.pooled_nats, 0.3 * families.pooled_chance_nats);
+    EXPECT_LT(families.pooled_nats, 3 * families.pooled_chance_nats);
 }
 
 TEST(Multiple, HolmAndPermutationP) {

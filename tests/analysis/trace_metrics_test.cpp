@@ -76,6 +76,29 @@ TEST(TraceMetrics, TakeEveryLayout) {
     EXPECT_EQ((*all)[0].coactivation.count_EE, (*all)[1].coactivation.count_EE);
 }
 
+TEST(TraceMetrics, ExpertsThatThereAreNotDoNotCount) {
+    test::MemoryRun run;
+    for (std::uint64_t s = 0; s < 2; ++s) {
+        store::SampleRecord sample;
+        sample.hash = s;
+        sample.category = s == 0 ? "cats" : "dogs";
+        run.samples.push_back(sample);
+    }
+    store::RoutingTable table = test::tableOf({0, 1, 0, 1, 1, 0, 1, 1}, 2, 1);
+    table.sample_T = {0, 0, 0, 0, 1, 1, 1, 1};
+    table.position_T = {0, 1, 2, 3, 0, 1, 2, 3};
+    table.step = 5;
+    table.expert_ids[1] = 0xFFFF;
+    table.expert_ids[6] = 2;
+    run.traces[5] = {table};
+    run.router_table = {table.router};
+    const auto all = traceMetrics(run);
+    ASSERT_TRUE(all) << all.error().message();
+    ASSERT_EQ(all->size(), 1u);
+    EXPECT_EQ(all->front().joint_LE, (std::vector<double>{2, 1, 1, 2}));
+    EXPECT_EQ(all->front().load_E, (std::vector<double>{3, 3}));
+}
+
 TEST(TraceMetrics, PlantedDependenceComesOutOfAnyNumberOfUnits) {
     test::ScratchFolder scratch;
     // Half of the choices follow the sample's category of six, the others are even over eight experts.
