@@ -75,12 +75,20 @@ QImage withFewColors(const QImage& picture, int most) {
         const auto* line = reinterpret_cast<const QRgb*>(source.constScanLine(y));
         for (int x = 0; x < source.width(); ++x) ++counts[line[x] | 0xFF000000U];
     }
-    std::vector<Shades> boxes(1);
-    for (const auto& [rgb, pixels] : counts) boxes.front().push_back({rgb, pixels});
-    std::sort(boxes.front().begin(), boxes.front().end(), [](const Shade& a, const Shade& b) { return a.rgb < b.rgb; });
-    if (boxes.front().empty()) return {};
-    std::vector<Spread> spreads{spreadOf(boxes.front())};
+    if (counts.empty()) return {};
+    Shades shades;
+    for (const auto& [rgb, pixels] : counts) shades.push_back({rgb, pixels});
+    std::sort(shades.begin(), shades.end(), [](const Shade& a, const Shade& b) { return a.pixels != b.pixels ? a.pixels > b.pixels : a.rgb < b.rgb; });
     const auto wanted = static_cast<std::size_t>(std::clamp(most, 1, 256));
+    // What is drawn in one colour (grounds, text, swatches of a legend) keeps it; the other half is for pictures.
+    constexpr std::int64_t kDrawn = 24;  // pixels
+    std::size_t kept = 0;
+    while (kept < std::min(shades.size(), wanted / 2) && shades[kept].pixels >= kDrawn) ++kept;
+    if (shades.size() <= wanted) kept = 0;  // all are kept anyway
+    std::vector<Shades> boxes{Shades(shades.begin() + static_cast<std::ptrdiff_t>(kept), shades.end())};
+    for (std::size_t i = 0; i < kept; ++i) boxes.push_back({shades[i]});
+    std::vector<Spread> spreads;
+    for (const Shades& box : boxes) spreads.push_back(spreadOf(box));
     while (boxes.size() < wanted) {
         const auto widest = std::max_element(spreads.begin(), spreads.end(), [](const Spread& a, const Spread& b) { return a.error < b.error; });
         if (!(widest->error > 0)) break;

@@ -6,7 +6,7 @@
 namespace es::app {
 
 /// The picture with at most `most` (1 to 256) colours, indexed: a third of the size as PNG. Exact when it has no more; else each colour becomes that
-/// of its box of a median cut, which is the box's commonest colour where that has half of its pixels, so that grounds and text stay as they are.
+/// of its box of a median cut, but for the commonest ones: grounds, text and swatches stay as they are.
 /// Alpha is dropped. No dithering.
 [[nodiscard]] QImage withFewColors(const QImage& picture, int most = 256);
 

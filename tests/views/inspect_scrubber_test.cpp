@@ -57,7 +57,7 @@ TEST(InspectScrubber, ASpikeSaysHowManyTokensChanged) {
     ASSERT_FALSE(spikes.empty());
     const double changed = changedBetween(*model.reader(), RouterId(0), *model.shown().sample, 300, 400);
     const QString text = bench.find<ScrubberView>()->spikeText(spikes.front());
-    EXPECT_TRUE(text.contains(QStringLiteral("%1 % of this sample's tokens changed expert between steps 300 and 400").arg(std::lround(changed * 100)))) << text.toStdString();
+    EXPECT_TRUE(text.contains(QStringLiteral("%1 % of its tokens changed expert, steps 300 to 400").arg(std::lround(changed * 100)))) << text.toStdString();
     EXPECT_FALSE(bench.workspace->grab().isNull());
     // Another sample, another share.
     const auto other = model.contents().samples[5].hash;

@@ -60,7 +60,7 @@ OverlayBar::OverlayBar(InspectModel* model, QWidget* parent) : QWidget(parent), 
     compare_modes_->setCompact(true);
     compare_modes_->setChoices({tr("One expert"), tr("Changed"), tr("Difference")}, values);
     compare_modes_->clearChoice();
-    side_by_side_ = makeButton(theme, tr("Side by side"), ButtonKind::kPlain, QStringLiteral("grid"), this);
+    side_by_side_ = makeButton(theme, tr("Side by side"), ButtonKind::kPlain, {}, this);
     side_by_side_->setObjectName(QStringLiteral("overlaySideBySide"));
     side_by_side_->setCheckable(true);
     side_by_side_->setToolTip(tr("The overlay twice: another checkpoint or run at the left, this one at the right, differences outlined"));

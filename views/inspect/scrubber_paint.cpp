@@ -160,7 +160,7 @@ QString ScrubberView::spikeText(const analysis::XMarker& spike) const {
         const auto to = static_cast<std::int64_t>(sample_churn_.x[i]);
         const auto after = std::lower_bound(steps_.begin(), steps_.end(), to);
         if (after == steps_.begin()) break;
-        return tr("%1 · %2 % of this sample's tokens changed expert between steps %3 and %4")
+        return tr("%1 · %2 % of its tokens changed expert, steps %3 to %4")
             .arg(text, numberText(sample_churn_.y[i] * 100, 0), stepText(*std::prev(after)), stepText(to));
     }
     return text;

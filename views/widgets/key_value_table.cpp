@@ -9,7 +9,7 @@
 
 namespace es::views {
 namespace {
-constexpr int kLeastValue = 72;  // a long name gives way: the value is what is looked for
+constexpr int kLeastValue = 88;  // a long name gives way: the value is what is looked for
 }
 
 KeyValueTable::KeyValueTable(Theme* theme, QWidget* parent) : QWidget(parent), theme_(theme) {
