@@ -68,7 +68,7 @@ Panel positionPanel(const ExpertTokens& tokens, const PositionMap& map) {
     heat.x.title = map.modality == Modality::kText ? "word of the caption" : "column";
     heat.y.title = map.modality == Modality::kText ? "" : "row";
     heat.values = map.share_P;
-    heat.value_title = "share that goes to it";
+    heat.value_title = tokens.dense() ? "its share of the weight" : "its share of assignments";
     heat.value_min = 0;
     double largest = 0;
     for (const double share : map.share_P)
@@ -77,7 +77,8 @@ Panel positionPanel(const ExpertTokens& tokens, const PositionMap& map) {
     heat.value_max = map.base > 0 ? 2 * map.base : 1;
     heat.map = ColorMap::kDiverging;
     if (largest > heat.value_max) panel.notes.push_back(fmt::format("the scale ends at twice the base rate; the largest is {}", fixed(largest, 3)));
-    panel.notes.insert(panel.notes.begin(), fmt::format("base rate {}: the middle of the scale", fixed(map.base, 3)));
+    panel.notes.insert(panel.notes.begin(),
+                       fmt::format("base rate {} of {}: the middle of the scale", fixed(map.base, 3), tokens.dense() ? "the weight" : "assignments"));
     if (map.samples_of_other_grids > 0) panel.notes.push_back(fmt::format("{} with another grid left out", plural(map.samples_of_other_grids, "picture")));
     panel.title = map.modality == Modality::kText ? "Place in the caption" : "Place in the picture";
     panel.context = fmt::format("{} · {}", expertName(tokens), plural(map.samples, "sample"));

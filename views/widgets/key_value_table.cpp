@@ -9,13 +9,13 @@
 
 namespace es::views {
 namespace {
-constexpr int kLeastValue = 88;  // a long name gives way: the value is what is looked for
+constexpr int kLeastValue = 80;  // a long name gives way: the value is what is looked for
 }
 
 KeyValueTable::KeyValueTable(Theme* theme, QWidget* parent) : QWidget(parent), theme_(theme) {
     auto* grid = new QGridLayout(this);
     grid->setContentsMargins(0, 0, 0, 0);
-    grid->setHorizontalSpacing(12);
+    grid->setHorizontalSpacing(8);
     grid->setVerticalSpacing(0);
     grid->setColumnStretch(1, 1);
     grid->setColumnMinimumWidth(1, kLeastValue);
