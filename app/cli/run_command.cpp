@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "analysis/figures/wording.h"
 #include "analysis/query/named_sets.h"
 #include "app/cli/commands.h"
 #include "app/cli/interrupt_watch.h"
@@ -143,7 +144,9 @@ int runHeldOut(const RunArguments& arguments, const std::vector<session::Interve
         document["set"] = kept->set;
         printJson(document);
     } else {
-        if (!kept->set.empty()) fmt::print("{}; re-routed tokens are of all held-out samples\n", set->note());
+        if (!kept->set.empty())
+            fmt::print("{} in the set '{}'; re-routed tokens are of all held-out samples\n",
+                       analysis::plural(static_cast<std::int64_t>(kept->names.size()), "held-out sample"), kept->set);
         fmt::print("{}", interventionText(*result, changes, classes));
     }
     return 0;

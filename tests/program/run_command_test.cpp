@@ -90,6 +90,18 @@ TEST_F(RunCommand, HeldOutLossesComeWithTheirInterval) {
     EXPECT_NE(text.out.find("1 seed"), std::string::npos) << text.out;
 }
 
+TEST_F(RunCommand, ASetNarrowsTheHeldOutSamples) {
+    const json all = answer({"--probe", "--ban", "1.t:0"}), people = answer({"--probe", "--set", "category 'People & Body'", "--ban", "1.t:0"});
+    EXPECT_EQ(all.at("set"), "");
+    EXPECT_EQ(people.at("set"), "category 'People & Body'");
+    ASSERT_FALSE(people.at("losses").empty());
+    EXPECT_LT(people.at("losses").at(0).at("samples"), all.at("losses").at(0).at("samples"));
+    EXPECT_GT(people.at("losses").at(0).at("samples"), 1);
+    EXPECT_EQ(people.at("routers"), all.at("routers")) << "re-routed tokens are of all samples";
+    EXPECT_NE(call({"--probe", "--set", "no such set"}).exit_code, 0);
+    EXPECT_NE(call({"--caption", "a face", "--set", "category 'People & Body'"}).exit_code, 0) << "a set is of held-out samples";
+}
+
 TEST_F(RunCommand, EveryExpertIsBannedOnceAndKept) {
     const json got = answer({"--causal", "--probe", "6"});
     EXPECT_EQ(got.at("schema"), "expertscope.causal.1");
