@@ -14,8 +14,7 @@
 namespace es::views {
 namespace {
 
-constexpr double kRowLabel = 34, kColumnLabel = 16, kGroupGap = 5, kTallest = 20, kBar = 26;
-constexpr double kNarrow = 380, kNarrowTallest = 16;  // a small window has little height, too
+constexpr double kRowLabel = 34, kColumnLabel = 16, kGroupGap = 5, kTallest = 17, kBar = 26;  // rows so low that the parts below stay in sight
 
 }  // namespace
 
@@ -55,7 +54,7 @@ void ExpertMap::setPath(std::vector<std::pair<int, int>> path) {
 
 ExpertMap::Measures ExpertMap::measures(double width) const {
     const double cell = (width - kRowLabel - 2) / std::max(1, panel_.columns);
-    return {kRowLabel, kColumnLabel, cell, std::clamp(cell, 12.0, width < kNarrow ? kNarrowTallest : kTallest), 1};
+    return {kRowLabel, kColumnLabel, cell, std::clamp(cell, 12.0, kTallest), 1};
 }
 
 int ExpertMap::heightForWidth(int width) const {
