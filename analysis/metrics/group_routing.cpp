@@ -8,6 +8,7 @@
 
 #include "analysis/stats/entropy.h"
 #include "analysis/stats/resampling.h"
+#include "analysis/stats/skewed.h"
 #include "engine/base/random.h"
 
 namespace es::analysis {
@@ -180,7 +181,7 @@ GroupDivergence groupDivergence(const store::RoutingView& view, std::span<const 
         chance.push_back(divergence(two));
     }
     result.pooled_nats = divergence(pooled);
-    result.by_sample = meanInterval(own);
+    result.by_sample = skewedMeanInterval(own);
     double sum = 0;
     for (const double value : chance) sum += value;
     result.chance_nats = chance.empty() ? kNoNumber : sum / static_cast<double>(chance.size());

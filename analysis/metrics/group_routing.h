@@ -35,7 +35,7 @@ struct GroupDivergence {
     double pooled_chance_nats = 0;  ///< mean of 20 draws: samples that are in one group as wholes exchange their groups, families of them at once; where
                                     ///< samples hold both, as chance_nats
     std::int64_t tokens_a = 0, tokens_b = 0;
-    Interval by_sample;      ///< mean over samples that hold both: the same content told twice; 95 % Student's t
+    Interval by_sample;      ///< mean over samples that hold both: the same content told twice; 95 %, skewedMeanInterval()
     double chance_nats = 0;  ///< of the samples' divergence when each sample's tokens are dealt to the two groups at random
 };
 [[nodiscard]] GroupDivergence groupDivergence(const store::RoutingView& view, std::span<const std::int32_t> group_T, std::uint64_t seed = 0,
