@@ -10,8 +10,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -24,10 +22,12 @@
 #include "engine/store/run_reader.h"
 #include "support/large_run.h"
 #include "support/scratch_folder.h"
+#include "tests/bench/long_run.h"
 
 namespace {
 
 using namespace es;
+using bench::die, bench::memoryMb, bench::must;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
@@ -53,22 +53,6 @@ std::string spreadOf(std::vector<double> values, double scale, const char* unit)
     std::snprintf(text, sizeof text, "%.3g %s (from %.3g to %.3g, %zu times)", values[values.size() / 2] * scale, unit, values.front() * scale,
                   values.back() * scale, values.size());
     return text;
-}
-void die(const std::string& why) {
-    std::fprintf(stderr, "%s\n", why.c_str());
-    std::exit(1);
-}
-template <class T>
-T must(Result<T> result) {
-    if (!result) die(result.error().message());
-    return std::move(*result);
-}
-/// Megabytes of this process: "VmHWM" the most there ever was, "VmRSS" now.
-double memoryMb(const char* what) {
-    std::ifstream in("/proc/self/status");
-    for (std::string line; std::getline(in, line);)
-        if (line.starts_with(what)) return std::atof(line.c_str() + std::strlen(what) + 1) / 1024;
-    return 0;
 }
 std::uintmax_t bytesOf(const fs::path& folder) {
     std::uintmax_t sum = 0;

@@ -8,34 +8,19 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <string>
 
 #include "analysis/metrics/specialisation.h"
 #include "engine/store/run_reader.h"
 #include "support/large_run.h"
 #include "support/scratch_folder.h"
+#include "tests/bench/long_run.h"
 
 namespace {
 
 using namespace es;
+using bench::die, bench::memoryMb, bench::must;
 
-void die(const std::string& why) {
-    std::fprintf(stderr, "%s\n", why.c_str());
-    std::exit(1);
-}
-template <class T>
-T must(Result<T> result) {
-    if (!result) die(result.error().message());
-    return std::move(*result);
-}
-double memoryMb(const char* what) {
-    std::ifstream in("/proc/self/status");
-    for (std::string line; std::getline(in, line);)
-        if (line.starts_with(what)) return std::atof(line.c_str() + std::strlen(what) + 1) / 1024;
-    return 0;
-}
 /// Of this thread's own work: the machine may be shared.
 double processorSeconds() {
     timespec time{};
