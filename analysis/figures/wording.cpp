@@ -34,6 +34,11 @@ std::string fixed(double value, int decimals) {
     return text;
 }
 
+std::string signedFixed(double value, int decimals) {
+    std::string text = fixed(value, decimals);
+    return value > 0 && text.find_first_of("123456789") != std::string::npos ? "+" + text : text;
+}
+
 std::string abbreviated(double value, int digits) {
     if (!std::isfinite(value)) return number(value);
     static constexpr std::array<const char*, 7> kSuffix = {"", " k", " M", " G", " T", " P", " E"};

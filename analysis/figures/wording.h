@@ -15,6 +15,8 @@ namespace es::analysis {
 [[nodiscard]] std::string number(double value, int digits = 3);
 /// A fixed number of decimals: "1.842". NaN: "–".
 [[nodiscard]] std::string fixed(double value, int decimals);
+/// A difference with a fixed number of decimals: "+0.0031", "-0.0002"; "0.0000" where nothing is left of it. NaN: "–".
+[[nodiscard]] std::string signedFixed(double value, int decimals);
 /// "148 M", "9.6 G", "812".
 [[nodiscard]] std::string abbreviated(double value, int digits = 3);
 /// "12.5 %".

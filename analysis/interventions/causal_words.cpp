@@ -12,8 +12,8 @@ namespace {
 
 std::string effectWords(const LossEffect& effect, int decimals = 4) {
     if (effect.samples == 0) return "–";
-    if (!std::isfinite(effect.low)) return fmt::format("{:+.{}f}, too few samples for an interval", effect.difference, decimals);
-    return fmt::format("{0:+.{3}f} [{1:+.{3}f}, {2:+.{3}f}]", effect.difference, effect.low, effect.high, decimals);
+    if (!std::isfinite(effect.low)) return signedFixed(effect.difference, decimals) + ", too few samples for an interval";
+    return fmt::format("{} [{}, {}]", signedFixed(effect.difference, decimals), signedFixed(effect.low, decimals), signedFixed(effect.high, decimals));
 }
 
 /// Of one percent of the tokens: a hundredth of what banning everything would cost.
@@ -112,7 +112,8 @@ std::string toText(const std::vector<BanComparison>& comparison) {
             "{}: most specialised on {} is expert {} ({:.3f} nats above chance, {:.1f} standard deviations of it, in {}); measured on the other half, n = {}\n",
             routerWords(c.router), comparedWith(c), c.expert.value, c.information, c.deviations, plural(c.chosen_on, "sample"), samplesWords(c.effect));
         text += fmt::format("  banned                    {}, {} of its router's tokens re-routed\n", effectWords(c.effect), percent(c.rerouted));
-        text += fmt::format("  costs more than           {}; the others {:+.4f} to {:+.4f}\n", rankWords(c), c.others_least, c.others_most);
+        text +=
+            fmt::format("  costs more than           {}; the others {} to {}\n", rankWords(c), signedFixed(c.others_least, 4), signedFixed(c.others_most, 4));
         text += fmt::format("  mean of the {:<2} others     {}, {} re-routed\n", c.others, effectWords(c.others_effect), percent(c.others_rerouted));
         text += fmt::format("  more than their mean      {}\n", effectWords(c.above_others));
         text += fmt::format("  per 1 % re-routed         {}, others {}, more {}; more than {} of {}\n", eachPercent(c.per_rerouted),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "analysis/metrics/pair_bits.h"
 #include "analysis/stats/assignment.h"
 #include "analysis/stats/clustering.h"
 
@@ -36,6 +37,7 @@ void countRanked(const std::uint16_t* begin, const std::uint16_t* end, std::size
 /// go to a column of their own. Narrow counts, emptied before they can overflow, keep the tables in the nearest cache.
 std::vector<double> countedPairs(const store::RoutingTable& table) {
     const auto experts = static_cast<std::size_t>(table.router.experts), k = static_cast<std::size_t>(table.router.k);
+    if (bitsArePaying(experts, k)) return pairsByBits(table.expert_ids, k, experts);
     const std::size_t stride = experts + 1;
     std::vector<std::uint32_t> even(stride * stride, 0), odd(even.size(), 0);
     std::vector<double> counts(experts * experts, 0);

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "analysis/metrics/confidence.h"
 #include "analysis/metrics/dependence.h"
 #include "analysis/metrics/load.h"
+#include "analysis/metrics/pair_bits.h"
 #include "analysis/metrics/pairs.h"
 #include "analysis/metrics/stability.h"
+#include "engine/base/random.h"
 #include "support/planted_routing.h"
 
 namespace es::analysis {
@@ -214,6 +217,29 @@ TEST(Modality, PooledBalanceCapsTheTextExpert) {
     const MutualInformation information = mutualInformation(modality, expert);
     EXPECT_NEAR(information.mi_nats, 0.263, 5e-4);
     EXPECT_NEAR(information.nmi, 0.81, 5e-3);
+}
+
+TEST(Pairs, BitsCountWhatAPairAtATimeCounts) {
+    EXPECT_TRUE(bitsArePaying(64, 8));
+    EXPECT_FALSE(bitsArePaying(16, 2));
+    RandomStream random(5, RandomPurpose::kSynthetic);
+    for (const std::size_t tokens : {0u, 1u, 63u, 64u, 1536u, 1537u, 5000u}) {
+        constexpr std::size_t kExperts = 20, kChoices = 5;
+        std::vector<std::uint16_t> ids;
+        std::vector<double> expected(kExperts * kExperts, 0);
+        for (std::size_t t = 0; t < tokens; ++t) {
+            std::set<std::uint16_t> chosen;
+            // Some are out of range, as the bits of a damaged file may be.
+            while (chosen.size() < kChoices) chosen.insert(static_cast<std::uint16_t>(random.nextU32() % (kExperts + 3)));
+            ids.insert(ids.end(), chosen.begin(), chosen.end());
+            for (const std::uint16_t i : chosen)
+                for (const std::uint16_t j : chosen)
+                    if (i < kExperts && j < kExperts) ++expected[i * kExperts + j];
+        }
+        EXPECT_EQ(pairsByBits(ids, kChoices, kExperts), expected) << tokens;
+    }
+    // Every token of a block, so that nothing may overflow.
+    EXPECT_EQ(pairsByBits(std::vector<std::uint16_t>(100'000, 0), 1, 1), std::vector<double>{100'000});
 }
 
 TEST(Pairs, CoactivationCountsAllPairsNotNeighboursInRank) {

@@ -12,6 +12,7 @@ namespace es::views {
 namespace {
 
 constexpr int kColumnRoom = 26;  ///< padding of a cell on both sides, and a little air
+constexpr int kMostSpare = 64;   ///< air that a column takes besides where the table is wide
 
 /// The number that a cell begins with: groups of digits set apart by thin or plain spaces are one number.
 std::optional<double> leadingNumber(const QString& text) {
@@ -159,27 +160,29 @@ void TableView::keyPressEvent(QKeyEvent* event) {
 void TableView::setPanel(std::shared_ptr<const analysis::TablePanel> panel) {
     const int scroll = verticalScrollBar() ? verticalScrollBar()->value() : 0;
     model_->setPanel(std::move(panel));
-    const int columns = model_->columnCount();
-    for (int column = 1; column < columns; ++column) {
-        horizontalHeader()->setSectionResizeMode(column, QHeaderView::Fixed);
-        horizontalHeader()->resizeSection(column, widthOf(column));
+    widths_.clear();
+    for (int column = 0; column < model_->columnCount(); ++column) {
+        widths_.push_back(widthOf(column));
+        if (column > 0) horizontalHeader()->setSectionResizeMode(column, QHeaderView::Fixed);
     }
-    fitFirstColumn();
+    fitColumns();
     if (verticalScrollBar()) verticalScrollBar()->setValue(scroll);
 }
 
-void TableView::fitFirstColumn() {
-    if (model_->columnCount() == 0) return;
-    int others = 0;
-    for (int column = 1; column < model_->columnCount(); ++column) others += horizontalHeader()->sectionSize(column);
-    const int least = std::min(widthOf(0), std::max(viewport()->width() / 3, 60));
-    const bool room = viewport()->width() - others >= least;
+void TableView::fitColumns() {
+    if (widths_.empty()) return;
+    const int columns = static_cast<int>(widths_.size()), others = std::accumulate(widths_.begin() + 1, widths_.end(), 0);
+    // A wide table is spread evenly: a row is hard to follow across a gap.
+    const int spare = std::clamp((viewport()->width() - others - widths_.front()) / columns, 0, kMostSpare);
+    for (int column = 1; column < columns; ++column) horizontalHeader()->resizeSection(column, widths_[static_cast<std::size_t>(column)] + spare);
+    const int least = std::min(widths_.front(), std::max(viewport()->width() / 3, 60));
+    const bool room = viewport()->width() - others - spare * (columns - 1) >= least;
     horizontalHeader()->setSectionResizeMode(0, room ? QHeaderView::Stretch : QHeaderView::Fixed);
     if (!room) horizontalHeader()->resizeSection(0, least);
 }
 
 void TableView::resizeEvent(QResizeEvent* event) {
-    fitFirstColumn();
+    fitColumns();
     QTableView::resizeEvent(event);
 }
 

@@ -57,12 +57,14 @@ protected:
     void resizeEvent(QResizeEvent* event) override;
 
 private:
-    /// The first column takes what is left, but never less than its own words need (up to a third of the table): then the table scrolls.
-    void fitFirstColumn();
+    /// A wide table is spread over its columns. The first takes what is left, but never less than its own words need (up to a third of the table):
+    /// then the table scrolls.
+    void fitColumns();
     /// Room for the header and the values of a column.
     [[nodiscard]] int widthOf(int column) const;
 
     TablePanelModel* model_;
+    std::vector<int> widths_;  ///< that the columns need
 };
 
 /// Gives any table view the look of the house.
