@@ -23,17 +23,27 @@ struct MatrixView {
 
 namespace detail {
 
+/// Columns of a product that one call of the BLAS computes. MKL on AMD Zen 3 with one thread: 110 GFLOP/s in tiles of 384 columns, 80 to 90 in one call for
+/// 3,072 columns (64 rows, 768 deep); 131 and 114 for 768 columns (256 and 1,024 rows, 384 deep).
+inline constexpr std::int64_t kTileColumns = 384;
+
 /// Row-major C (m x n) = op(A) · op(B) + beta · C is column-major Cᵀ = op(B)ᵀ · op(A)ᵀ.
 template <class T>
 void multiply(bool transpose_a, bool transpose_b, std::int64_t rows, std::int64_t columns, std::int64_t inner, MatrixView<const T> a, MatrixView<const T> b,
               T beta, MatrixView<T> c) {
     if (rows == 0 || columns == 0) return;
     const char of_b = transpose_b ? 'T' : 'N', of_a = transpose_a ? 'T' : 'N';
-    const int m = static_cast<int>(columns), n = static_cast<int>(rows), k = static_cast<int>(inner);
+    const int n = static_cast<int>(rows), k = static_cast<int>(inner);
     const int ldb = static_cast<int>(b.stride), lda = static_cast<int>(a.stride), ldc = static_cast<int>(c.stride);
     const T one = 1;
-    if constexpr (sizeof(T) == sizeof(float)) sgemm_(&of_b, &of_a, &m, &n, &k, &one, b.data, &ldb, a.data, &lda, &beta, c.data, &ldc);
-    else dgemm_(&of_b, &of_a, &m, &n, &k, &one, b.data, &ldb, a.data, &lda, &beta, c.data, &ldc);
+    const std::int64_t tiles = (columns + kTileColumns - 1) / kTileColumns;
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+        const std::int64_t begin = columns * tile / tiles;
+        const int m = static_cast<int>(columns * (tile + 1) / tiles - begin);
+        const T* of_tile = b.data + begin * (transpose_b ? b.stride : 1);
+        if constexpr (sizeof(T) == sizeof(float)) sgemm_(&of_b, &of_a, &m, &n, &k, &one, of_tile, &ldb, a.data, &lda, &beta, c.data + begin, &ldc);
+        else dgemm_(&of_b, &of_a, &m, &n, &k, &one, of_tile, &ldb, a.data, &lda, &beta, c.data + begin, &ldc);
+    }
 }
 
 }  // namespace detail
