@@ -74,13 +74,21 @@ std::string fileNamePart(std::string_view text) {
 
 std::string toJson(const About& about) {
     const Report& r = about.report;
-    const Json json{{"set", about.set},           {"place", about.place},
-                    {"keywords", about.keywords}, {"samples", r.samples},
-                    {"pictures", r.pictures},     {"captions", r.captions},
-                    {"pairs", r.pairs},           {"distinct_captions", r.distinct_captions},
-                    {"duplicates", r.duplicates}, {"train", r.train},
-                    {"validation", r.validation}, {"test", r.test},
-                    {"parts", toJson(r.parts)},   {"problems", toJson(r.problems)},
+    const Json json{{"set", about.set},
+                    {"place", about.place},
+                    {"found", r.found},
+                    {"keywords", about.keywords},
+                    {"samples", r.samples},
+                    {"pictures", r.pictures},
+                    {"captions", r.captions},
+                    {"pairs", r.pairs},
+                    {"distinct_captions", r.distinct_captions},
+                    {"duplicates", r.duplicates},
+                    {"train", r.train},
+                    {"validation", r.validation},
+                    {"test", r.test},
+                    {"parts", toJson(r.parts)},
+                    {"problems", toJson(r.problems)},
                     {"notes", toJson(r.notes)}};
     return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
@@ -94,6 +102,7 @@ About aboutFromJson(std::string_view text) {
         about.keywords = json.value("keywords", true);
         Report& r = about.report;
         r.set = about.set;
+        r.found = json.value("found", std::int64_t{0});
         r.samples = json.value("samples", std::int64_t{0});
         r.pictures = json.value("pictures", std::int64_t{0});
         r.captions = json.value("captions", std::int64_t{0});

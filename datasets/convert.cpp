@@ -193,6 +193,7 @@ Result<Conversion> convert(Source& source, std::int64_t image_size, int threads,
     conversion.report.notes = std::move(content->notes);
     for (auto& part : content->parts) conversion.report.parts.push_back({std::move(part), 0});
     conversion.items = std::move(content->items);
+    conversion.report.found = static_cast<std::int64_t>(conversion.items.size()) + content->left_out;
     ParallelReader reader(source, image_size, threads, context);
     const auto places = convertPictures(source, content->pictures, image_size, writer, reader, conversion.report, context);
     if (!places) return tl::unexpected(places.error());

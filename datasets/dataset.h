@@ -61,6 +61,7 @@ struct Problem {
 };
 struct Report {
     std::string set, cache;
+    std::int64_t found = 0;     ///< samples that the source holds: these, duplicates, damaged ones and those that a rule leaves out; 0: not known
     std::int64_t samples = 0;   ///< what the cache holds
     std::int64_t pictures = 0;  ///< samples with a picture
     std::int64_t captions = 0;  ///< samples with a caption

@@ -74,6 +74,7 @@ public:
             }
             portions_.push_back({part.get(), all.pictures});
             all.pictures += content->pictures;
+            all.left_out += content->left_out;
             for (Problem& problem : content->problems) all.problems.push_back({part->name() + ": " + problem.path, std::move(problem.why)});
             for (Problem& note : content->notes) all.notes.push_back({part->name() + ": " + note.path, std::move(note.why)});
         }

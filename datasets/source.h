@@ -31,9 +31,10 @@ struct Item {
 struct Content {
     std::vector<Item> items;
     std::int64_t pictures = 0;
+    std::int64_t left_out = 0;       ///< samples that a rule of the source leaves out; `notes` say which
     std::vector<std::string> parts;  ///< names of the sets that are joined; empty: it is one
-    std::vector<Problem> problems;  ///< damage found while reading texts
-    std::vector<Problem> notes;     ///< worth knowing; nothing is damaged
+    std::vector<Problem> problems;   ///< damage found while reading texts
+    std::vector<Problem> notes;      ///< worth knowing; nothing is damaged
 };
 
 /// A picture as it is stored: hash of the original (the same for every size), size x size RGBA.

@@ -33,6 +33,7 @@ nlohmann::json toJson(const session::DataReport& r) {
     return {{"schema", "expertscope.data.1"},
             {"set", r.set},
             {"cache", r.cache},
+            {"found", r.found},
             {"pictures", r.pictures},
             {"captions", r.captions},
             {"pairs", r.pairs},
@@ -52,6 +53,8 @@ nlohmann::json toJson(const session::DataReport& r) {
 void print(const session::DataReport& r) {
     fmt::print("{}: {} samples: {} with a picture, {} with a caption ({} distinct), {} with both; {} duplicates left out\n", r.set, r.samples, r.pictures,
                r.captions, r.distinct_captions, r.pairs, r.duplicates);
+    if (r.found > r.samples)
+        fmt::print("found: {} in all; {} more are left out as damaged, of one colour or by a rule of the set\n", r.found, r.found - r.samples - r.duplicates);
     fmt::print("split: {} train, {} validation, {} test · {:.1f} s\n", r.train, r.validation, r.test, r.seconds);
     if (!r.cache.empty()) fmt::print("cache: {}\n", r.cache);
     for (std::size_t i = 0; i < std::min(r.problems.size(), kProblemsShown); ++i) fmt::print("damaged: {}: {}\n", r.problems[i].path, r.problems[i].why);

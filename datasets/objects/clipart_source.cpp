@@ -105,6 +105,7 @@ private:
             }
             ClipartText text = readClipartText(*svg);
             if (lowerCase(text.license).find("gpl") != std::string::npos) {
+                ++content.left_out;
                 content.notes.push_back({repairUtf8(file), "left out: its licence is the GPL, not the public domain (" + text.license + ")"});
                 continue;
             }

@@ -69,11 +69,11 @@ public:
         context.progress(0, 0, "Reading the stamps' texts");
         Content content;
         pictures_.clear();
-        std::int64_t letters = 0, leftOut = 0;
+        std::int64_t letters = 0;
         for (const Stamp& stamp : stamps_) {
             if (context.stopRequested()) return stopped("Reading the stamps");
             if (isLetter(stamp.stem) && ++letters > kMostLetters) {
-                ++leftOut;
+                ++content.left_out;
                 continue;
             }
             if (!texts_.contains(stamp.stem + ".txt")) {
@@ -97,8 +97,9 @@ public:
                                      .split_key = splitKey(caption)});
             pictures_.push_back(stamp.picture);
         }
-        if (leftOut > 0)
-            content.notes.push_back({"symbols", fmt::format("{} more drawings of letters and digits are left out; {} are kept", leftOut, kMostLetters)});
+        if (content.left_out > 0)
+            content.notes.push_back(
+                {"symbols", fmt::format("{} more drawings of letters and digits are left out; {} are kept", content.left_out, kMostLetters)});
         content.pictures = static_cast<std::int64_t>(pictures_.size());
         return content;
     }

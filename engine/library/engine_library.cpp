@@ -37,6 +37,7 @@ session::DataReport toSession(const datasets::Report& report) {
     out.pictures = report.pictures;
     out.captions = report.captions;
     out.pairs = report.pairs;
+    out.found = report.found;
     out.distinct_captions = report.distinct_captions;
     out.duplicates = report.duplicates;
     out.train = report.train;

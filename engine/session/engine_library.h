@@ -34,7 +34,7 @@ struct DataProblem {
 struct DataReport {
     std::string set;
     std::string cache;  ///< file that holds the converted data; empty after a check
-    std::int64_t samples = 0, pictures = 0, captions = 0, pairs = 0, distinct_captions = 0, duplicates = 0;
+    std::int64_t found = 0, samples = 0, pictures = 0, captions = 0, pairs = 0, distinct_captions = 0, duplicates = 0;
     std::int64_t train = 0, validation = 0, test = 0;
     std::int64_t vocabulary = 0;  ///< pieces; 0 after a check
     double seconds = 0;

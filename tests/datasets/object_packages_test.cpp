@@ -51,6 +51,7 @@ TEST(StampsPackage, HoldsAtLeastWhatItsNotesCount) {
     if (!missingPackages("stamps").empty()) GTEST_SKIP() << installRemedy(missingPackages("stamps"));
     const Conversion stamps = converted("stamps");
     // 950 stamps have a text; 158 of them are letters, of which 26 stay.
+    EXPECT_GE(stamps.report.found, 948);
     EXPECT_GE(stamps.report.pairs, 800);
     EXPECT_GE(stamps.report.distinct_captions, 690);
     EXPECT_LE(stamps.report.problems.size(), 2u);
@@ -66,6 +67,7 @@ TEST(ClipartPackage, HoldsAtLeastWhatItsNotesCount) {
     if (!missingPackages("clipart").empty()) GTEST_SKIP() << installRemedy(missingPackages("clipart"));
     const Conversion clipart = converted("clipart");
     // 3,493 drawings in 18 folders; copies and pictures of one colour are left out of them.
+    EXPECT_GE(clipart.report.found, 3480);
     EXPECT_GE(clipart.report.pairs, 3300);
     EXPECT_GE(clipart.report.distinct_captions, 2700);
     EXPECT_LE(clipart.report.problems.size(), 5u);

@@ -90,6 +90,7 @@ TEST(Stamps, AreReadAndCleaned) {
     EXPECT_EQ(items.at("a duck")->license, "GPL-2.0-or-later");
     EXPECT_EQ(items.at("a saw")->source, "tuxpaint-stamps/household/tools/saw.png");
     EXPECT_EQ(done->report.pairs, 7 + 26) << "seven things and one alphabet's worth of letters";
+    EXPECT_EQ(done->report.found, 7 + 52 + 2) << "with the other letters, the broken one and the one of one colour";
     ASSERT_EQ(done->report.problems.size(), 2u);
     EXPECT_THAT(done->report.problems, Contains(Field(&Problem::path, "symbols/music/broken.svg")));
     EXPECT_THAT(done->report.problems, Contains(Field(&Problem::path, "symbols/music/foreign.txt")));
