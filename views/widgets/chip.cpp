@@ -24,12 +24,15 @@ Chip::Chip(Theme* theme, const QString& text, std::optional<analysis::ColorRole>
 }
 
 void Chip::setDot(std::optional<analysis::ColorRole> dot) {
+    if (dot == dot_) return;
+    const bool same_width = dot.has_value() == dot_.has_value();
     dot_ = dot;
-    updateGeometry();
+    if (!same_width) updateGeometry();
     update();
 }
 
 void Chip::setRemovable(bool removable) {
+    if (removable == removable_) return;
     removable_ = removable;
     updateGeometry();
     update();

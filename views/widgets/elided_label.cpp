@@ -73,7 +73,8 @@ void ElidedLabel::elide() {
     const bool hopeless = width() < fontMetrics().averageCharWidth() * 6 && fontMetrics().horizontalAdvance(full_) > width();
     const QString shown = hopeless ? QString() : most_lines_ > 1 ? linesFor(width()).join(QLatin1Char('\n')) : fontMetrics().elidedText(full_, mode_, width());
     if (shown != QLabel::text()) QLabel::setText(shown);
-    setToolTip(shown.endsWith(QChar(0x2026)) || shown.isEmpty() ? full_ : QString());
+    const QString tip = shown.endsWith(QChar(0x2026)) || shown.isEmpty() ? full_ : QString();
+    if (tip != toolTip()) setToolTip(tip);
 }
 
 }  // namespace es::views

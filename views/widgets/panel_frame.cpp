@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QPainterPath>
 #include <QVBoxLayout>
+#include <cmath>
 
 namespace es::views {
 
@@ -66,7 +67,7 @@ PanelFrame::PanelFrame(Theme* theme, const QString& title, QWidget* parent) : QF
     setAccessibleName(title);
     connect(menu_button_, &QToolButton::clicked, this, [this] { panelMenu()->popup(menu_button_->mapToGlobal(QPoint(0, menu_button_->height() + 2))); });
     connect(theme_, &Theme::changed, this, [this] {
-        showNotes();
+        tintNotes();
         body_->update();
     });
     addCopies();
@@ -174,10 +175,16 @@ void PanelFrame::showNotes() {
     const bool shown = !all.isEmpty() && stack_->currentWidget() == holder_;
     foot_->setVisible(shown);
     if (!shown) return;
-    notes_icon_->setPixmap(
-        theme_->icon(partial ? QStringLiteral("warning") : QStringLiteral("info"), partial ? theme_->colors().warn : theme_->colors().faint, 13));
+    tintNotes();
     notes_label_->setText(all.join(QStringLiteral(" · ")));
     notes_label_->setToolTip(all.join(QLatin1Char('\n')));
+}
+
+void PanelFrame::tintNotes() {
+    const bool partial = !partial_note_.isEmpty();
+    const QPixmap icon =
+        theme_->icon(partial ? QStringLiteral("warning") : QStringLiteral("info"), partial ? theme_->colors().warn : theme_->colors().faint, 13);
+    if (notes_icon_->pixmap().cacheKey() != icon.cacheKey()) notes_icon_->setPixmap(icon);  // the panel is laid out anew for each
 }
 
 void PanelFrame::setPanelQuery(std::optional<analysis::PanelQuery> query, const QString& why_not) {
@@ -216,7 +223,7 @@ bool PanelFrame::eventFilter(QObject* watched, QEvent* event) {
     }
     if (watched != body_) return QFrame::eventFilter(watched, event);
     switch (event->type()) {
-        case QEvent::Paint: paintBody(); break;
+        case QEvent::Paint: paintBody(static_cast<QPaintEvent*>(event)->region()); break;
         case QEvent::Resize: body_->update(); break;
         case QEvent::ContextMenu:
             panelMenu()->popup(static_cast<QContextMenuEvent*>(event)->globalPos());
@@ -227,17 +234,34 @@ bool PanelFrame::eventFilter(QObject* watched, QEvent* event) {
     return QFrame::eventFilter(watched, event);
 }
 
-void PanelFrame::paintBody() {
+void PanelFrame::paintBody(const QRegion& dirty) {
+    const ThemeColors& c = theme_->colors();
+    const QRect all = body_->rect();
+    const int strip = header_->geometry().bottom() + 1;
+    QPainter painter(body_);
+    // Most of what is painted anew lies inside: plain areas, where the rounded outline need not be followed.
+    const int corner = static_cast<int>(std::ceil(theme_->metrics().radius)) + 1;
+    const bool whole_pixels = body_->devicePixelRatioF() == std::floor(body_->devicePixelRatioF());
+    const QRegion inside = whole_pixels ? QRegion(all.adjusted(1, corner, -1, -corner)) | QRegion(all.adjusted(corner, 1, -corner, -1)) : QRegion();
+    const QRegion edge = dirty - inside;
+    painter.setClipRegion(inside);
+    painter.fillRect(QRect(0, strip, all.width(), all.height() - strip), c.panel);
+    painter.fillRect(QRect(0, 0, all.width(), strip - 1), c.panelHeader);
+    painter.fillRect(QRect(0, strip - 1, all.width(), 1), c.line);
+    if (edge.isEmpty()) return;
+    painter.setClipRegion(edge);
+    paintEdge(painter, strip);
+}
+
+void PanelFrame::paintEdge(QPainter& painter, int strip) {
     const ThemeColors& c = theme_->colors();
     const qreal radius = theme_->metrics().radius;
-    QPainter painter(body_);
     painter.setRenderHint(QPainter::Antialiasing);
     QPainterPath outline;
     outline.addRoundedRect(QRectF(body_->rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius);
     painter.fillPath(outline, c.panel);
     painter.save();
-    painter.setClipPath(outline);
-    const int strip = header_->geometry().bottom() + 1;
+    painter.setClipPath(outline, Qt::IntersectClip);
     painter.fillRect(QRect(0, 0, body_->width(), strip), c.panelHeader);
     painter.setPen(QPen(c.line, 1));
     painter.drawLine(QPointF(0, strip - 0.5), QPointF(body_->width(), strip - 0.5));

@@ -99,7 +99,8 @@ protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
-    void paintBody();
+    void paintBody(const QRegion& dirty);
+    void paintEdge(QPainter& painter, int strip);
     void addCopies();
     void fillCopyMenu(QMenu* menu);
     [[nodiscard]] std::shared_ptr<const analysis::Panel> panel() const;  ///< with the credit among its notes
@@ -107,6 +108,7 @@ private:
     [[nodiscard]] QString creditedText() const;
     void enter(State state);
     void showNotes();
+    void tintNotes();
     Theme* theme_;
     QWidget* body_;  ///< all of the panel: what moves into a window of its own
     QWidget* place_ = nullptr;

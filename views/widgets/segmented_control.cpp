@@ -51,6 +51,7 @@ void SegmentedControl::setIndex(int index) {
 }
 
 void SegmentedControl::clearChoice() {
+    if (current_ == -1) return;
     current_ = -1;
     describe();
     update();
