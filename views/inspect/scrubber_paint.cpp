@@ -73,13 +73,31 @@ QString ScrubberView::readout(int index) const {
 
 void ScrubberView::paintEvent(QPaintEvent*) {
     QPainter painter(this);
+    const qreal ratio = devicePixelRatioF();
+    if (ratio == std::floor(ratio)) {
+        const QSize pixels = size() * static_cast<int>(ratio);
+        if (still_.size() != pixels) {
+            still_ = QPixmap(pixels);
+            still_.setDevicePixelRatio(ratio);
+            still_.fill(theme_->colors().panel);  // the ground that it lies on
+            QPainter below(&still_);
+            paintStill(below);
+        }
+        painter.drawPixmap(0, 0, still_);
+    } else {
+        paintStill(painter);  // a pixmap would lie between the pixels of the screen
+    }
+    if (steps_.empty()) return;
+    painter.setRenderHint(QPainter::Antialiasing);
+    paintPlayhead(painter);
+    paintReadout(painter);
+}
+
+void ScrubberView::paintStill(QPainter& painter) {
     painter.setRenderHint(QPainter::Antialiasing);
     paintAxes(painter);
     paintStrip(painter);
     paintCurves(painter);
-    if (steps_.empty()) return;
-    paintPlayhead(painter);
-    paintReadout(painter);
 }
 
 void ScrubberView::paintAxes(QPainter& painter) const {

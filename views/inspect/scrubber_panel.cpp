@@ -57,14 +57,16 @@ void ScrubberPanel::play(bool on) {
 
 void ScrubberPanel::refresh() {
     const auto part = model_->runPart();
-    for (QWidget* tool : {static_cast<QWidget*>(back_), static_cast<QWidget*>(forward_), static_cast<QWidget*>(play_)})
-        setDisabledReason(tool, tr("There are no checkpoints to go through"));
-    step_->clear();
-    setContext({});
+    const auto steps = part == InspectModel::Part::kReady ? model_->steps() : std::vector<std::int64_t>();
+    if (steps.empty()) {  // with steps each is set once below: a header that is emptied and filled again is laid out again
+        for (QWidget* tool : {static_cast<QWidget*>(back_), static_cast<QWidget*>(forward_), static_cast<QWidget*>(play_)})
+            setDisabledReason(tool, tr("There are no checkpoints to go through"));
+        step_->clear();
+        setContext({});
+    }
     if (part == InspectModel::Part::kNone) return showEmpty(tr("No run yet"), tr("The checkpoints of a run appear here."));
     if (part == InspectModel::Part::kLoading) return showLoading(tr("Opening the run…"));
     if (part == InspectModel::Part::kFailed) return showFailed(model_->runError());
-    const auto steps = model_->steps();
     if (steps.empty())
         return showEmpty(tr("No checkpoint to scrub through"),
                          model_->runsAgain()                  ? tr("The run's checkpoints are gone, so this sample cannot be run through them.")

@@ -7,6 +7,15 @@
 #include <cmath>
 
 namespace es::views {
+namespace {
+
+/// As far as it is drawn here. NaN, a gap in the line, is as another NaN.
+bool sameCurve(const analysis::Curve& a, const analysis::Curve& b) {
+    const auto same = [](double one, double other) { return one == other || (std::isnan(one) && std::isnan(other)); };
+    return a.x == b.x && std::equal(a.y.begin(), a.y.end(), b.y.begin(), b.y.end(), same);
+}
+
+}  // namespace
 
 ScrubberView::ScrubberView(Theme* theme, QWidget* parent) : QAbstractSlider(parent), theme_(theme) {
     setObjectName(QStringLiteral("scrubber"));
@@ -18,8 +27,14 @@ ScrubberView::ScrubberView(Theme* theme, QWidget* parent) : QAbstractSlider(pare
     setRange(0, 0);
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
     setAccessibleName(tr("Checkpoint"));
-    connect(theme_, &Theme::changed, this, qOverload<>(&QWidget::update));
+    connect(theme_, &Theme::changed, this, &ScrubberView::redraw);
     connect(this, &QAbstractSlider::valueChanged, this, [this](int at) { setAccessibleDescription(readout(at)); });
+}
+
+/// Another step or a pointer that moves only moves what lies on top; this is for all that lies below.
+void ScrubberView::redraw() {
+    still_ = {};
+    update();
 }
 
 void ScrubberView::measure() {
@@ -32,6 +47,7 @@ void ScrubberView::measure() {
 }
 
 void ScrubberView::setSteps(std::vector<std::int64_t> steps, std::int64_t configured_steps) {
+    if (steps == steps_ && configured_steps == configured_) return;
     const QSignalBlocker quiet(this);
     const std::int64_t shown = value() < static_cast<int>(steps_.size()) ? steps_[static_cast<std::size_t>(value())] : -1;
     steps_ = std::move(steps);
@@ -40,32 +56,44 @@ void ScrubberView::setSteps(std::vector<std::int64_t> steps, std::int64_t config
     setEnabled(steps_.size() > 1);
     measure();
     showStep(shown);
-    update();
+    redraw();
 }
 
 void ScrubberView::showStep(std::int64_t step) {
     const auto at = std::upper_bound(steps_.begin(), steps_.end(), step);
     const QSignalBlocker quiet(this);
+    const int before = value();
     setValue(at == steps_.begin() ? 0 : static_cast<int>(at - steps_.begin()) - 1);
     setAccessibleDescription(readout(value()));
-    update();
+    if (value() != before) update();
 }
 
 void ScrubberView::setHistory(std::optional<analysis::TokenHistory> history, const QString& caption) {
+    const auto same = [](const analysis::TokenHistory& a, const analysis::TokenHistory& b) {
+        return a.step == b.step && a.expert == b.expert && a.weight == b.weight;
+    };
+    const bool drawn = history.has_value() == history_.has_value() && (!history || same(*history, *history_)) && caption == history_caption_;
     history_ = std::move(history);
     history_caption_ = caption;
-    update();
+    if (!drawn) redraw();
 }
 
 void ScrubberView::setCurves(std::optional<TrainingCurves> curves) {
+    const auto same = [](const TrainingCurves& a, const TrainingCurves& b) {
+        return sameCurve(a.churn, b.churn) && sameCurve(a.saturation, b.saturation) && sameCurve(a.loss, b.loss) &&
+               std::equal(a.spikes.begin(), a.spikes.end(), b.spikes.begin(), b.spikes.end(),
+                          [](const analysis::XMarker& one, const analysis::XMarker& other) { return one.x == other.x && one.label == other.label; });
+    };
+    const bool drawn = curves.has_value() == curves_.has_value() && (!curves || same(*curves, *curves_));
     curves_ = std::move(curves);
     measure();
-    update();
+    if (!drawn) redraw();
 }
 
 void ScrubberView::setSampleChurn(analysis::Curve churn) {
+    const bool drawn = sameCurve(churn, sample_churn_);
     sample_churn_ = std::move(churn);
-    update();
+    if (!drawn) redraw();
 }
 
 int ScrubberView::nearest(double x) const {

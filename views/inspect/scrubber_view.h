@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QAbstractSlider>
+#include <QPixmap>
 #include <optional>
 #include <vector>
 
@@ -51,6 +52,8 @@ private:
     [[nodiscard]] int nearest(double x) const;
     [[nodiscard]] QString readout(int index) const;
     void measure();
+    void redraw();
+    void paintStill(QPainter& painter);
     void paintAxes(QPainter& painter) const;
     void paintStrip(QPainter& painter) const;
     void paintCurves(QPainter& painter) const;
@@ -67,6 +70,7 @@ private:
     analysis::Curve sample_churn_;
     double last_ = 1, largest_loss_ = 0;
     int hovered_ = -1;
+    QPixmap still_;  ///< all but the playhead and the read-out; null: to be drawn anew
 };
 
 }  // namespace es::views
