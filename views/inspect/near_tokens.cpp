@@ -51,7 +51,35 @@ void NearTokens::clear() {
         item->widget()->deleteLater();
         delete item;
     }
+    buttons_.clear();
     tokens_.clear();
+}
+
+/// As many as there are tokens, crops or words as they are: those at hand are taken again, for making and styling widgets is slow.
+void NearTokens::makeButtons(const Found& found) {
+    const std::size_t count = found.near.tokens.size();
+    bool fit = buttons_.size() == count;
+    for (std::size_t i = 0; fit && i < count; ++i) fit = found.crops[i].isNull() == (qobject_cast<Chip*>(buttons_[i]) != nullptr);
+    if (fit) return;
+    clear();
+    for (std::size_t i = 0; i < count; ++i) {
+        QAbstractButton* button = nullptr;
+        if (found.crops[i].isNull()) {
+            button = new Chip(model_->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, row_);
+        } else {
+            auto* crop = new QToolButton(row_);
+            crop->setIconSize({kNearCrop, kNearCrop});
+            crop->setAutoRaise(true);
+            button = crop;
+        }
+        connect(button, &QAbstractButton::clicked, this, [this, i] {
+            const auto token = tokens_[i];
+            model_->chooseTokenOf(token.sample, token.modality, token.token.value, router_);
+        });
+        flow_->addWidget(button);
+        button->show();
+        buttons_.push_back(button);
+    }
 }
 
 void NearTokens::setReading(const analysis::TokenReading& reading) {
@@ -105,24 +133,24 @@ void NearTokens::setReading(const analysis::TokenReading& reading) {
 
 void NearTokens::show(Result<Found> found) {
     if (!found && found.error().kind == ErrorKind::kStopped) return asked_.reset();
-    clear();
+    if (!found) clear();
     note_->setVisible(!found || found->near.tokens.empty());
     if (!found) return note_->setText(QString::fromStdString(found.error().message()));
     note_->setText(model_->chosenSet().everything ? tr("The probe holds no other sample with such tokens.")
                                                   : tr("The chosen set holds no other sample with such tokens."));
     const bool everything = model_->chosenSet().everything;
     heading_->setText((everything ? tr("Most alike of %1 in the probe") : tr("Most alike of %1 in the chosen set")).arg(stepText(found->near.compared)));
+    makeButtons(*found);
     tokens_ = found->near.tokens;
     Theme* theme = model_->context().theme;
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
         const auto& token = tokens_[i];
-        const QString tip = tr("%1 of “%2” · expert %3 · distance %4. Click to show it.")
-                                .arg(found->names[i], found->captions[i])
-                                .arg(token.expert)
-                                .arg(numberText(token.distance, 3));
-        QAbstractButton* button = nullptr;
-        if (!found->crops[i].isNull()) {
-            auto* crop = new QToolButton(row_);
+        QAbstractButton* button = buttons_[i];
+        if (auto* chip = qobject_cast<Chip*>(button)) {
+            const QString word = found->names[i].section(QChar(0x201C), 1).section(QChar(0x201D), 0, 0);
+            chip->setText(word.isEmpty() ? found->names[i] : word);
+            chip->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, std::max(0, token.expert)});
+        } else {
             QPixmap pixmap(QSize(kNearCrop, kNearCrop) * devicePixelRatioF());
             pixmap.setDevicePixelRatio(devicePixelRatioF());
             pixmap.fill(Qt::white);  // as models see pictures
@@ -132,22 +160,15 @@ void NearTokens::show(Result<Found> found) {
             painter.setPen(theme->colors().line);
             painter.drawRect(QRectF(0.5, 0.5, kNearCrop - 1, kNearCrop - 1));
             painter.end();
-            crop->setIcon(pixmap);
-            crop->setIconSize({kNearCrop, kNearCrop});
-            crop->setAutoRaise(true);
-            button = crop;
-        } else {
-            const QString word = found->names[i].section(QChar(0x201C), 1).section(QChar(0x201D), 0, 0);
-            button = new Chip(theme, word.isEmpty() ? found->names[i] : word,
-                              analysis::ColorRole{analysis::ColorRole::Kind::kExpert, std::max(0, token.expert)}, row_);
+            button->setIcon(pixmap);
         }
+        const QString tip = tr("%1 of “%2” · expert %3 · distance %4. Click to show it.")
+                                .arg(found->names[i], found->captions[i])
+                                .arg(token.expert)
+                                .arg(numberText(token.distance, 3));
         button->setToolTip(tip);
         button->setAccessibleName(tip);
-        connect(button, &QAbstractButton::clicked, this, [this, token] { model_->chooseTokenOf(token.sample, token.modality, token.token.value, router_); });
-        flow_->addWidget(button);
-        button->show();
     }
-    row_->updateGeometry();
 }
 
 }  // namespace es::views

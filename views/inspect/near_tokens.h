@@ -2,6 +2,7 @@
 // Patches or words of the probe that a router treats most like the selected one.
 #pragma once
 
+#include <QAbstractButton>
 #include <QImage>
 #include <QLabel>
 #include <QWidget>
@@ -31,10 +32,12 @@ private:
     using Question = std::tuple<QString, std::int32_t, std::uint64_t, Modality, TokenIndex, std::int64_t, std::size_t, std::vector<float>, std::uint64_t>;
     void show(Result<Found> found);
     void clear();
+    void makeButtons(const Found& found);
     InspectModel* model_;
     QLabel *heading_, *note_;
     QWidget* row_;
     FlowLayout* flow_;
+    std::vector<QAbstractButton*> buttons_;  ///< one for each of tokens_
     std::vector<analysis::NearToken> tokens_;
     RouterId router_;
     std::optional<Question> asked_;

@@ -212,26 +212,35 @@ void TokenPanel::showPrediction() {
 }
 
 void TokenPanel::showChosen(const analysis::TokenReading& reading) {
-    while (QLayoutItem* item = chosen_row_->takeAt(0)) {
-        item->widget()->deleteLater();
-        item->widget()->hide();
-        delete item;
+    const std::size_t count = std::min(reading.choices.size(), kMostChips);
+    // The same chips from token to token: to make and to style widgets anew takes longer than all else that a change needs.
+    while (chips_.size() > count) {
+        chosen_row_->removeWidget(chips_.back());
+        chips_.back()->hide();
+        chips_.back()->deleteLater();
+        chips_.pop_back();
     }
-    const Selection& shown = model_->shown();
-    for (std::size_t i = 0; i < std::min(reading.choices.size(), kMostChips); ++i) {
-        const auto& choice = reading.choices[i];
-        auto* chip = new Chip(model_->context().theme, tr("expert %1 · weight %2").arg(choice.expert).arg(numberText(choice.weight)),
-                              analysis::ColorRole{analysis::ColorRole::Kind::kExpert, choice.expert}, chosen_);
-        chip->setToolTip(tr("Combine weight %1, router probability %2. Click to bring expert %3 out.")
-                             .arg(numberText(choice.weight, 3), numberText(choice.probability, 3))
-                             .arg(choice.expert));
+    while (chips_.size() < count) {
+        auto* chip = new Chip(model_->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, chosen_);
         chip->setCheckable(true);
-        chip->setChecked(shown.expert.value == choice.expert && shown.router == reading.router.id);
-        connect(chip, &QAbstractButton::clicked, this, [this, id = reading.router.id, expert = choice.expert] { model_->toggleExpert(id, expert); });
+        connect(chip, &QAbstractButton::clicked, this, [this, place = chips_.size()] { model_->toggleExpert(chosen_router_, chosen_experts_[place]); });
         chosen_row_->addWidget(chip);
         chip->show();
+        chips_.push_back(chip);
     }
-    chosen_->updateGeometry();
+    const Selection& shown = model_->shown();
+    chosen_router_ = reading.router.id;
+    chosen_experts_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto& choice = reading.choices[i];
+        chosen_experts_.push_back(choice.expert);
+        chips_[i]->setText(tr("expert %1 · weight %2").arg(choice.expert).arg(numberText(choice.weight)));
+        chips_[i]->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, choice.expert});
+        chips_[i]->setToolTip(tr("Combine weight %1, router probability %2. Click to bring expert %3 out.")
+                                  .arg(numberText(choice.weight, 3), numberText(choice.probability, 3))
+                                  .arg(choice.expert));
+        chips_[i]->setChecked(shown.expert.value == choice.expert && shown.router == reading.router.id);
+    }
 }
 
 void TokenPanel::showCrop() {

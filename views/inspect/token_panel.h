@@ -10,6 +10,7 @@
 #include "views/inspect/near_tokens.h"
 #include "views/inspect/token_path_view.h"
 #include "views/plots/bar_plot.h"
+#include "views/widgets/chip.h"
 #include "views/widgets/flow_layout.h"
 #include "views/widgets/key_value_table.h"
 #include "views/widgets/panel_frame.h"
@@ -38,6 +39,9 @@ private:
     QLabel *crop_, *path_title_, *bars_title_, *bars_note_;
     QWidget* chosen_;
     FlowLayout* chosen_row_;
+    std::vector<Chip*> chips_;  ///< one for each of chosen_experts_
+    std::vector<std::int32_t> chosen_experts_;
+    RouterId chosen_router_;
     KeyValueTable* facts_;
     BarPlot* bars_;
     TokenPathView* path_;

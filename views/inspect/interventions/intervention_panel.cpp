@@ -216,32 +216,41 @@ void InterventionPanel::keyPressEvent(QKeyEvent* event) {
 void InterventionPanel::refreshChips() {
     const auto experts = model_->experts();
     const auto& pinned = model_->choice().experts;
-    if (experts == chips_of_ && pinned == pinned_of_ && chips_row_->count() > 0) return;
+    if (experts == chips_of_ && pinned == pinned_of_) return;
     chips_of_ = experts;
     pinned_of_ = pinned;
-    Theme* theme = model_->inspect()->context().theme;
-    while (QLayoutItem* item = chips_row_->takeAt(0)) {
-        item->widget()->hide();
-        item->widget()->deleteLater();
-        delete item;
+    while (chips_made_.size() > experts.size()) {
+        chips_row_->removeWidget(chips_made_.back());
+        chips_made_.back()->hide();
+        chips_made_.back()->deleteLater();
+        chips_made_.pop_back();
     }
-    for (const auto& [id, expert] : experts) {
-        const auto* router = model_->inspect()->contents().router(id);
-        const QString name = tr("%1 · %2").arg(expert).arg(QString::fromStdString(analysis::routerLabel(*router)));
-        auto* chip = new Chip(theme, name, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert}, chips_);
-        const bool stays = std::find(pinned.begin(), pinned.end(), std::pair(id, expert)) != pinned.end();
-        chip->setRemovable(stays);
-        chip->setAccessibleName(stays ? tr("Take expert %1 out").arg(name) : tr("Keep expert %1 for the intervention").arg(name));
-        chip->setToolTip(stays ? tr("Click to take it out") : tr("The selected expert. Click to keep it while you choose another one"));
-        connect(chip, &Chip::removeRequested, this, [this, id = id, expert = expert] { model_->unpin(id, expert); });
-        connect(chip, &QAbstractButton::clicked, this, [this, id = id, expert = expert, stays] {
-            if (stays) model_->unpin(id, expert);
-            else model_->pin(id, expert);
+    while (chips_made_.size() < experts.size()) {
+        auto* chip = new Chip(model_->inspect()->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, chips_);
+        const auto place = chips_made_.size();
+        const auto stays = [this, place] { return std::find(pinned_of_.begin(), pinned_of_.end(), chips_of_[place]) != pinned_of_.end(); };
+        connect(chip, &Chip::removeRequested, this, [this, place] { model_->unpin(chips_of_[place].first, chips_of_[place].second); });
+        connect(chip, &QAbstractButton::clicked, this, [this, place, stays] {
+            const auto [router, expert] = chips_of_[place];
+            if (stays()) model_->unpin(router, expert);
+            else model_->pin(router, expert);
         });
         chips_row_->addWidget(chip);
         chip->show();
+        chips_made_.push_back(chip);
     }
-    chips_->updateGeometry();
+    for (std::size_t i = 0; i < experts.size(); ++i) {
+        const auto& [id, expert] = experts[i];
+        const auto* router = model_->inspect()->contents().router(id);
+        const QString name = tr("%1 · %2").arg(expert).arg(QString::fromStdString(analysis::routerLabel(*router)));
+        const bool stays = std::find(pinned.begin(), pinned.end(), experts[i]) != pinned.end();
+        Chip* chip = chips_made_[i];
+        chip->setText(name);
+        chip->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert});
+        chip->setRemovable(stays);
+        chip->setAccessibleName(stays ? tr("Take expert %1 out").arg(name) : tr("Keep expert %1 for the intervention").arg(name));
+        chip->setToolTip(stays ? tr("Click to take it out") : tr("The selected expert. Click to keep it while you choose another one"));
+    }
 }
 
 void InterventionPanel::refresh() {

@@ -51,6 +51,7 @@ private:
     TableView* table_;
     QListWidget* list_;
     std::vector<std::pair<RouterId, int>> chips_of_, pinned_of_;
+    std::vector<Chip*> chips_made_;  ///< one for each of chips_of_
     std::int64_t drawn_ = 0;
     bool has_effects_ = false;  ///< what is drawn has its losses
 };
