@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kGlanceCell = 30;
 constexpr std::size_t kGlanceItems = 24, kGlanceWords = 7;
+constexpr int kGlanceLateMs = 150;  // shorter than that a gallery that goes and comes back would only flicker
 
 }  // namespace
 
@@ -49,7 +50,12 @@ ExpertGlance::ExpertGlance(ExpertModel* model, SamplePictures* pictures, QWidget
     category_ = line("glanceCategory", "muted");
     credits_ = line("glanceCredits", "faint");
     connect(open_, &QToolButton::clicked, this, &ExpertGlance::pageRequested);
-    connect(grid_, &GalleryGrid::itemClicked, this, [this](int index) { model_->chooseItem(grid_->items()[static_cast<std::size_t>(index)]); });
+    connect(grid_, &GalleryGrid::itemClicked, this, [this](int index) {
+        if (!late_.isActive()) model_->chooseItem(grid_->items()[static_cast<std::size_t>(index)]);
+    });
+    late_.setSingleShot(true);
+    late_.setInterval(kGlanceLateMs);
+    connect(&late_, &QTimer::timeout, this, &ExpertGlance::fill);
     connect(model_, &ExpertModel::expertChanged, this, &ExpertGlance::refresh);
     connect(model_, &ExpertModel::galleryChanged, this, &ExpertGlance::refresh);
     connect(model_, &ExpertModel::detailsChanged, this, &ExpertGlance::refresh);
@@ -72,6 +78,24 @@ bool ExpertGlance::settled() const { return !isVisible() || (model_->settled() &
 
 void ExpertGlance::refresh() {
     if (!isVisible()) return;
+    const Selection& now = model_->inspect()->shown();
+    grid_->setSelected(now.sample, now.token_modality, now.token);
+    if (reading() && !grid_->isHidden()) {
+        // Title, gallery and words stay together until all of the next expert's are there.
+        if (!late_.isActive()) late_.start();
+        return;
+    }
+    fill();
+}
+
+bool ExpertGlance::reading() const {
+    if (!model_->expert().valid() || !model_->step()) return false;
+    return model_->galleryPart() == ExpertModel::Part::kLoading || model_->detailsPart() == ExpertModel::Part::kLoading;
+}
+
+void ExpertGlance::fill() {
+    late_.stop();
+    shown_expert_ = model_->expert();
     const bool there = model_->expert().valid() && model_->step().has_value();
     title_->setText(model_->expert().valid() ? tr("Expert %1 · what it sees most").arg(model_->expert().value) : tr("What an expert sees most"));
     setDisabledReason(open_, model_->expert().valid() ? QString() : tr("This run has no experts"));
@@ -91,8 +115,6 @@ void ExpertGlance::refresh() {
         items.resize(std::min(items.size(), kGlanceItems));
         grid_->setItems(std::move(items));
     }
-    const Selection& now = model_->inspect()->shown();
-    grid_->setSelected(now.sample, now.token_modality, now.token);
     grid_->setVisible(fresh && !grid_->items().empty());
     const auto* details = fresh ? model_->details() : nullptr;
     const auto* words = details ? details->find(analysis::LabelKind::kTokenId, Modality::kText) : nullptr;
@@ -133,7 +155,7 @@ QJsonArray ExpertGlance::dump() const {
                                  {QStringLiteral("token"), item.token.value},
                                  {QStringLiteral("weight"), static_cast<double>(item.weight)}});
     const bool shown = grid_->isVisible();
-    QJsonObject read{{QStringLiteral("expert"), model_->expert().value},
+    QJsonObject read{{QStringLiteral("expert"), shown_expert_.value},
                      {QStringLiteral("items"), items},
                      {QStringLiteral("words"), words_->text()},
                      {QStringLiteral("category"), category_->text()}};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QLabel>
+#include <QTimer>
 
 #include "views/inspect/expert/expert_model.h"
 #include "views/inspect/expert/gallery_grid.h"
@@ -31,6 +32,8 @@ protected:
 
 private:
     void refresh();
+    void fill();
+    [[nodiscard]] bool reading() const;
     ExpertModel* model_;
     SamplePictures* pictures_;
     std::shared_ptr<const ExpertGalleryData> drawn_;
@@ -38,6 +41,8 @@ private:
     QLabel *state_, *words_, *category_, *credits_;
     GalleryGrid* grid_;
     IconButton* open_;
+    QTimer late_;  ///< runs while what is shown is of the expert before
+    ExpertIndex shown_expert_;
 };
 
 }  // namespace es::views

@@ -146,17 +146,20 @@ GalleryGrid::GalleryGrid(Theme* theme, SamplePictures* pictures, int cell, QWidg
 }
 
 void GalleryGrid::setItems(std::vector<analysis::GalleryItem> items) {
+    const std::size_t count = items_.size();
+    const bool words = words_;
     items_ = std::move(items);
     words_ = std::any_of(items_.begin(), items_.end(), [](const analysis::GalleryItem& item) { return item.modality != Modality::kVision; });
     hovered_ = -1;
     current_ = 0;
     context_->hide();
     describe();
-    updateGeometry();
+    if (items_.size() != count || words_ != words) updateGeometry();
     update();
 }
 
 void GalleryGrid::setSelected(std::optional<std::uint64_t> sample, Modality modality, TokenIndex token) {
+    if (sample == selected_sample_ && modality == selected_modality_ && token == selected_token_) return;
     selected_sample_ = sample;
     selected_modality_ = modality;
     selected_token_ = token;
