@@ -53,7 +53,7 @@ nlohmann::json toJson(const session::DataReport& r) {
 void print(const session::DataReport& r) {
     fmt::print("{}: {} samples: {} with a picture, {} with a caption ({} distinct), {} with both; {} duplicates left out\n", r.set, r.samples, r.pictures,
                r.captions, r.distinct_captions, r.pairs, r.duplicates);
-    if (r.found > r.samples)
+    if (r.found > r.samples + r.duplicates)
         fmt::print("found: {} in all; {} more are left out as damaged, of one colour or by a rule of the set\n", r.found, r.found - r.samples - r.duplicates);
     fmt::print("split: {} train, {} validation, {} test · {:.1f} s\n", r.train, r.validation, r.test, r.seconds);
     if (!r.cache.empty()) fmt::print("cache: {}\n", r.cache);
