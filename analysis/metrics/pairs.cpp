@@ -3,70 +3,12 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <array>
 
-#include "analysis/metrics/pair_bits.h"
+#include "analysis/metrics/pair_counts.h"
 #include "analysis/stats/assignment.h"
 #include "analysis/stats/clustering.h"
 
 namespace es::analysis {
-
-namespace {
-
-constexpr std::int32_t kMostChoices = 64;  ///< of the fast way; more are rare and slow anyhow
-
-/// Adds the pairs of every token of [begin, end), experts in the order of their ranks, to counts of (earlier rank, later rank). K > 0: the number of
-/// choices, known when compiled so that loops over a token's choices unroll; 0: `k`.
-template <std::size_t K>
-void countRanked(const std::uint16_t* begin, const std::uint16_t* end, std::size_t k, std::size_t experts, std::uint32_t* even, std::uint32_t* odd) {
-    if constexpr (K > 0) k = K;
-    std::array<std::uint32_t, kMostChoices> slots{};
-    const std::size_t stride = experts + 1;
-    for (const std::uint16_t* token = begin; token + k <= end; token += k) {
-        for (std::size_t i = 0; i < k; ++i) slots[i] = static_cast<std::uint32_t>(std::min<std::size_t>(token[i], experts));
-        for (std::size_t i = 0; i < k; ++i) {
-            std::uint32_t* row = even + static_cast<std::size_t>(slots[i]) * stride;
-            for (std::size_t j = i; j < k; ++j) ++row[slots[j]];
-        }
-        // Neighbouring tokens often choose alike: the other table's counts do not wait for these stores.
-        std::swap(even, odd);
-    }
-}
-
-/// Counts of fixed k without a branch a pair: pairs are counted as they come in rank order and made symmetric at the end; experts out of range
-/// go to a column of their own. Narrow counts, emptied before they can overflow, keep the tables in the nearest cache.
-std::vector<double> countedPairs(const store::RoutingTable& table) {
-    const auto experts = static_cast<std::size_t>(table.router.experts), k = static_cast<std::size_t>(table.router.k);
-    if (bitsArePaying(experts, k)) return pairsByBits(table.expert_ids, k, experts);
-    const std::size_t stride = experts + 1;
-    std::vector<std::uint32_t> even(stride * stride, 0), odd(even.size(), 0);
-    std::vector<double> counts(experts * experts, 0);
-    constexpr std::size_t kTokens = std::size_t{1} << 30;  // a token names an expert once
-    const std::size_t per_round = std::max<std::size_t>(1, kTokens / std::max<std::size_t>(k, 1)) * k;
-    const auto* ids = table.expert_ids.data();
-    for (std::size_t begin = 0; k > 0 && begin + k <= table.expert_ids.size(); begin += per_round) {
-        const auto* first = ids + begin;
-        const auto* last = ids + std::min(table.expert_ids.size(), begin + per_round);
-        switch (k) {
-            case 2: countRanked<2>(first, last, k, experts, even.data(), odd.data()); break;
-            case 4: countRanked<4>(first, last, k, experts, even.data(), odd.data()); break;
-            case 6: countRanked<6>(first, last, k, experts, even.data(), odd.data()); break;
-            case 8: countRanked<8>(first, last, k, experts, even.data(), odd.data()); break;
-            default: countRanked<0>(first, last, k, experts, even.data(), odd.data());
-        }
-        for (std::size_t i = 0; i < experts; ++i)
-            for (std::size_t j = 0; j < experts; ++j) {
-                const std::uint32_t own = even[i * stride + j] + odd[i * stride + j];
-                const std::uint32_t turned = i == j ? 0 : even[j * stride + i] + odd[j * stride + i];
-                counts[i * experts + j] += static_cast<double>(own) + static_cast<double>(turned);
-            }
-        std::fill(even.begin(), even.end(), 0);
-        std::fill(odd.begin(), odd.end(), 0);
-    }
-    return counts;
-}
-
-}  // namespace
 
 Coactivation coactivation(const store::RoutingView& view, Weighing weighing) {
     Coactivation result;
@@ -74,8 +16,12 @@ Coactivation coactivation(const store::RoutingView& view, Weighing weighing) {
     const auto experts = static_cast<std::size_t>(result.experts);
     result.count_EE.assign(experts * experts, 0);
     const bool mass = weighing == Weighing::kMass || (weighing == Weighing::kAuto && view.router().layout == store::RoutingLayout::kDenseMass);
-    const bool counted = !mass && view.router().layout == store::RoutingLayout::kFixedK && view.router().k <= kMostChoices;
-    if (counted) result.count_EE = countedPairs(view.table());
+    const bool counted = !mass && view.router().layout == store::RoutingLayout::kFixedK;
+    if (counted) {
+        PairCounts pairs(experts, static_cast<std::size_t>(view.router().k));
+        pairs.add(view.table().expert_ids);
+        result.count_EE = pairs.counts();
+    }
     std::vector<std::pair<std::size_t, double>> chosen;
     for (std::int64_t t = 0; t < view.tokens() && !counted; ++t) {
         chosen.clear();
@@ -91,10 +37,16 @@ Coactivation coactivation(const store::RoutingView& view, Weighing weighing) {
             }
         }
     }
-    result.conditional_EE.assign(experts * experts, 0);
-    for (std::size_t i = 0; i < experts; ++i)
-        for (std::size_t j = 0; j < experts; ++j)
-            if (const double own = result.count_EE[i * experts + i]; own > 0) result.conditional_EE[i * experts + j] = result.count_EE[i * experts + j] / own;
+    return coactivationOf(std::move(result.count_EE), result.experts);
+}
+
+Coactivation coactivationOf(std::vector<double> count_EE, std::int32_t experts) {
+    Coactivation result{experts, std::move(count_EE), {}};
+    result.conditional_EE.assign(result.count_EE.size(), 0);
+    const auto size = static_cast<std::size_t>(experts);
+    for (std::size_t i = 0; i < size; ++i)
+        for (std::size_t j = 0; j < size; ++j)
+            if (const double own = result.count_EE[i * size + i]; own > 0) result.conditional_EE[i * size + j] = result.count_EE[i * size + j] / own;
     return result;
 }
 

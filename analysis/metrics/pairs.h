@@ -17,6 +17,8 @@ struct Coactivation {
     std::vector<double> conditional_EE;  ///< N_ij / N_i (row i); 0 / 0 is 0
 };
 [[nodiscard]] Coactivation coactivation(const store::RoutingView& view, Weighing weighing = Weighing::kAuto);
+/// The same of counts that were made elsewhere (E x E).
+[[nodiscard]] Coactivation coactivationOf(std::vector<double> count_EE, std::int32_t experts);
 /// The experts so that those active together stand together: average linkage on 1 - N_ij ÷ min(N_i, N_j).
 [[nodiscard]] std::vector<std::int32_t> coactivationOrder(const Coactivation& pairs);
 

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+
+#include "analysis/metrics/pair_counts.h"
 
 namespace es::analysis {
 namespace {
@@ -51,6 +54,15 @@ void addJoint(const store::RoutingChunk& chunk, const SampleCategories& categori
     }
 }
 
+/// Units of k choices a token are counted on where the one before ended; k = 1 has no pairs.
+void addPairs(const store::RoutingView& view, std::optional<PairCounts>& pairs, std::vector<double>& others_EE) {
+    const store::RoutingTable& table = view.table();
+    if (table.router.layout != store::RoutingLayout::kFixedK) return addTo(others_EE, coactivation(view).count_EE);
+    if (table.router.k <= 1) return;
+    if (!pairs) pairs.emplace(static_cast<std::size_t>(table.router.experts), static_cast<std::size_t>(table.router.k));
+    pairs->add(table.expert_ids);
+}
+
 }  // namespace
 
 SampleCategories sampleCategories(const std::vector<store::SampleRecord>& samples) {
@@ -76,7 +88,8 @@ Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, cons
     struct Sum {
         TraceMetrics metrics;
         std::vector<std::int64_t> counts_LE;
-        std::vector<double> pairs_EE;
+        std::optional<PairCounts> pairs;  ///< of layouts with k choices a token
+        std::vector<double> pairs_EE;     ///< of the others
     };
     std::map<std::int32_t, Sum> sums;
     bool soft = false;
@@ -97,7 +110,7 @@ Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, cons
         TraceMetrics& metrics = sum.metrics;
         const store::RoutingTable& table = chunk.table;
         // A file whose table of routers differs from the run's is of another run.
-        if (table.router.experts != metrics.router.experts) return {};
+        if (table.router.experts != metrics.router.experts || table.router.k != metrics.router.k) return {};
         const store::RoutingView view(table);
         ++metrics.units;
         metrics.tokens += table.tokens;
@@ -107,8 +120,7 @@ Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, cons
         metrics.first_step = std::min(metrics.first_step, table.step);
         metrics.last_step = std::max(metrics.last_step, table.step);
         if (options.load) addTo(metrics.load_E, expertLoads(view));
-        if (options.coactivation && (table.router.k > 1 || table.router.layout != store::RoutingLayout::kFixedK))
-            addTo(sum.pairs_EE, coactivation(view).count_EE);
+        if (options.coactivation) addPairs(view, sum.pairs, sum.pairs_EE);
         if (options.dependence && !categories.names.empty()) {
             sum.counts_LE.resize(kJointTables * categories.names.size() * static_cast<std::size_t>(table.router.experts), 0);
             addJoint(chunk, categories, sum.counts_LE);
@@ -121,16 +133,8 @@ Result<std::vector<TraceMetrics>> traceMetrics(const store::RunReader& run, cons
         TraceMetrics& metrics = sum.metrics;
         if (metrics.units == 0) continue;
         if (options.load) metrics.load = loadOf(std::span<const double>(metrics.load_E));
-        if (!sum.pairs_EE.empty()) {
-            const auto experts = static_cast<std::size_t>(metrics.router.experts);
-            metrics.coactivation.experts = metrics.router.experts;
-            metrics.coactivation.conditional_EE.assign(sum.pairs_EE.size(), 0);
-            for (std::size_t i = 0; i < experts; ++i)
-                for (std::size_t j = 0; j < experts; ++j)
-                    if (const double n = sum.pairs_EE[i * experts + i]; n > 0)
-                        metrics.coactivation.conditional_EE[i * experts + j] = sum.pairs_EE[i * experts + j] / n;
-            metrics.coactivation.count_EE = std::move(sum.pairs_EE);
-        }
+        if (sum.pairs) addTo(sum.pairs_EE, sum.pairs->counts());
+        if (!sum.pairs_EE.empty()) metrics.coactivation = coactivationOf(std::move(sum.pairs_EE), metrics.router.experts);
         if (!sum.counts_LE.empty()) {
             metrics.joint_LE.assign(sum.counts_LE.size() / kJointTables, 0);
             for (std::size_t i = 0; i < sum.counts_LE.size(); ++i) metrics.joint_LE[i % metrics.joint_LE.size()] += static_cast<double>(sum.counts_LE[i]);

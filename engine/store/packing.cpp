@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/store/packing.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -33,10 +35,19 @@ void pack(std::span<const T> values, int bits, std::vector<std::uint8_t>& out) {
     for (; held > 0; held -= 8, pending >>= 8) *write++ = static_cast<std::uint8_t>(pending);
 }
 
+/// Four values of so many bits, side by side from the lowest, to lanes of sixteen bits each: first by twos, then one by one.
+template <int Bits>
+std::uint64_t toLanes(std::uint64_t values) {
+    constexpr std::uint64_t kFirstTwo = (std::uint64_t{1} << (2 * Bits)) - 1, kLastTwo = kFirstTwo << 32;
+    constexpr std::uint64_t kOne = (std::uint64_t{1} << Bits) - 1, kEven = kOne | (kOne << 32), kOdd = kEven << 16;
+    const std::uint64_t twos = (values & kFirstTwo) | ((values << (32 - 2 * Bits)) & kLastTwo);
+    return (twos & kEven) | ((twos << (16 - Bits)) & kOdd);
+}
+
 /// Eight values at a time: they fill `Bits` whole bytes, so every group starts on a byte and no value depends on the one before.
 template <int Bits, class T>
 std::size_t unpackGroups(std::span<const std::uint8_t> packed, std::span<T> out) {
-    constexpr std::uint64_t kMask = (std::uint64_t{1} << Bits) - 1;
+    static_assert(std::endian::native == std::endian::little);  // of lanes, of the file's bytes
     constexpr std::size_t kSecond = static_cast<std::size_t>(4 * Bits / 8);  // byte and bit at which the fifth value starts
     constexpr int kShift = 4 * Bits % 8;
     std::size_t done = 0;
@@ -46,11 +57,12 @@ std::size_t unpackGroups(std::span<const std::uint8_t> packed, std::span<T> out)
         std::memcpy(&low, packed.data() + at, 8);
         std::memcpy(&high, packed.data() + at + kSecond, 8);
         high >>= kShift;
-        T* write = out.data() + done;
-        for (int i = 0; i < 4; ++i) {
-            write[i] = static_cast<T>((low >> (i * Bits)) & kMask);
-            write[i + 4] = static_cast<T>((high >> (i * Bits)) & kMask);
-        }
+        std::array<std::uint16_t, 8> values;
+        low = toLanes<Bits>(low);
+        high = toLanes<Bits>(high);
+        std::memcpy(values.data(), &low, 8);
+        std::memcpy(values.data() + 4, &high, 8);
+        std::copy(values.begin(), values.end(), out.data() + done);
     }
     return done;
 }

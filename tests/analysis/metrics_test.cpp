@@ -9,7 +9,7 @@
 #include "analysis/metrics/confidence.h"
 #include "analysis/metrics/dependence.h"
 #include "analysis/metrics/load.h"
-#include "analysis/metrics/pair_bits.h"
+#include "analysis/metrics/pair_counts.h"
 #include "analysis/metrics/pairs.h"
 #include "analysis/metrics/stability.h"
 #include "engine/base/random.h"
@@ -219,11 +219,11 @@ TEST(Modality, PooledBalanceCapsTheTextExpert) {
     EXPECT_NEAR(information.nmi, 0.81, 5e-3);
 }
 
-TEST(Pairs, BitsCountWhatAPairAtATimeCounts) {
-    EXPECT_TRUE(bitsArePaying(64, 8));
-    EXPECT_FALSE(bitsArePaying(16, 2));
+TEST(Pairs, EveryWayCountsWhatAPairAtATimeCounts) {
+    EXPECT_EQ(PairCounts::fasterWay(64, 8), PairCounts::Way::kBits);
+    EXPECT_EQ(PairCounts::fasterWay(16, 2), PairCounts::Way::kOneByOne);
     RandomStream random(5, RandomPurpose::kSynthetic);
-    for (const std::size_t tokens : {0u, 1u, 63u, 64u, 1536u, 1537u, 5000u}) {
+    for (const std::size_t tokens : {0u, 1u, 63u, 64u, 65u, 3839u, 3840u, 3841u, 9000u}) {
         constexpr std::size_t kExperts = 20, kChoices = 5;
         std::vector<std::uint16_t> ids;
         std::vector<double> expected(kExperts * kExperts, 0);
@@ -236,10 +236,27 @@ TEST(Pairs, BitsCountWhatAPairAtATimeCounts) {
                 for (const std::uint16_t j : chosen)
                     if (i < kExperts && j < kExperts) ++expected[i * kExperts + j];
         }
-        EXPECT_EQ(pairsByBits(ids, kChoices, kExperts), expected) << tokens;
+        for (const PairCounts::Way way : {PairCounts::Way::kBits, PairCounts::Way::kOneByOne}) {
+            // At once, in parts that end anywhere, and looked at between them.
+            PairCounts whole(kExperts, kChoices, way), parts(kExperts, kChoices, way);
+            whole.add(ids);
+            for (std::size_t begin = 0; begin < ids.size();) {
+                const std::size_t size = std::min(ids.size() - begin, kChoices * (random.nextU32() % 2500 + 1));
+                parts.add(std::span(ids).subspan(begin, size));
+                begin += size;
+                (void)parts.counts();
+            }
+            EXPECT_EQ(whole.counts(), expected) << tokens;
+            EXPECT_EQ(parts.counts(), expected) << tokens;
+        }
     }
     // Every token of a block, so that nothing may overflow.
-    EXPECT_EQ(pairsByBits(std::vector<std::uint16_t>(100'000, 0), 1, 1), std::vector<double>{100'000});
+    PairCounts alike(1, 1, PairCounts::Way::kBits);
+    alike.add(std::vector<std::uint16_t>(100'000, 0));
+    EXPECT_EQ(alike.counts(), std::vector<double>{100'000});
+    PairCounts none(0, 0);
+    none.add(std::vector<std::uint16_t>{1, 2});
+    EXPECT_TRUE(none.counts().empty());
 }
 
 TEST(Pairs, CoactivationCountsAllPairsNotNeighboursInRank) {
