@@ -12,6 +12,7 @@
 
 #include "analysis/figures/wording.h"
 #include "analysis/metrics/weighing.h"
+#include "engine/store/routing_tables.h"
 #include "engine/base/hash.h"
 #include "engine/base/random.h"
 

@@ -41,7 +41,7 @@ enum class OverlayMode : std::uint8_t {
     kExpert,
     kWeight,
     kEntropy,
-    kMargin,   ///< boundaryMargin()
+    kMargin,       ///< boundaryMargin()
     kDropped,      ///< share of the token's assignments that found no slot
     kAttention,    ///< attention received, divided by an even share
     kProbability,  ///< one expert's router probability at every token
@@ -93,11 +93,13 @@ struct TokenReading {
         float weight = 0;       ///< combine weight
         float probability = 0;  ///< NaN when the distribution was not recorded
         bool kept = true;
+        std::int64_t place = -1;  ///< how many were served before; -1: not recorded
     };
     std::vector<Choice> choices;         ///< best first
     std::vector<float> probabilities_E;  ///< empty when not recorded
     double entropy_nats = kMissing, max_entropy_nats = kMissing, margin12 = kMissing, chosen_mass = kMissing;
     double boundary_margin = kMissing;  ///< as boundaryMargin(): of the experts that were really chosen
+    std::int64_t slots = -1;            ///< of each expert for this token and those that compete with it; -1: not recorded, or without limit
     bool masked = false, dropped = false;
 };
 /// One row of a table.

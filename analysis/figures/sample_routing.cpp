@@ -10,6 +10,7 @@
 #include "analysis/metrics/confidence.h"
 #include "analysis/metrics/weighing.h"
 #include "engine/base/hash.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::analysis {
 namespace {
@@ -130,9 +131,10 @@ TokenReading readToken(const store::RoutingTable& table, std::int64_t row) {
     }
     const store::RoutingView view(table);
     reading.boundary_margin = boundaryMargin(view, row);
+    if (!table.slots_T.empty()) reading.slots = table.slots_T[at];
     bool any_kept = false;
     for (const TokenChoice& choice : choicesOf(view, row)) {
-        TokenReading::Choice one{choice.expert, choice.weight, std::numeric_limits<float>::quiet_NaN(), choice.kept};
+        TokenReading::Choice one{choice.expert, choice.weight, std::numeric_limits<float>::quiet_NaN(), choice.kept, choice.place};
         if (!reading.probabilities_E.empty()) {
             one.probability = reading.probabilities_E[static_cast<std::size_t>(choice.expert)];
             reading.chosen_mass += one.probability;

@@ -13,6 +13,7 @@
 #include "analysis/metrics/load.h"
 #include "analysis/stats/clustering.h"
 #include "engine/store/annotations.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::analysis {
 namespace {

@@ -17,6 +17,7 @@
 #include "analysis/metrics/pairs.h"
 #include "analysis/metrics/specialisation.h"
 #include "analysis/metrics/stability.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::analysis {
 namespace {

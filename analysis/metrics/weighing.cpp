@@ -28,16 +28,6 @@ bool sameColumns(const store::RoutingTable& a, const store::RoutingTable& b) {
     return a.tokens == b.tokens && a.sample_T == b.sample_T && a.position_T == b.position_T && a.modality_T == b.modality_T && a.objective_T == b.objective_T;
 }
 
-template <class T>
-void keepRows(const std::vector<T>& from, std::vector<T>& to, std::span<const std::int64_t> rows, std::size_t width = 1) {
-    if (from.empty()) return;
-    to.reserve(rows.size() * width);
-    for (const std::int64_t row : rows) {
-        const auto begin = from.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(row) * width);
-        to.insert(to.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
-    }
-}
-
 }  // namespace
 
 std::vector<std::int32_t> firstChoices(const store::RoutingView& view) {
@@ -83,8 +73,11 @@ store::RoutingTable firstChoiceTable(const store::RoutingTable& table) {
 
 std::vector<TokenChoice> choicesOf(const store::RoutingView& view, std::int64_t token) {
     std::vector<TokenChoice> result;
+    const std::vector<std::uint32_t>& places = view.table().place;
+    std::size_t at = places.empty() ? 0 : view.firstAssignmentOf(token);
     view.forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex expert, float gate, bool kept) {
-        if (expert.valid() && expert.value < view.experts()) result.push_back({expert.value, gate, kept});
+        const std::int64_t place = places.empty() ? -1 : static_cast<std::int64_t>(places[at++]);
+        if (expert.valid() && expert.value < view.experts()) result.push_back({expert.value, gate, kept, place});
     });
     if (view.router().layout != store::RoutingLayout::kFixedK)
         std::stable_sort(result.begin(), result.end(), [](const TokenChoice& a, const TokenChoice& b) { return a.weight > b.weight; });
@@ -103,49 +96,6 @@ std::vector<std::int64_t> alignTokens(const store::RoutingTable& a, const store:
     for (std::size_t row = 0; row < rows.size(); ++row)
         if (const auto found = where.find(keyOf(a, row)); found != where.end()) rows[row] = found->second;
     return rows;
-}
-
-store::RoutingTable selectTokens(const store::RoutingTable& table, std::span<const std::uint8_t> include_T) {
-    std::vector<std::int64_t> rows;
-    for (std::int64_t t = 0; t < table.tokens; ++t)
-        if (include_T[static_cast<std::size_t>(t)]) rows.push_back(t);
-    store::RoutingTable result;
-    result.router = table.router;
-    result.step = table.step;
-    result.tokens = static_cast<std::int64_t>(rows.size());
-    const auto experts = static_cast<std::size_t>(table.router.experts);
-    switch (table.router.layout) {
-        case store::RoutingLayout::kFixedK: {
-            const auto k = static_cast<std::size_t>(table.router.k);
-            keepRows(table.expert_ids, result.expert_ids, rows, k);
-            keepRows(table.gates, result.gates, rows, k);
-            keepRows(table.kept, result.kept, rows, k);
-            break;
-        }
-        case store::RoutingLayout::kDenseMass: keepRows(table.gates, result.gates, rows, experts); break;
-        case store::RoutingLayout::kRagged:
-            result.offsets.push_back(0);
-            for (const std::int64_t row : rows) {
-                for (std::int64_t i = table.offsets[static_cast<std::size_t>(row)]; i < table.offsets[static_cast<std::size_t>(row) + 1]; ++i) {
-                    const auto at = static_cast<std::size_t>(i);
-                    result.expert_ids.push_back(table.expert_ids[at]);
-                    if (!table.gates.empty()) result.gates.push_back(table.gates[at]);
-                    if (!table.kept.empty()) result.kept.push_back(table.kept[at]);
-                }
-                result.offsets.push_back(static_cast<std::int64_t>(result.expert_ids.size()));
-            }
-            break;
-    }
-    keepRows(table.probs_TE, result.probs_TE, rows, experts);
-    keepRows(table.entropy_nats_T, result.entropy_nats_T, rows);
-    keepRows(table.boundary_margin_T, result.boundary_margin_T, rows);
-    keepRows(table.sample_T, result.sample_T, rows);
-    keepRows(table.position_T, result.position_T, rows);
-    keepRows(table.modality_T, result.modality_T, rows);
-    keepRows(table.token_id_T, result.token_id_T, rows);
-    keepRows(table.masked_T, result.masked_T, rows);
-    keepRows(table.objective_T, result.objective_T, rows);
-    return result;
 }
 
 std::string tableProblem(const store::RoutingTable& table) {
@@ -173,11 +123,12 @@ std::string tableProblem(const store::RoutingTable& table) {
     if (table.router.layout != store::RoutingLayout::kDenseMass) {
         if (!table.gates.empty() && table.gates.size() != assignments) return "gates do not fit the assignments";
         if (!table.kept.empty() && table.kept.size() != assignments) return "kept bits do not fit the assignments";
+        if (table.place.size() != (table.slots_T.empty() ? 0 : assignments)) return "places do not fit the assignments";
     }
     if (!table.probs_TE.empty() && table.probs_TE.size() != tokens * experts) return "probabilities do not fit tokens times experts";
     const auto fits = [tokens](const auto& column) { return column.empty() || column.size() == tokens; };
     if (!fits(table.entropy_nats_T) || !fits(table.boundary_margin_T) || !fits(table.sample_T) || !fits(table.position_T) || !fits(table.modality_T) ||
-        !fits(table.token_id_T) || !fits(table.masked_T) || !fits(table.objective_T))
+        !fits(table.token_id_T) || !fits(table.masked_T) || !fits(table.objective_T) || !fits(table.slots_T))
         return "a token column does not fit the tokens";
     return {};
 }

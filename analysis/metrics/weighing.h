@@ -38,14 +38,12 @@ struct TokenChoice {
     std::int32_t expert = -1;
     float weight = 0;
     bool kept = true;
+    std::int64_t place = -1;  ///< as in the table; -1: not recorded
 };
 [[nodiscard]] std::vector<TokenChoice> choicesOf(const store::RoutingView& view, std::int64_t token);
 
 /// Row of `b` that is the same token (sample, objective, modality, position) as each row of `a`, -1 where there is none.
 [[nodiscard]] std::vector<std::int64_t> alignTokens(const store::RoutingTable& a, const store::RoutingTable& b);
-
-/// The rows of a table that `include_T` marks, as a table of its own.
-[[nodiscard]] store::RoutingTable selectTokens(const store::RoutingTable& table, std::span<const std::uint8_t> include_T);
 
 /// Empty when the columns of the table fit each other; else what is wrong. Metrics rely on it.
 [[nodiscard]] std::string tableProblem(const store::RoutingTable& table);

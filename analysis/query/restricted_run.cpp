@@ -9,6 +9,7 @@
 #include "analysis/figures/wording.h"
 #include "analysis/metrics/weighing.h"
 #include "analysis/query/query.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::analysis {
 namespace {

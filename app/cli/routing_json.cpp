@@ -15,11 +15,14 @@ nlohmann::json toJson(const store::RoutingTable& table) {
         const auto at = static_cast<std::size_t>(token);
         nlohmann::json chosen = nlohmann::json::array();
         view.forEachAssignmentOf(token, [&](std::int64_t, ExpertIndex expert, float mass, bool kept) {
-            chosen.push_back({{"expert", expert.value}, {"gate", mass}, {"kept", kept}});
+            nlohmann::json one{{"expert", expert.value}, {"gate", mass}, {"kept", kept}};
+            if (!table.place.empty()) one["place"] = table.place[view.firstAssignmentOf(token) + chosen.size()];
+            chosen.push_back(std::move(one));
         });
         nlohmann::json entry{{"position", table.position_T[at]}, {"modality", std::string(toString(table.modality_T[at]))}, {"chosen", std::move(chosen)}};
         if (!table.token_id_T.empty() && table.token_id_T[at] >= 0) entry["token_id"] = table.token_id_T[at];
         if (!table.masked_T.empty() && table.masked_T[at]) entry["masked"] = true;
+        if (!table.slots_T.empty()) entry["slots"] = table.slots_T[at];
         if (!table.entropy_nats_T.empty()) entry["entropy_nats"] = table.entropy_nats_T[at];
         if (!table.boundary_margin_T.empty()) entry["boundary_margin"] = table.boundary_margin_T[at];
         if (!table.probs_TE.empty()) {

@@ -38,4 +38,19 @@ at::Tensor keptWithinCapacity(const at::Tensor& indices_TK, const at::Tensor& pr
     return kept_TK.to(indices_TK.device());
 }
 
+at::Tensor servingPlaces(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, CapacityPolicy policy) {
+    const at::Tensor indices = indices_TK.cpu().contiguous(), order = servingOrder(probs_TE, policy);
+    const std::int64_t tokens = indices.size(0), choices = indices.size(1);
+    at::Tensor place_TK = at::full_like(indices, -1);
+    const std::int64_t* expert_of = indices.const_data_ptr<std::int64_t>();
+    const std::int64_t* nth = order.defined() ? order.const_data_ptr<std::int64_t>() : nullptr;
+    std::int64_t* place = place_TK.mutable_data_ptr<std::int64_t>();
+    std::vector<std::int64_t> served(static_cast<std::size_t>(experts), 0);
+    for (std::int64_t choice = 0; choice < choices; ++choice)
+        for (std::int64_t i = 0; i < tokens; ++i)
+            if (const std::int64_t at = (nth ? nth[i] : i) * choices + choice; expert_of[at] >= 0)
+                place[at] = served.at(static_cast<std::size_t>(expert_of[at]))++;
+    return place_TK;
+}
+
 }  // namespace es::engine

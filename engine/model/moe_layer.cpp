@@ -111,6 +111,12 @@ void MoeLayer::tell(ForwardContext& context, const RouterOutput& routing, const 
     event.weights_TK = routing.weights_TK.detach();
     event.kept_TK = plan.kept_TK;
     event.counts_E = plan.counts_E;
+    if (routing.indices_TK.defined() && observer->wantsPlaces()) {
+        if (const auto places = dispatcher_->places(routing.indices_TK, routing.probs_TE, routing_.experts, context.options.training)) {
+            event.place_TK = places->place_TK;
+            event.slots_T = places->slots_T;
+        }
+    }
     event.rows_T = tokens.rows_T;
     event.blocks = tokens.blocks;
     observer->onRouting(event);

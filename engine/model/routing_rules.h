@@ -103,6 +103,9 @@ enum class CapacityPolicy { kPosition, kBatchPriority };
 /// position, or (batch priority, arXiv:2106.05974) by each token's largest probability, descending, ties by position. Index -1: 0, no place taken.
 [[nodiscard]] at::Tensor keptWithinCapacity(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, std::int64_t capacity,
                                             CapacityPolicy policy);
+/// int64 T x K on the CPU: how many choices of the same expert are served before each one, in the same order; -1 where the index is. What
+/// keptWithinCapacity keeps are the places below the capacity. Throws std::out_of_range for an index beyond the experts.
+[[nodiscard]] at::Tensor servingPlaces(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, CapacityPolicy policy);
 
 /// Expert of each token (int64) in the balanced assignment of T / E tokens to each expert whose sum of scores is largest (BASE,
 /// arXiv:2103.16716). Exact. Needs E to divide T. On the host.

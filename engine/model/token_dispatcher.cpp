@@ -109,6 +109,22 @@ DispatchPlan CapacityDispatcher::plan(const at::Tensor& indices_TK, const at::Te
     return planSlots(indices_TK, kept.empty() ? at::ones_like(indices_TK, at::kBool) : kept.size() == 1 ? kept[0] : at::cat(kept), experts);
 }
 
+std::optional<SlotPlaces> TokenDispatcher::places(const at::Tensor&, const at::Tensor&, std::int64_t, bool) const { return std::nullopt; }
+
+std::optional<SlotPlaces> CapacityDispatcher::places(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, bool training) const {
+    const at::NoGradGuard no_grad;
+    const std::int64_t tokens = indices_TK.size(0), k = indices_TK.size(1);
+    const std::int64_t group = options_.group_size > 0 ? std::min(options_.group_size, tokens) : tokens;
+    SlotPlaces out{at::empty({tokens, k}, at::kLong), at::empty({tokens}, at::kLong)};
+    for (std::int64_t begin = 0; begin < tokens; begin += group) {
+        const std::int64_t count = std::min(group, tokens - begin);
+        out.place_TK.narrow(0, begin, count)
+            .copy_(servingPlaces(indices_TK.narrow(0, begin, count), probs_TE.narrow(0, begin, count), experts, options_.policy));
+        out.slots_T.narrow(0, begin, count).fill_(capacityOf(training ? options_.factor_train : options_.factor_eval, k, count, experts));
+    }
+    return out;
+}
+
 CapacityPolicy capacityPolicyNamed(const std::string& name) {
     if (name == "position") return CapacityPolicy::kPosition;
     TORCH_CHECK(name == "batch_priority", "unknown capacity policy '", name, "'");

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,12 @@ struct DispatchPlan {
     at::Tensor kept_TK;     ///< bool; undefined: all kept
 };
 
+/// How far each choice stood from being dropped. On the CPU.
+struct SlotPlaces {
+    at::Tensor place_TK;  ///< int64: servingPlaces among the tokens that compete for the same slots
+    at::Tensor slots_T;   ///< int64: slots of each expert for those tokens
+};
+
 /// Slots for the kept choices alone: a stable counting sort by expert, so an expert's slots are in token order. `indices_TK` int64 below
 /// `experts` (anything else is a c10::Error), -1: no choice; `kept_TK` bool or uint8, undefined: all. Any device; off the CPU the counts are
 /// copied to the host, which waits for the device.
@@ -36,6 +43,8 @@ public:
     /// `indices_TK` int64 in [0, experts), -1: no choice; `probs_TE` (T x E) is for policies that prefer confident tokens; `training`
     /// decides where training and evaluation differ.
     [[nodiscard]] virtual DispatchPlan plan(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, bool training) const = 0;
+    /// Who was served when in the plan of the same arguments; nothing where every choice gets a slot.
+    [[nodiscard]] virtual std::optional<SlotPlaces> places(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, bool training) const;
 };
 
 /// Every choice gets a slot (MegaBlocks, arXiv:2211.15841).
@@ -60,6 +69,8 @@ class CapacityDispatcher : public TokenDispatcher {
 public:
     explicit CapacityDispatcher(const CapacityOptions& options) : options_(options) {}
     [[nodiscard]] DispatchPlan plan(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts, bool training) const override;
+    [[nodiscard]] std::optional<SlotPlaces> places(const at::Tensor& indices_TK, const at::Tensor& probs_TE, std::int64_t experts,
+                                                   bool training) const override;
 
 private:
     CapacityOptions options_;

@@ -31,6 +31,7 @@ struct RoutingEvent {
     at::Tensor indices_TK, weights_TK;  ///< int64, fp32; best first; -1 and 0 where a token has fewer than k choices. Soft MoE has no choices:
                                         ///< indices undefined, weights T x E, the mass of each expert in a token's output
     at::Tensor kept_TK;                 ///< bool; undefined: all kept
+    at::Tensor place_TK, slots_T;       ///< int64 on the CPU, as SlotPlaces says; undefined: not asked for, or every choice has a slot
     at::Tensor counts_E;                ///< int64: n_e; undefined for Soft MoE
     at::Tensor rows_T;                  ///< int64: for each routed token its row in the concatenated blocks; undefined: all rows
     std::vector<TokenBlock> blocks;
@@ -41,6 +42,8 @@ public:
     virtual ~RoutingObserver() = default;
     /// Asked first, before anything is gathered for the event.
     [[nodiscard]] virtual bool wants(LayerIndex layer, std::int64_t step) = 0;
+    /// Whether events shall say how far each choice stood from being dropped.
+    [[nodiscard]] virtual bool wantsPlaces() const { return false; }
     /// Called once a forward and router, on the training thread; recomputed forwards do not call again.
     virtual void onRouting(const RoutingEvent& event) = 0;
 };

@@ -19,18 +19,20 @@ struct Outputs {
         : logits_TE(event.logits_TE.detach().to(at::kCPU, at::kFloat).contiguous()), probs_TE(event.probs_TE.detach().to(at::kCPU, at::kFloat).contiguous()),
           indices_TK(event.indices_TK.defined() ? event.indices_TK.to(at::kCPU, at::kLong).contiguous() : at::Tensor()),
           weights_TK(event.weights_TK.detach().to(at::kCPU, at::kFloat).contiguous()),
-          kept_TK(event.kept_TK.defined() ? event.kept_TK.to(at::kCPU).contiguous() : at::Tensor()), tokens(logits_TE.size(0)), experts(logits_TE.size(1)),
-          k(indices_TK.defined() ? indices_TK.size(1) : 0), logits(logits_TE.const_data_ptr<float>()), probs(probs_TE.const_data_ptr<float>()),
-          weights(weights_TK.const_data_ptr<float>()), indices(k > 0 ? indices_TK.const_data_ptr<std::int64_t>() : nullptr),
-          kept(kept_TK.defined() ? kept_TK.const_data_ptr<bool>() : nullptr), softmax(event.softmax) {}
+          kept_TK(event.kept_TK.defined() ? event.kept_TK.to(at::kCPU).contiguous() : at::Tensor()), place_TK(event.place_TK), slots_T(event.slots_T),
+          tokens(logits_TE.size(0)), experts(logits_TE.size(1)), k(indices_TK.defined() ? indices_TK.size(1) : 0), logits(logits_TE.const_data_ptr<float>()),
+          probs(probs_TE.const_data_ptr<float>()), weights(weights_TK.const_data_ptr<float>()),
+          indices(k > 0 ? indices_TK.const_data_ptr<std::int64_t>() : nullptr), kept(kept_TK.defined() ? kept_TK.const_data_ptr<bool>() : nullptr),
+          place(place_TK.defined() ? place_TK.const_data_ptr<std::int64_t>() : nullptr), softmax(event.softmax) {}
 
-    at::Tensor logits_TE, probs_TE, indices_TK, weights_TK, kept_TK;
+    at::Tensor logits_TE, probs_TE, indices_TK, weights_TK, kept_TK, place_TK, slots_T;
     std::int64_t tokens, experts, k;  ///< k 0: no choices, but a weight for every expert
     const float* logits;
     const float* probs;
     const float* weights;
     const std::int64_t* indices;
     const bool* kept;
+    const std::int64_t* place;
     bool softmax;
 
     [[nodiscard]] bool isChoice(std::int64_t assignment) const { return indices[assignment] >= 0; }
@@ -195,6 +197,10 @@ void addAssignments(store::RoutingTable& table, const Outputs& outputs) {
         return;
     }
     const bool ragged = table.router.layout == store::RoutingLayout::kRagged;
+    if (outputs.place) {
+        const std::int64_t* slots = outputs.slots_T.const_data_ptr<std::int64_t>();
+        table.slots_T.assign(slots, slots + outputs.tokens);
+    }
     const auto most = static_cast<std::size_t>(outputs.tokens * outputs.k);
     table.expert_ids.reserve(most);
     table.gates.reserve(most);
@@ -205,6 +211,7 @@ void addAssignments(store::RoutingTable& table, const Outputs& outputs) {
             table.expert_ids.push_back(static_cast<std::uint16_t>(outputs.indices[i]));
             table.gates.push_back(outputs.weights[i]);
             if (outputs.kept) table.kept.push_back(outputs.kept[i] ? 1 : 0);
+            if (outputs.place) table.place.push_back(static_cast<std::uint32_t>(outputs.place[i]));
         }
         if (ragged) table.offsets.push_back(static_cast<std::int64_t>(table.expert_ids.size()));
     }

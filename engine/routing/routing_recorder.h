@@ -16,7 +16,7 @@ namespace es::engine {
 struct RecordingWish {
     bool load = false;
     bool tables = false;
-    bool probabilities = false;  ///< tables with whole distributions
+    bool probabilities = false;  ///< tables with whole distributions, and with places where experts have so many slots
 };
 
 /// Means over one router's tokens of one forward, for the curves.
@@ -47,6 +47,7 @@ public:
     /// Call before the forward. `batch` is on the CPU and must live until take().
     void begin(std::int64_t step, const Batch& batch, RecordingWish wish);
     [[nodiscard]] bool wants(LayerIndex layer, std::int64_t step) override;
+    [[nodiscard]] bool wantsPlaces() const override { return wish_.tables && wish_.probabilities; }
     void onRouting(const RoutingEvent& event) override;
     /// The records of the forward since begin(), routers ascending. Losses are left at 0: the caller knows them.
     [[nodiscard]] RecordedRouting take();

@@ -47,7 +47,7 @@ std::uint64_t toLanes(std::uint64_t values) {
 /// Eight values at a time: they fill `Bits` whole bytes, so every group starts on a byte and no value depends on the one before.
 template <int Bits, class T>
 std::size_t unpackGroups(std::span<const std::uint8_t> packed, std::span<T> out) {
-    static_assert(std::endian::native == std::endian::little);  // of lanes, of the file's bytes
+    static_assert(std::endian::native == std::endian::little);               // of lanes, of the file's bytes
     constexpr std::size_t kSecond = static_cast<std::size_t>(4 * Bits / 8);  // byte and bit at which the fifth value starts
     constexpr int kShift = 4 * Bits % 8;
     std::size_t done = 0;

@@ -90,6 +90,10 @@ struct RoutingTable {
     std::vector<float> gates;        ///< combine weight of each assignment (stored as fp16)
     std::vector<std::uint8_t> kept;  ///< 1 when the assignment found a slot; empty: all kept
     std::vector<std::int64_t> offsets;
+    /// Where experts have so many slots (probes): how many choices of the same expert, among tokens that compete with this one, were served before
+    /// each assignment. It was kept when that is less than its token's `slots_T`. Both empty: without limit, or not recorded.
+    std::vector<std::uint32_t> place;
+    std::vector<std::uint32_t> slots_T;
 
     // Optional per token: empty when not recorded.
     std::vector<float> probs_TE;  ///< whole distribution (probes)
@@ -115,7 +119,7 @@ struct TokenRun {
 
 /// Which columns of a routing table are read; what is not asked for stays empty. Expert ids, offsets and the masses of dense routing always are.
 struct RoutingColumns {
-    bool gates = true, kept = true;
+    bool gates = true, kept = true;  ///< kept: with place and slots
     bool tokens = true;         ///< sample, position, modality, objective, masked and token id, one entry a token
     bool confidence = true;     ///< entropy and margin
     bool probabilities = true;  ///< whole distributions

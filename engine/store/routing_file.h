@@ -28,8 +28,10 @@ struct UnitRow {
     std::int64_t kept_at = kAbsent;                                              ///< packed: a bit an assignment; absent: all kept
     std::int64_t gates_at = kAbsent, entropy_at = kAbsent, margin_at = kAbsent;  ///< half
     std::int64_t probs_at = kAbsent;                                             ///< single
+    std::int64_t place_at = kAbsent, slots_at = kAbsent;                         ///< packed: RoutingTable's place and slots_T; absent in older files
     std::int32_t router = 0, table = 0;
     std::int32_t layout = 0, k = 0, id_bits = 0, count_bits = 0;
+    std::int32_t place_bits = 0, slots_bits = 0;
 };
 /// Which tokens: shared by the units of a step that routed the same ones.
 struct TokenTableRow {

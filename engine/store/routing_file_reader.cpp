@@ -151,11 +151,16 @@ Status RoutingFileReader::readAssignments(const UnitRow& unit, const RoutingColu
         table.expert_ids.resize(assignments);
         unpackBits(*bytes, unit.id_bits, std::span(table.expert_ids));
     }
-    if (table.router.layout == RoutingLayout::kRagged) {
-        const auto bytes = readPacked(unit.counts_at, unit.tokens, unit.count_bits);
+    const auto numbers = [this](std::int64_t at, std::int64_t count, std::int64_t bits, std::vector<std::uint32_t>& out) -> Status {
+        const auto bytes = readPacked(at, count, bits);
         if (!bytes) return tl::unexpected(bytes.error());
-        std::vector<std::uint32_t> counts(static_cast<std::size_t>(unit.tokens));
-        unpackBits(*bytes, unit.count_bits, std::span(counts));
+        out.resize(static_cast<std::size_t>(count));
+        unpackBits(*bytes, static_cast<int>(bits), std::span(out));
+        return {};
+    };
+    if (table.router.layout == RoutingLayout::kRagged) {
+        std::vector<std::uint32_t> counts;
+        if (auto status = numbers(unit.counts_at, unit.tokens, unit.count_bits, counts); !status) return status;
         table.offsets.assign(1, 0);
         for (const std::uint32_t count : counts) table.offsets.push_back(table.offsets.back() + count);
     }
@@ -164,6 +169,10 @@ Status RoutingFileReader::readAssignments(const UnitRow& unit, const RoutingColu
         if (!bytes) return tl::unexpected(bytes.error());
         table.kept.resize(assignments);
         unpackFlags(*bytes, table.kept);
+    }
+    if (columns.kept && unit.slots_at != kAbsent) {
+        if (auto status = numbers(unit.place_at, unit.assignments, unit.place_bits, table.place); !status) return status;
+        if (auto status = numbers(unit.slots_at, unit.tokens, unit.slots_bits, table.slots_T); !status) return status;
     }
     struct Halves {
         bool wanted;

@@ -72,6 +72,8 @@ Status checkAssignments(const RoutingTable& table) {
     if (table.expert_ids.size() != (dense ? 0 : assignments)) return misfit("expert_ids does not have one entry an assignment");
     if (!fits(table.gates, assignments, !dense)) return misfit("gates does not have one entry an assignment");
     if (!fits(table.kept, assignments, true)) return misfit("kept does not have one entry an assignment");
+    if (!fits(table.slots_T, tokens, true) || table.place.size() != (table.slots_T.empty() ? 0 : assignments))
+        return misfit("place does not have one entry an assignment, or slots not one a token");
     if (!fits(table.probs_TE, tokens * experts, true)) return misfit("probs_TE is not T x E");
     if (!fits(table.entropy_nats_T, tokens, true) || !fits(table.boundary_margin_T, tokens, true)) return misfit("entropy or margin does not have T entries");
     std::uint16_t largest = 0;
@@ -216,6 +218,16 @@ Status RoutingFileWriter::append(const RoutingTable& table) {
         packed_scratch_.clear();
         packFlags(table.kept, packed_scratch_);
         unit.kept_at = appendPacked(packed_scratch_);
+    }
+    if (!table.slots_T.empty()) {
+        const auto packed = [this](const std::vector<std::uint32_t>& values, std::int32_t& bits) {
+            bits = bitsFor(values.empty() ? 0 : std::ranges::max(values));
+            packed_scratch_.clear();
+            packBits(std::span<const std::uint32_t>(values), bits, packed_scratch_);
+            return appendPacked(packed_scratch_);
+        };
+        unit.place_at = packed(table.place, unit.place_bits);
+        unit.slots_at = packed(table.slots_T, unit.slots_bits);
     }
     if (!table.gates.empty()) unit.gates_at = appendHalf(table.gates);
     if (!table.entropy_nats_T.empty()) unit.entropy_at = appendHalf(table.entropy_nats_T);

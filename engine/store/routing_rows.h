@@ -30,12 +30,16 @@ struct RouterRow {
         {"entropy_at", HOFFSET(UnitRow, entropy_at), i64},
         {"margin_at", HOFFSET(UnitRow, margin_at), i64},
         {"probs_at", HOFFSET(UnitRow, probs_at), i64},
+        {"place_at", HOFFSET(UnitRow, place_at), i64},
+        {"slots_at", HOFFSET(UnitRow, slots_at), i64},
         {"router", HOFFSET(UnitRow, router), i32},
         {"table", HOFFSET(UnitRow, table), i32},
         {"layout", HOFFSET(UnitRow, layout), i32},
         {"k", HOFFSET(UnitRow, k), i32},
         {"id_bits", HOFFSET(UnitRow, id_bits), i32},
         {"count_bits", HOFFSET(UnitRow, count_bits), i32},
+        {"place_bits", HOFFSET(UnitRow, place_bits), i32},
+        {"slots_bits", HOFFSET(UnitRow, slots_bits), i32},
     };
     return compoundType(sizeof(UnitRow), fields);
 }

@@ -4,23 +4,21 @@
 namespace es::store {
 namespace {
 
-/// Copies the entries of the kept tokens; `width` entries a token. An empty column stays empty.
+/// Copies the entries of some tokens; `width` entries a token. An empty column stays empty.
 template <class T>
-std::vector<T> pick(const std::vector<T>& column, const std::vector<std::uint8_t>& keep, std::size_t width) {
-    std::vector<T> out;
-    if (column.empty()) return out;
-    for (std::size_t t = 0; t < keep.size(); ++t)
-        if (keep[t] != 0)
-            out.insert(out.end(), column.begin() + static_cast<std::ptrdiff_t>(t * width), column.begin() + static_cast<std::ptrdiff_t>((t + 1) * width));
-    return out;
+void pick(const std::vector<T>& column, std::vector<T>& out, const std::vector<std::size_t>& rows, std::size_t width = 1) {
+    if (column.empty()) return;
+    out.reserve(rows.size() * width);
+    for (const std::size_t row : rows) {
+        const auto begin = column.begin() + static_cast<std::ptrdiff_t>(row * width);
+        out.insert(out.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+    }
 }
+/// The same of assignments, as many a token as the offsets say.
 template <class T>
-std::vector<T> pickRagged(const std::vector<T>& column, const std::vector<std::uint8_t>& keep, const std::vector<std::int64_t>& offsets) {
-    std::vector<T> out;
-    if (column.empty()) return out;
-    for (std::size_t t = 0; t < keep.size(); ++t)
-        if (keep[t] != 0) out.insert(out.end(), column.begin() + offsets[t], column.begin() + offsets[t + 1]);
-    return out;
+void pickRagged(const std::vector<T>& column, std::vector<T>& out, const std::vector<std::size_t>& rows, const std::vector<std::int64_t>& offsets) {
+    if (column.empty()) return;
+    for (const std::size_t row : rows) out.insert(out.end(), column.begin() + offsets[row], column.begin() + offsets[row + 1]);
 }
 
 template <class T>
@@ -36,34 +34,39 @@ void joinOptional(std::vector<T>& into, std::vector<T>&& more, bool intoHas, boo
 
 }  // namespace
 
-RoutingTable selectTokens(const RoutingTable& table, const std::vector<std::uint8_t>& keep) {
+RoutingTable selectTokens(const RoutingTable& table, std::span<const std::uint8_t> keep_T) {
+    std::vector<std::size_t> rows;
+    for (std::size_t t = 0; t < static_cast<std::size_t>(table.tokens); ++t)
+        if (keep_T[t] != 0) rows.push_back(t);
     RoutingTable out;
     out.router = table.router;
     out.step = table.step;
+    out.tokens = static_cast<std::int64_t>(rows.size());
     const auto experts = static_cast<std::size_t>(table.router.experts);
     if (table.router.layout == RoutingLayout::kRagged) {
-        out.expert_ids = pickRagged(table.expert_ids, keep, table.offsets);
-        out.gates = pickRagged(table.gates, keep, table.offsets);
-        out.kept = pickRagged(table.kept, keep, table.offsets);
+        pickRagged(table.expert_ids, out.expert_ids, rows, table.offsets);
+        pickRagged(table.gates, out.gates, rows, table.offsets);
+        pickRagged(table.kept, out.kept, rows, table.offsets);
+        pickRagged(table.place, out.place, rows, table.offsets);
         out.offsets.push_back(0);
-        for (std::size_t t = 0; t < keep.size(); ++t)
-            if (keep[t] != 0) out.offsets.push_back(out.offsets.back() + table.offsets[t + 1] - table.offsets[t]);
+        for (const std::size_t row : rows) out.offsets.push_back(out.offsets.back() + table.offsets[row + 1] - table.offsets[row]);
     } else {
         const std::size_t width = table.router.layout == RoutingLayout::kDenseMass ? experts : static_cast<std::size_t>(table.router.k);
-        out.expert_ids = pick(table.expert_ids, keep, width);
-        out.gates = pick(table.gates, keep, width);
-        out.kept = pick(table.kept, keep, width);
+        pick(table.expert_ids, out.expert_ids, rows, width);
+        pick(table.gates, out.gates, rows, width);
+        pick(table.kept, out.kept, rows, width);
+        pick(table.place, out.place, rows, width);
     }
-    out.probs_TE = pick(table.probs_TE, keep, experts);
-    out.entropy_nats_T = pick(table.entropy_nats_T, keep, 1);
-    out.boundary_margin_T = pick(table.boundary_margin_T, keep, 1);
-    out.sample_T = pick(table.sample_T, keep, 1);
-    out.position_T = pick(table.position_T, keep, 1);
-    out.modality_T = pick(table.modality_T, keep, 1);
-    out.token_id_T = pick(table.token_id_T, keep, 1);
-    out.masked_T = pick(table.masked_T, keep, 1);
-    out.objective_T = pick(table.objective_T, keep, 1);
-    out.tokens = static_cast<std::int64_t>(out.sample_T.size());
+    pick(table.slots_T, out.slots_T, rows);
+    pick(table.probs_TE, out.probs_TE, rows, experts);
+    pick(table.entropy_nats_T, out.entropy_nats_T, rows);
+    pick(table.boundary_margin_T, out.boundary_margin_T, rows);
+    pick(table.sample_T, out.sample_T, rows);
+    pick(table.position_T, out.position_T, rows);
+    pick(table.modality_T, out.modality_T, rows);
+    pick(table.token_id_T, out.token_id_T, rows);
+    pick(table.masked_T, out.masked_T, rows);
+    pick(table.objective_T, out.objective_T, rows);
     return out;
 }
 
@@ -78,6 +81,8 @@ void appendTokens(RoutingTable& into, RoutingTable&& more) {
         if (more.kept.empty()) more.kept.assign(more.expert_ids.size(), 1);
         join(into.kept, std::move(more.kept));
     }
+    if (into.slots_T.empty() || more.slots_T.empty()) into.place.clear();
+    else join(into.place, std::move(more.place));
     // Tokens without any assignment have no gates, and lack none.
     const bool gatesComplete = (into.expert_ids.empty() || !into.gates.empty()) && (more.expert_ids.empty() || !more.gates.empty());
     for (std::size_t i = 1; i < more.offsets.size(); ++i) into.offsets.push_back(into.offsets[static_cast<std::size_t>(into.tokens)] + more.offsets[i]);
@@ -89,6 +94,7 @@ void appendTokens(RoutingTable& into, RoutingTable&& more) {
     };
     if (into.router.layout == RoutingLayout::kDenseMass || gatesComplete) join(into.gates, std::move(more.gates));
     else into.gates.clear();
+    both(&RoutingTable::slots_T);
     both(&RoutingTable::probs_TE);
     both(&RoutingTable::entropy_nats_T);
     both(&RoutingTable::boundary_margin_T);

@@ -3,14 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/store/records.h"
 
 namespace es::store {
 
-/// Keeps only the tokens for which keep(t) holds.
-[[nodiscard]] RoutingTable selectTokens(const RoutingTable& table, const std::vector<std::uint8_t>& keep);
+/// Only the tokens whose entry of `keep_T` is not 0, in their order.
+[[nodiscard]] RoutingTable selectTokens(const RoutingTable& table, std::span<const std::uint8_t> keep_T);
 /// Appends the tokens of `more` (of the same router and layout). Optional columns that either lacks are dropped, unless `into` is empty.
 void appendTokens(RoutingTable& into, RoutingTable&& more);
 

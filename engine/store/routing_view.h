@@ -22,6 +22,12 @@ public:
     /// The token's best expert: first choice, or the one of largest mass (ties: the lower). Invalid when it has none.
     [[nodiscard]] ExpertIndex firstChoice(std::int64_t token) const;
 
+    /// Where the token's assignments begin in the table's columns. Not for dense mass.
+    [[nodiscard]] std::size_t firstAssignmentOf(std::int64_t token) const {
+        return static_cast<std::size_t>(table_->router.layout == RoutingLayout::kRagged ? table_->offsets[static_cast<std::size_t>(token)]
+                                                                                        : token * table_->router.k);
+    }
+
     /// Calls visit(token, expert, mass, kept) for each assignment, tokens ascending, best first. Dense mass: every expert with mass > 0.
     template <class Visitor>
     void forEachAssignment(Visitor&& visit) const {
@@ -38,7 +44,7 @@ public:
             return;
         }
         const bool ragged = t.router.layout == RoutingLayout::kRagged;
-        const std::int64_t begin = ragged ? t.offsets[static_cast<std::size_t>(token)] : token * t.router.k;
+        const auto begin = static_cast<std::int64_t>(firstAssignmentOf(token));
         const std::int64_t end = ragged ? t.offsets[static_cast<std::size_t>(token) + 1] : begin + t.router.k;
         for (std::int64_t i = begin; i < end; ++i) {
             const auto at = static_cast<std::size_t>(i);

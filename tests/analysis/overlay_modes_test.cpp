@@ -77,6 +77,19 @@ TEST(OverlayModes, NamesGoThereAndBack) {
     EXPECT_FALSE(overlayModeFromString("colour").has_value());
 }
 
+TEST(OverlayModes, ReadingsSayWhichSlotWasWhose) {
+    store::RoutingTable table = handMade().routing.front();
+    EXPECT_EQ(readToken(table, 0).slots, -1);
+    EXPECT_EQ(readToken(table, 0).choices[0].place, -1);
+    for (std::size_t i = 0; i < table.expert_ids.size(); ++i) table.place.push_back(static_cast<std::uint32_t>(i));
+    for (std::int64_t t = 0; t < table.tokens; ++t) table.slots_T.push_back(static_cast<std::uint32_t>(10 + t));
+    const TokenReading reading = readToken(table, 2);
+    EXPECT_EQ(reading.slots, 12);
+    ASSERT_EQ(reading.choices.size(), 2u);
+    EXPECT_EQ(reading.choices[0].place, 4);
+    EXPECT_EQ(reading.choices[1].place, 5);
+}
+
 TEST(OverlayModes, RanksAndSplitCellsHoldEveryChoice) {
     const SampleRouting routing = handMade();
     const auto second = overlay(routing, {.layer = LayerIndex(2), .rank = 1});

@@ -10,9 +10,9 @@ std::size_t bytesOf(const std::vector<T>& column) {
 }
 
 std::size_t bytesOf(const store::RoutingTable& table) {
-    return sizeof(table) + bytesOf(table.expert_ids) + bytesOf(table.gates) + bytesOf(table.kept) + bytesOf(table.offsets) + bytesOf(table.probs_TE) +
-           bytesOf(table.entropy_nats_T) + bytesOf(table.boundary_margin_T) + bytesOf(table.sample_T) + bytesOf(table.position_T) + bytesOf(table.modality_T) +
-           bytesOf(table.token_id_T) + bytesOf(table.masked_T) + bytesOf(table.objective_T);
+    return sizeof(table) + bytesOf(table.expert_ids) + bytesOf(table.gates) + bytesOf(table.kept) + bytesOf(table.place) + bytesOf(table.slots_T) +
+           bytesOf(table.offsets) + bytesOf(table.probs_TE) + bytesOf(table.entropy_nats_T) + bytesOf(table.boundary_margin_T) + bytesOf(table.sample_T) +
+           bytesOf(table.position_T) + bytesOf(table.modality_T) + bytesOf(table.token_id_T) + bytesOf(table.masked_T) + bytesOf(table.objective_T);
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ QJsonObject toJson(const analysis::TokenReading& reading) {
         choices.append(QJsonObject{{QStringLiteral("expert"), choice.expert},
                                    {QStringLiteral("weight"), numberOrNull(static_cast<double>(choice.weight))},
                                    {QStringLiteral("probability"), numberOrNull(static_cast<double>(choice.probability))},
-                                   {QStringLiteral("kept"), choice.kept}});
+                                   {QStringLiteral("kept"), choice.kept},
+                                   {QStringLiteral("place"), reading.slots > 0 ? QJsonValue(static_cast<double>(choice.place)) : QJsonValue()}});
     return {{QStringLiteral("router"), reading.router.id.value},
             {QStringLiteral("layer"), reading.router.layer.value},
             {QStringLiteral("branch"), QString::fromLatin1(toString(reading.router.branch).data())},
@@ -39,6 +40,7 @@ QJsonObject toJson(const analysis::TokenReading& reading) {
             {QStringLiteral("max_entropy_nats"), numberOrNull(reading.max_entropy_nats)},
             {QStringLiteral("margin_first_second"), numberOrNull(reading.margin12)},
             {QStringLiteral("boundary_margin"), numberOrNull(reading.boundary_margin)},
+            {QStringLiteral("slots"), reading.slots > 0 ? QJsonValue(static_cast<double>(reading.slots)) : QJsonValue()},
             {QStringLiteral("masked"), reading.masked},
             {QStringLiteral("dropped"), reading.dropped}};
 }

@@ -36,6 +36,12 @@ QString choicesText(const analysis::TokenReading& reading) {
     return parts.isEmpty() ? tr("none") : tr("expert %1").arg(parts.join(QStringLiteral(", ")));
 }
 
+QString slotsText(const analysis::TokenReading& reading) {
+    QStringList parts;
+    for (const auto& choice : reading.choices) parts << (choice.kept ? tr("%1 of %2") : tr("none, %1 in line for %2")).arg(choice.place + 1).arg(reading.slots);
+    return parts.join(QStringLiteral(" · "));
+}
+
 QString readoutText(const QString& name, const analysis::TokenReading* reading) {
     if (!reading) return name;
     QStringList parts{name, choicesText(*reading)};

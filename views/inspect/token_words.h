@@ -15,6 +15,9 @@ namespace es::views {
 /// "expert 5 (weight 0.58), 2 (0.21)": what a token chose, best first.
 [[nodiscard]] QString choicesText(const analysis::TokenReading& reading);
 
+/// "3 of 16 · none, 18 in line for 16": the slot of each choice, best first, where experts have so many. Only for readings with slots.
+[[nodiscard]] QString slotsText(const analysis::TokenReading& reading);
+
 /// One line for hovering: "patch (6, 7) · expert 5 (weight 0.58) · entropy 1.31 nats". Without a reading the name alone.
 [[nodiscard]] QString readoutText(const QString& name, const analysis::TokenReading* reading);
 

@@ -96,6 +96,31 @@ TEST(Dispatch, CapacityKeepsByPolicyAndPhase) {
     }
 }
 
+TEST(Dispatch, PlacesSayWhoWasServedWhen) {
+    EXPECT_FALSE(makeDispatcher({.kind = "dropless", .capacity = {}})->places(at::zeros({3, 1}, at::kLong), at::ones({3, 2}), 2, true));
+    // Expert 0 has two slots: the first choices of tokens 0 and 2 come before the second choice of token 1.
+    const at::Tensor indices = at::tensor({0, 1, 1, 0, 0, -1}, at::kLong).view({3, 2});
+    const at::Tensor probs = at::tensor({0.6, 0.4, 0.1, 0.9, 0.7, 0.3}).view({3, 2});
+    const auto by_position = makeDispatcher(capacity(0.5, 0.5, CapacityPolicy::kPosition))->places(indices, probs, 2, true);
+    ASSERT_TRUE(by_position);
+    EXPECT_TRUE(at::equal(by_position->place_TK, at::tensor({0, 1, 0, 2, 1, -1}, at::kLong).view({3, 2})));
+    EXPECT_TRUE(at::equal(by_position->slots_T, at::full({3}, 2, at::kLong)));
+    const auto by_confidence = makeDispatcher(capacity(0.5, 0.5, CapacityPolicy::kBatchPriority))->places(indices, probs, 2, true);
+    EXPECT_TRUE(at::equal(by_confidence->place_TK, at::tensor({1, 1, 0, 2, 0, -1}, at::kLong).view({3, 2})));
+
+    at::manual_seed(12);
+    const at::Tensor many_probs = at::rand({57, 4}, at::kDouble).softmax(1), many = selectTopK(many_probs, 2);
+    for (const CapacityPolicy policy : {CapacityPolicy::kPosition, CapacityPolicy::kBatchPriority})
+        for (const std::int64_t group : {0, 10})
+            for (const bool training : {true, false}) {
+                const auto dispatcher = makeDispatcher(capacity(0.6, 0.9, policy, group));
+                const auto places = dispatcher->places(many, many_probs, 4, training);
+                const at::Tensor kept = dispatcher->plan(many, many_probs, 4, training).kept_TK;
+                EXPECT_TRUE(at::equal(places->place_TK < places->slots_T.unsqueeze(1), kept));
+                EXPECT_FALSE(kept.all().item<bool>());
+            }
+}
+
 TEST(Dispatch, GroupsCompeteAmongThemselves) {
     at::manual_seed(10);
     const at::Tensor probs = at::rand({25, 3}).softmax(1), indices = selectTopK(probs, 1);

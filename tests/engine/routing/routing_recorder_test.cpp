@@ -99,6 +99,21 @@ TEST(RoutingRecorder, DroppedChoicesAreCountedAndKeptInTheTable) {
     EXPECT_EQ(got.tables.front().kept, (std::vector<std::uint8_t>{1, 0, 1, 1, 0}));
 }
 
+TEST(RoutingRecorder, PlacesAreAskedForWithDistributionsAlone) {
+    Planted planted;
+    RoutingRecorder recorder({router()}, [](std::int64_t) { return std::uint64_t{0}; });
+    recorder.begin(1, planted.batch, {.load = true, .tables = true});
+    EXPECT_FALSE(recorder.wantsPlaces());
+    recorder.begin(1, planted.batch, {.tables = true, .probabilities = true});
+    EXPECT_TRUE(recorder.wantsPlaces());
+    planted.event.place_TK = at::tensor({0, 1, 2, 3, 4}, at::kLong).view({5, 1});
+    planted.event.slots_T = at::full({5}, 3, at::kLong);
+    recorder.onRouting(planted.event);
+    const auto got = recorder.take();
+    EXPECT_EQ(got.tables.front().place, (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
+    EXPECT_EQ(got.tables.front().slots_T, std::vector<std::uint32_t>(5, 3));
+}
+
 TEST(RoutingRecorder, TokensWithFewerChoicesAreRagged) {
     Planted planted;
     planted.event.indices_TK = at::tensor({0, 1, 0, -1, 1, 0, 0, -1, 0, -1}, at::kLong).view({5, 2});

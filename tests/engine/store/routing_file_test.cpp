@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/store/routing_file.h"
 
+#include <deque>
 #include <fstream>
 
 #include "engine/base/files.h"
 #include "engine/store/evaluation_file.h"
+#include "engine/store/routing_rows.h"
 #include "engine/store/routing_tables.h"
 #include "engine/store/routing_view.h"
 #include "engine/store/sample_file.h"
@@ -36,6 +38,7 @@ protected:
     test::ScratchFolder scratch_;
     std::filesystem::path path_ = scratch_ / "ä routing.h5";
     std::vector<RoutingTable> tables_;
+    std::deque<std::string> unitFieldNames_;
 };
 
 TEST_F(RoutingFile, EveryLayoutComesBack) {
@@ -72,6 +75,8 @@ TEST_F(RoutingFile, OptionalColumnsMayBeMissing) {
     RoutingTable table = randomTable(routerInfo(0), 1, 100, 1, false);
     table.gates.clear();
     table.kept.clear();
+    table.place.clear();
+    table.slots_T.clear();
     table.entropy_nats_T.clear();
     table.boundary_margin_T.clear();
     table.token_id_T.clear();
@@ -127,6 +132,37 @@ TEST_F(RoutingFile, GrowsWhileItIsRead) {
     EXPECT_TRUE(RoutingFileReader::open(path, false));
 }
 
+TEST_F(RoutingFile, FilesFromBeforePlacesWereRecordedAreRead) {
+    {
+        // Rows of units as they were: every field but those of places and slots.
+        const H5File file(H5Fopen(path_.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
+        ASSERT_TRUE(file.valid());
+        const H5Type now = unitType();
+        std::vector<Field> fields;
+        for (int i = 0; i < H5Tget_nmembers(now.get()); ++i) {
+            char* name = H5Tget_member_name(now.get(), static_cast<unsigned>(i));
+            const std::string text = name;
+            H5free_memory(name);
+            if (text.starts_with("place") || text.starts_with("slots")) continue;
+            fields.push_back({unitFieldNames_.emplace_back(text).c_str(), H5Tget_member_offset(now.get(), static_cast<unsigned>(i)),
+                              H5Tget_member_type(now.get(), static_cast<unsigned>(i))});
+        }
+        ASSERT_EQ(fields.size(), 16u);
+        const H5Type then = compoundType(sizeof(UnitRow), fields);
+        std::vector<UnitRow> rows = must(ReadColumn::open(file.get(), "units", path_.string())).readAll<UnitRow>(now.get()).value();
+        ASSERT_GE(H5Ldelete(file.get(), "units", H5P_DEFAULT), 0);
+        ASSERT_TRUE(writeDataset(file.get(), "units", then.get(), rows.data(), rows.size()));
+        for (const Field& field : fields) H5Tclose(field.type);
+    }
+    const auto reader = must(RoutingFileReader::open(path_, false));
+    ASSERT_EQ(reader->units().size(), tables_.size());
+    for (std::size_t i = 0; i < tables_.size(); ++i) {
+        tables_[i].place.clear();
+        tables_[i].slots_T.clear();
+        test::expectSameTable(tables_[i], must(reader->read(reader->units()[i])));
+    }
+}
+
 TEST_F(RoutingFile, SelectingAndJoiningTokens) {
     for (const RouterInfo& router : allLayouts()) {
         const RoutingTable table = randomTable(router, 4, 60, 2);
@@ -146,6 +182,14 @@ TEST_F(RoutingFile, SelectingAndJoiningTokens) {
         RoutingView(joined).forEachAssignmentOf(2, [&](auto, ExpertIndex e, float mass, bool) { picked.emplace_back(e.value, mass); });
         RoutingView(joined).forEachAssignmentOf(31, [&](auto, ExpertIndex e, float mass, bool) { picked.emplace_back(e.value, mass); });
         EXPECT_EQ(picked, original);
+        if (table.slots_T.empty()) continue;
+        EXPECT_EQ(joined.place[RoutingView(joined).firstAssignmentOf(31)], table.place[RoutingView(table).firstAssignmentOf(3)]);
+        RoutingTable without = selectTokens(table, odd);
+        without.place.clear();
+        without.slots_T.clear();
+        appendTokens(joined, std::move(without));
+        EXPECT_TRUE(joined.place.empty() && joined.slots_T.empty());
+        EXPECT_TRUE(checkTable(joined)) << checkTable(joined).error().message();
     }
 }
 

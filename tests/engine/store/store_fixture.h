@@ -51,8 +51,10 @@ inline store::RoutingTable randomTable(const store::RouterInfo& router, std::int
             for (std::uint32_t i = 0; i < count; ++i) {
                 t.expert_ids.push_back(static_cast<std::uint16_t>(random.below(experts)));
                 t.gates.push_back(half());
-                t.kept.push_back(random.below(10) != 0);
+                t.place.push_back(random.below(20));
+                t.kept.push_back(t.place.back() < 18);
             }
+            t.slots_T.push_back(18);
         }
         if (router.layout == store::RoutingLayout::kRagged) t.offsets.push_back(t.offsets.back() + count);
         t.entropy_nats_T.push_back(half());
@@ -77,6 +79,8 @@ inline void expectSameTable(const store::RoutingTable& a, const store::RoutingTa
     EXPECT_EQ(a.expert_ids, b.expert_ids);
     EXPECT_EQ(a.gates, b.gates);
     EXPECT_EQ(a.kept, b.kept);
+    EXPECT_EQ(a.place, b.place);
+    EXPECT_EQ(a.slots_T, b.slots_T);
     EXPECT_EQ(a.offsets, b.offsets);
     EXPECT_EQ(a.probs_TE, b.probs_TE);
     EXPECT_EQ(a.entropy_nats_T, b.entropy_nats_T);

@@ -159,6 +159,13 @@ TEST_P(RoutersTraining, RecordsWhatItsRoutersDid) {
         EXPECT_EQ(std::ranges::count(probe.modality_T, Modality::kVision) > 0, router.branch != Branch::kText);
         EXPECT_EQ(std::ranges::count(probe.modality_T, Modality::kText) > 0, router.branch != Branch::kVision);
         EXPECT_GT(run.probe({10, "random-router-0"}, router.id)->tokens, 0);
+        const bool limited = moe.dispatch == "capacity" && !soft;
+        EXPECT_EQ(probe.slots_T.size(), limited ? static_cast<std::size_t>(probe.tokens) : 0);
+        std::size_t place = 0;
+        if (limited)
+            store::RoutingView(probe).forEachAssignment([&](std::int64_t token, ExpertIndex, float, bool kept) {
+                EXPECT_EQ(probe.place.at(place++) < probe.slots_T[static_cast<std::size_t>(token)], kept) << token;
+            });
         if (!soft) {
             const std::string scalar = "train/balance/l" + std::to_string(router.layer.value) + "." + std::string(toString(router.branch));
             EXPECT_EQ(run.scalars(scalar)->points, 10) << scalar;
