@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "analysis/figures/wording.h"
+
 namespace es::analysis {
 namespace {
 
@@ -40,6 +42,12 @@ LossEffect lossEffectOf(const SampleDifference& d, std::string loss, std::string
 }
 
 }  // namespace
+
+std::string overWords(const LossEffect& effect) {
+    const std::string samples = plural(effect.samples, "sample");
+    if (effect.units == effect.samples) return samples;
+    return grouped(effect.units) + (effect.units == 1 ? " family of " : " families of ") + samples;
+}
 
 std::string effectUnit(Objective objective, const config::RunConfig& config) {
     const bool pixels = (objective == Objective::kImage || objective == Objective::kPairImage) && config.model.image_target != "codes";

@@ -26,6 +26,8 @@ struct LossEffect {
     std::int64_t units = 0;  ///< families of these samples: what the interval is over
     [[nodiscard]] bool excludesZero() const { return low > 0 || high < 0; }
 };
+/// "400 samples", or "392 families of 400 samples" where some are near-copies of each other: what the interval is over.
+[[nodiscard]] std::string overWords(const LossEffect& effect);
 
 /// Losses without (first) and with the interventions, as sampleDifference() takes them. `families`: as everywhere here, samples that count as one in
 /// intervals.

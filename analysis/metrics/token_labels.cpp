@@ -123,6 +123,7 @@ Result<LabelSource> LabelSource::open(const store::RunReader& run) {
     auto list = run.sampleList();
     if (!list) return tl::unexpected(list.error());
     LabelSource source;
+    source.families_ = SampleFamilies(*list);
     source.records_ = std::move(*list);
     for (std::size_t i = 0; i < source.records_.size(); ++i) {
         source.facts_[source.records_[i].hash].record = i;
@@ -142,9 +143,9 @@ Status LabelSource::add(const store::RunReader& run, std::span<const std::uint64
         if (plain.grid_width > 0) {
             auto whole = run.sample(sample);
             if (!whole) return tl::unexpected(whole.error());
-            learn(sample, found->second, *whole);
+            learn(found->second, *whole);
         } else {
-            learn(sample, found->second, plain);
+            learn(found->second, plain);
         }
         records_[found->second.record] = {};
     }
@@ -152,10 +153,10 @@ Status LabelSource::add(const store::RunReader& run, std::span<const std::uint64
 }
 
 void LabelSource::add(const store::SampleRecord& whole) {
-    if (const auto found = facts_.find(whole.hash); found != facts_.end() && !found->second.read) learn(whole.hash, found->second, whole);
+    if (const auto found = facts_.find(whole.hash); found != facts_.end() && !found->second.read) learn(found->second, whole);
 }
 
-void LabelSource::learn(std::uint64_t hash, Facts& facts, const store::SampleRecord& record) {
+void LabelSource::learn(Facts& facts, const store::SampleRecord& record) {
     facts.read = true;
     facts.category = names(LabelKind::kCategory).number(record.category);
     facts.subcategory = names(LabelKind::kSubcategory).number(record.subcategory);
@@ -163,7 +164,6 @@ void LabelSource::learn(std::uint64_t hash, Facts& facts, const store::SampleRec
     facts.grid_width = record.grid_width;
     facts.grid_height = record.grid_height;
     facts.blank = blankPatches(record);
-    facts.family = record.truth && record.truth->pair_of != 0 ? record.truth->pair_of : hash;
     facts.caption = record.caption.empty() ? 0 : hash64(record.caption);
     if (!record.truth) return;
     const SceneTruth& truth = *record.truth;
@@ -211,7 +211,7 @@ std::vector<std::int32_t> LabelSource::familyNumbers(std::span<const std::uint64
             const std::size_t a = root(found->second), b = root(i);
             first[std::max(a, b)] = std::min(a, b);
         };
-        join(by_scene, facts ? facts->family : samples[i]);
+        join(by_scene, families_.of(samples[i]));
         if (modality == Modality::kText && facts && facts->caption != 0) join(by_caption, facts->caption);
     }
     std::vector<std::int32_t> number(samples.size(), -1);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "analysis/metrics/label_exchange.h"
+#include "analysis/metrics/sample_families.h"
 #include "engine/base/job_context.h"
 #include "engine/base/result.h"
 #include "engine/store/run_reader.h"
@@ -107,7 +108,7 @@ private:
         std::size_t record = 0;
         std::int32_t category = -1, subcategory = -1, domain = -1;
         std::int32_t grid_width = 0, grid_height = 0;
-        std::uint64_t family = 0, caption = 0;  ///< hashes
+        std::uint64_t caption = 0;  ///< hash; 0: none
         std::vector<std::uint8_t> blank;
         std::vector<std::int16_t> object;  ///< by patch, into objects; -1: none; empty: no truth
         std::vector<Object> objects;
@@ -123,12 +124,13 @@ private:
         std::unordered_map<std::string, std::int32_t> number_;
     };
     class Builder;
-    void learn(std::uint64_t hash, Facts& facts, const store::SampleRecord& record);
+    void learn(Facts& facts, const store::SampleRecord& record);
     [[nodiscard]] const Facts* factsOf(std::uint64_t sample) const;
     [[nodiscard]] Names& names(LabelKind kind) { return names_[static_cast<std::size_t>(kind)]; }
     [[nodiscard]] const Names& names(LabelKind kind) const { return names_[static_cast<std::size_t>(kind)]; }
     /// Family numbers of samples, in their order.
     [[nodiscard]] std::vector<std::int32_t> familyNumbers(std::span<const std::uint64_t> samples, Modality modality, std::int32_t& count) const;
+    SampleFamilies families_;
     std::vector<store::SampleRecord> records_;  ///< without pictures, until they are read
     std::unordered_map<std::uint64_t, Facts> facts_;
     std::vector<Names> names_ = std::vector<Names>(kLabelKindCount);

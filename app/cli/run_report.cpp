@@ -127,7 +127,7 @@ std::string interventionText(const session::InterventionResult& result, const st
     std::string text = fmt::format("step {}, held-out samples under the masks of the run's evaluations\n", result.baseline.step);
     const auto line = [&](const std::string& name, const analysis::LossEffect& c) {
         text += fmt::format("{:<24} {:>10.4f} {:>10.4f} {:>+10.4f}   {:<22} {}, 1 seed\n", name, c.without, c.with, c.difference,
-                            fmt::format("[{:+.4f}, {:+.4f}]", c.low, c.high), analysis::plural(c.samples, "sample"));
+                            fmt::format("[{:+.4f}, {:+.4f}]", c.low, c.high), analysis::overWords(c));
     };
     text += fmt::format("{:<24} {:>10} {:>10} {:>10}   {:<22} {}\n", "loss", "without", "with", "difference", "95 % interval", "over");
     for (const auto& c : changes)
@@ -155,7 +155,8 @@ nlohmann::json interventionJson(const session::InterventionResult& result, const
                               {"p", c.p},
                               {"confidence", c.confidence},
                               {"samples", c.samples},
-                              {"over", analysis::plural(c.samples, "sample") + ", 1 seed"}};
+                              {"families", c.units},
+                              {"over", analysis::overWords(c) + ", 1 seed"}};
     };
     for (const auto& c : changes)
         if (c.samples > 1) losses.push_back(effect(c));
