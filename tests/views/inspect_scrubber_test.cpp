@@ -67,6 +67,31 @@ TEST(InspectScrubber, ASpikeSaysHowManyTokensChanged) {
     EXPECT_TRUE(bench.find<ScrubberView>()->spikeText(spikes.front()).contains(QStringLiteral("%1 % of").arg(std::lround(theirs * 100))));
 }
 
+TEST(InspectScrubber, WordsOfSpikesLieAboveTheCurvesAndApart) {
+    auto options = spiked();
+    options.name = "many-spikes";
+    options.spikes = {30, 210, 215, 220, 430, 590};
+    InspectBench bench(madeRun("many-spikes", options));
+    auto* view = bench.find<ScrubberView>();
+    const auto& spikes = bench.workspace->model()->curves()->spikes;
+    ASSERT_GE(spikes.size(), 4u);
+    for (const int width : {1680, 1000, 520}) {
+        view->window()->resize(width, 720);
+        bench.settle();
+        const auto words = view->spikeWords();
+        ASSERT_FALSE(words.empty()) << width;
+        double before = view->plotArea().left();
+        for (const auto& group : words) {
+            EXPECT_LE(group.place.bottom(), view->plotArea().top()) << width;
+            EXPECT_GE(group.place.left(), before) << width;
+            EXPECT_LE(group.place.right(), view->width()) << width;
+            EXPECT_FALSE(group.text.isEmpty());
+            before = group.place.right();
+        }
+        EXPECT_FALSE(view->grab().isNull());
+    }
+}
+
 TEST(InspectScrubber, PlayAndSideBySideFollowTogether) {
     InspectBench bench(madeRun("spiked", spiked()));
     OverlayChoices choices = bench.workspace->model()->overlayChoices();

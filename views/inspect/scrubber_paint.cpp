@@ -14,6 +14,9 @@ namespace es::views {
 namespace {
 
 constexpr double kLeft = 52, kRight = 76, kStripTop = 6, kStripHeight = 18, kPlotTop = 44, kBottom = 34;
+constexpr double kWordsHeight = 15, kWordsGap = 14, kLeastWords = 110;  // words of spikes; fewer pixels of them say nothing
+constexpr double kLineReach = 4;                                        // of a spike's line, for the pointer
+constexpr int kTipLines = 12;
 
 /// y of the curve at the point nearest to x; NaN without points.
 double valueNear(const analysis::Curve& curve, double x) {
@@ -184,32 +187,76 @@ QString ScrubberView::spikeText(const analysis::XMarker& spike) const {
     return text;
 }
 
+std::vector<ScrubberView::SpikeWords> ScrubberView::spikeWords() const {
+    if (!curves_ || curves_->spikes.empty()) return {};
+    const QFontMetrics metrics(theme_->font(Theme::FontRole::kAxis));
+    const auto& spikes = curves_->spikes;
+    const QRectF strip = stripArea();
+    const double top = strip.bottom() + 1, right = width() - 4;
+    const double first = strip.left() + 2 + (history_ && !history_->step.empty() ? metrics.horizontalAdvance(history_caption_) + kWordsGap : 0);
+    std::vector<SpikeWords> groups;
+    const auto fill = [&](SpikeWords& group, double left) {
+        const auto& one = spikes[group.spikes.front()];
+        group.text = group.spikes.size() == 1
+                         ? spikeText(one)
+                         : tr("%n spikes, steps %1 to %2", nullptr, static_cast<int>(group.spikes.size()))
+                               .arg(stepText(static_cast<std::int64_t>(one.x)), stepText(static_cast<std::int64_t>(spikes[group.spikes.back()].x)));
+        group.place = QRectF(left, top, metrics.horizontalAdvance(group.text) + 2, kWordsHeight);
+    };
+    for (std::size_t i = 0; i < spikes.size(); ++i) {
+        const double wanted = std::max(first, xOf(spikes[i].x));
+        // Near the one before there is no room for words of both.
+        if (!groups.empty() && wanted < groups.back().place.left() + kLeastWords + kWordsGap) {
+            groups.back().spikes.push_back(i);
+            fill(groups.back(), groups.back().place.left());
+            continue;
+        }
+        groups.emplace_back().spikes.push_back(i);
+        fill(groups.back(), wanted);
+    }
+    // What reaches beyond the right edge moves left as far as there is room, and takes the end of what stands before it.
+    double limit = right;
+    for (std::size_t g = groups.size(); g-- > 0;) {
+        QRectF& place = groups[g].place;
+        const double least = g > 0 ? groups[g - 1].place.left() + kLeastWords + kWordsGap : first;
+        if (place.right() > limit) place.moveLeft(std::max(std::min(least, place.left()), limit - place.width()));
+        place.setRight(std::min(place.right(), limit));
+        limit = place.left() - kWordsGap;
+        groups[g].text = metrics.elidedText(groups[g].text, Qt::ElideRight, static_cast<int>(place.width()));
+    }
+    std::erase_if(groups, [](const SpikeWords& group) { return group.place.width() < kLeastWords / 2; });
+    return groups;
+}
+
+QString ScrubberView::spikeTip(const QPointF& at) const {
+    if (!curves_) return {};
+    QStringList lines;
+    std::vector<std::size_t> told;
+    for (const SpikeWords& group : spikeWords())
+        if (group.place.contains(at)) told = group.spikes;
+    if (told.empty() && at.y() >= stripArea().bottom())
+        for (std::size_t i = 0; i < curves_->spikes.size(); ++i)
+            if (std::abs(xOf(curves_->spikes[i].x) - at.x()) <= kLineReach) told.push_back(i);
+    for (const std::size_t i : told) {
+        if (lines.size() == kTipLines) {
+            lines << tr("and %n more", nullptr, static_cast<int>(told.size()) - kTipLines);
+            break;
+        }
+        lines << spikeText(curves_->spikes[i]);
+    }
+    return lines.join(QLatin1Char('\n'));
+}
+
+/// Lines down to the axis; words in the row of the caption, where no curve runs.
 void ScrubberView::paintSpikes(QPainter& painter) const {
     const ThemeColors& colors = theme_->colors();
     const QRectF area = plotArea();
     painter.setFont(theme_->font(Theme::FontRole::kAxis));
-    const QFontMetrics metrics(painter.font());
-    double taken = -1e9;
-    for (const auto& spike : curves_->spikes) {
-        const double x = xOf(spike.x);
-        painter.setPen(QPen(colors.bad, 1, Qt::DashLine));
-        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
-        if (x < taken) continue;  // the words of the spike before reach here: its line alone
-        const QString text = spikeText(spike);
-        const double wanted = metrics.horizontalAdvance(text), right = area.right() - 4;
-        // Where the right has no room for the words, the left may have more.
-        const bool left = x + 4 + wanted > right && x - area.left() > right - x;
-        const double room = left ? x - 4 - area.left() : right - x - 4;
-        const QString cut = metrics.elidedText(text, Qt::ElideRight, static_cast<int>(room));
-        const QRectF place = left ? QRectF(x - 4 - room, area.top() + 8, room, 14) : QRectF(x + 4, area.top() + 8, room, 14);
-        const double width = metrics.horizontalAdvance(cut);
-        QColor ground = colors.panel;
-        ground.setAlphaF(0.8f);
-        painter.fillRect(QRectF(left ? place.right() - width - 2 : place.left() - 2, place.top(), width + 4, place.height()), ground);
-        painter.setPen(legibleOn(colors.bad, colors.panel));
-        painter.drawText(place, (left ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter, cut);
-        taken = left ? x : x + 4 + width + 12;
-    }
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(colors.bad, 1, Qt::DashLine));
+    for (const auto& spike : curves_->spikes) painter.drawLine(QPointF(xOf(spike.x), area.top()), QPointF(xOf(spike.x), area.bottom()));
+    painter.setPen(legibleOn(colors.bad, colors.panel));
+    for (const SpikeWords& group : spikeWords()) painter.drawText(group.place, Qt::AlignLeft | Qt::AlignVCenter, group.text);
 }
 
 void ScrubberView::paintCurves(QPainter& painter) const {

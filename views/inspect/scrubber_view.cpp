@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "views/inspect/scrubber_view.h"
 
+#include <QHelpEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
+#include <QToolTip>
 #include <algorithm>
 #include <cmath>
 
@@ -102,6 +104,14 @@ int ScrubberView::nearest(double x) const {
         if (std::abs(xOf(static_cast<double>(steps_[i])) - x) < std::abs(xOf(static_cast<double>(steps_[static_cast<std::size_t>(best)])) - x))
             best = static_cast<int>(i);
     return best;
+}
+
+bool ScrubberView::event(QEvent* event) {
+    if (event->type() != QEvent::ToolTip) return QAbstractSlider::event(event);
+    const auto* help = static_cast<QHelpEvent*>(event);
+    if (const QString tip = spikeTip(help->pos()); !tip.isEmpty()) QToolTip::showText(help->globalPos(), tip, this);
+    else QToolTip::hideText();
+    return true;
 }
 
 void ScrubberView::mousePressEvent(QMouseEvent* event) {

@@ -26,6 +26,14 @@ public:
     void setSampleChurn(analysis::Curve churn);
     /// Words at a spike: what happened, and how many of the sample's tokens changed their expert at the first probe after it.
     [[nodiscard]] QString spikeText(const analysis::XMarker& spike) const;
+    /// Spikes whose words stand together: one, or several near each other.
+    struct SpikeWords {
+        std::vector<std::size_t> spikes;  ///< places in the curves' spikes, by step
+        QString text;                     ///< as it is drawn: cut where there is no room
+        QRectF place;
+    };
+    /// What is written of the spikes beside the caption, above the curves. From left to right; spikes without room for words are in none.
+    [[nodiscard]] std::vector<SpikeWords> spikeWords() const;
     /// Where a step is drawn, in widget coordinates.
     [[nodiscard]] double xOf(double step) const;
     [[nodiscard]] QRectF plotArea() const;
@@ -37,6 +45,7 @@ Q_SIGNALS:
     void playRequested();
 
 protected:
+    bool event(QEvent* event) override;
     void paintEvent(QPaintEvent* event) override;
     void mousePressEvent(QMouseEvent* event) override;
     void mouseMoveEvent(QMouseEvent* event) override;
@@ -51,6 +60,7 @@ private:
     [[nodiscard]] QRectF stripCell(std::size_t index) const;
     [[nodiscard]] int nearest(double x) const;
     [[nodiscard]] QString readout(int index) const;
+    [[nodiscard]] QString spikeTip(const QPointF& at) const;
     void measure();
     void redraw();
     void paintStill(QPainter& painter);
