@@ -9,6 +9,7 @@
 #include "views/inspect/token_words.h"
 #include "views/overlay/picture_image.h"
 #include "views/widgets/chip.h"
+#include "views/widgets/flow_layout.h"
 
 namespace es::views {
 namespace {
@@ -35,8 +36,9 @@ NearTokens::NearTokens(InspectModel* model, QWidget* parent)
     heading_->setToolTip(
         tr("Tokens of other samples whose router distribution is nearest, by Hellinger distance: 0 the same, 1 nothing in common. One a sample."));
     row_ = new QWidget(this);
-    flow_ = new FlowLayout(row_, 4, 4);
-    flow_->setContentsMargins(0, 0, 0, 0);
+    auto* flow = new FlowLayout(row_, 4, 4);
+    flow->setContentsMargins(0, 0, 0, 0);
+    buttons_ = std::make_unique<ReusedWidgets<QAbstractButton>>(flow, [this](std::size_t place) { return makeButton(place); });
     note_ = new QLabel(this);
     note_->setWordWrap(true);
     note_->setProperty("role", QStringLiteral("muted"));
@@ -45,41 +47,26 @@ NearTokens::NearTokens(InspectModel* model, QWidget* parent)
     column->addWidget(note_);
 }
 
-void NearTokens::clear() {
-    while (QLayoutItem* item = flow_->takeAt(0)) {
-        item->widget()->hide();
-        item->widget()->deleteLater();
-        delete item;
+QAbstractButton* NearTokens::makeButton(std::size_t place) {
+    QAbstractButton* button = nullptr;
+    if (makes_chips_) {
+        button = new Chip(model_->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, row_);
+    } else {
+        auto* crop = new QToolButton(row_);
+        crop->setIconSize({kNearCrop, kNearCrop});
+        crop->setAutoRaise(true);
+        button = crop;
     }
-    buttons_.clear();
-    tokens_.clear();
+    connect(button, &QAbstractButton::clicked, this, [this, place] {
+        const auto token = tokens_[place];
+        model_->chooseTokenOf(token.sample, token.modality, token.token.value, router_);
+    });
+    return button;
 }
 
-/// As many as there are tokens, crops or words as they are: those at hand are taken again, for making and styling widgets is slow.
-void NearTokens::makeButtons(const Found& found) {
-    const std::size_t count = found.near.tokens.size();
-    bool fit = buttons_.size() == count;
-    for (std::size_t i = 0; fit && i < count; ++i) fit = found.crops[i].isNull() == (qobject_cast<Chip*>(buttons_[i]) != nullptr);
-    if (fit) return;
-    clear();
-    for (std::size_t i = 0; i < count; ++i) {
-        QAbstractButton* button = nullptr;
-        if (found.crops[i].isNull()) {
-            button = new Chip(model_->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, row_);
-        } else {
-            auto* crop = new QToolButton(row_);
-            crop->setIconSize({kNearCrop, kNearCrop});
-            crop->setAutoRaise(true);
-            button = crop;
-        }
-        connect(button, &QAbstractButton::clicked, this, [this, i] {
-            const auto token = tokens_[i];
-            model_->chooseTokenOf(token.sample, token.modality, token.token.value, router_);
-        });
-        flow_->addWidget(button);
-        button->show();
-        buttons_.push_back(button);
-    }
+void NearTokens::clear() {
+    buttons_->resize(0);
+    tokens_.clear();
 }
 
 void NearTokens::setReading(const analysis::TokenReading& reading) {
@@ -140,12 +127,19 @@ void NearTokens::show(Result<Found> found) {
                                                   : tr("The chosen set holds no other sample with such tokens."));
     const bool everything = model_->chosenSet().everything;
     heading_->setText((everything ? tr("Most alike of %1 in the probe") : tr("Most alike of %1 in the chosen set")).arg(stepText(found->near.compared)));
-    makeButtons(*found);
+    // A picture without its pixels has no crop and gets a chip, so both may stand side by side.
+    std::size_t kept = 0;
+    while (kept < std::min(buttons_->size(), found->crops.size()) && found->crops[kept].isNull() == (qobject_cast<Chip*>((*buttons_)[kept]) != nullptr)) ++kept;
+    buttons_->resize(kept);
+    for (; kept < found->crops.size(); ++kept) {
+        makes_chips_ = found->crops[kept].isNull();
+        buttons_->resize(kept + 1);
+    }
     tokens_ = found->near.tokens;
     Theme* theme = model_->context().theme;
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
         const auto& token = tokens_[i];
-        QAbstractButton* button = buttons_[i];
+        QAbstractButton* button = (*buttons_)[i];
         if (auto* chip = qobject_cast<Chip*>(button)) {
             const QString word = found->names[i].section(QChar(0x201C), 1).section(QChar(0x201D), 0, 0);
             chip->setText(word.isEmpty() ? found->names[i] : word);

@@ -6,11 +6,12 @@
 #include <QImage>
 #include <QLabel>
 #include <QWidget>
+#include <memory>
 
 #include "analysis/figures/nearest_tokens.h"
 #include "views/inspect/inspect_model.h"
 #include "views/models/latest_job.h"
-#include "views/widgets/flow_layout.h"
+#include "views/widgets/reused_widgets.h"
 
 namespace es::views {
 
@@ -32,12 +33,12 @@ private:
     using Question = std::tuple<QString, std::int32_t, std::uint64_t, Modality, TokenIndex, std::int64_t, std::size_t, std::vector<float>, std::uint64_t>;
     void show(Result<Found> found);
     void clear();
-    void makeButtons(const Found& found);
+    [[nodiscard]] QAbstractButton* makeButton(std::size_t place);
     InspectModel* model_;
     QLabel *heading_, *note_;
     QWidget* row_;
-    FlowLayout* flow_;
-    std::vector<QAbstractButton*> buttons_;  ///< one for each of tokens_
+    std::unique_ptr<ReusedWidgets<QAbstractButton>> buttons_;  ///< one for each of tokens_: chips of words, crops of patches
+    bool makes_chips_ = false;
     std::vector<analysis::NearToken> tokens_;
     RouterId router_;
     std::optional<Question> asked_;

@@ -13,7 +13,7 @@
 #include "views/inspect/token_words.h"
 #include "views/models/panel_json.h"
 #include "views/overlay/picture_image.h"
-#include "views/widgets/chip.h"
+#include "views/widgets/flow_layout.h"
 
 namespace es::views {
 namespace {
@@ -46,7 +46,12 @@ TokenPanel::TokenPanel(InspectModel* model, QWidget* parent) : PanelFrame(model-
     top->addWidget(facts_, 1);
     column->addLayout(top);
     chosen_ = new QWidget(body);
-    chosen_row_ = new FlowLayout(chosen_, 6, 4);
+    chips_ = std::make_unique<ReusedWidgets<Chip>>(new FlowLayout(chosen_, 6, 4), [this](std::size_t place) {
+        auto* chip = new Chip(model_->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, chosen_);
+        chip->setCheckable(true);
+        connect(chip, &QAbstractButton::clicked, this, [this, place] { model_->toggleExpert(chosen_router_, chosen_experts_[place]); });
+        return chip;
+    });
     column->addWidget(chosen_);
     predicted_ = new QLabel(body);
     predicted_->setObjectName(QStringLiteral("predictedWords"));
@@ -161,6 +166,7 @@ void TokenPanel::showToken(const std::vector<analysis::TokenReading>& path, cons
                           numberText(reading.boundary_margin, 3));
     if (reading.choices.size() > 1) rows.emplace_back(tr("1st to 2nd"), numberText(reading.margin12, 3));
     rows.emplace_back(tr("dropped"), reading.dropped ? tr("yes") : tr("no"));
+    if (reading.slots > 0) rows.emplace_back(tr("slot"), slotsText(reading));
     if (reading.masked) rows.emplace_back(tr("masked"), tr("yes"));
     rows.emplace_back(tr("seen as"), QString::fromLatin1(toString(reading.objective).data()).replace(QLatin1Char('_'), QLatin1Char(' ')));
     facts_->setRows(rows);
@@ -213,33 +219,20 @@ void TokenPanel::showPrediction() {
 
 void TokenPanel::showChosen(const analysis::TokenReading& reading) {
     const std::size_t count = std::min(reading.choices.size(), kMostChips);
-    // The same chips from token to token: to make and to style widgets anew takes longer than all else that a change needs.
-    while (chips_.size() > count) {
-        chosen_row_->removeWidget(chips_.back());
-        chips_.back()->hide();
-        chips_.back()->deleteLater();
-        chips_.pop_back();
-    }
-    while (chips_.size() < count) {
-        auto* chip = new Chip(model_->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, chosen_);
-        chip->setCheckable(true);
-        connect(chip, &QAbstractButton::clicked, this, [this, place = chips_.size()] { model_->toggleExpert(chosen_router_, chosen_experts_[place]); });
-        chosen_row_->addWidget(chip);
-        chip->show();
-        chips_.push_back(chip);
-    }
+    chips_->resize(count);
     const Selection& shown = model_->shown();
     chosen_router_ = reading.router.id;
     chosen_experts_.clear();
     for (std::size_t i = 0; i < count; ++i) {
         const auto& choice = reading.choices[i];
         chosen_experts_.push_back(choice.expert);
-        chips_[i]->setText(tr("expert %1 · weight %2").arg(choice.expert).arg(numberText(choice.weight)));
-        chips_[i]->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, choice.expert});
-        chips_[i]->setToolTip(tr("Combine weight %1, router probability %2. Click to bring expert %3 out.")
-                                  .arg(numberText(choice.weight, 3), numberText(choice.probability, 3))
-                                  .arg(choice.expert));
-        chips_[i]->setChecked(shown.expert.value == choice.expert && shown.router == reading.router.id);
+        Chip* chip = (*chips_)[i];
+        chip->setText(tr("expert %1 · weight %2").arg(choice.expert).arg(numberText(choice.weight)));
+        chip->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, choice.expert});
+        chip->setToolTip(tr("Combine weight %1, router probability %2. Click to bring expert %3 out.")
+                             .arg(numberText(choice.weight, 3), numberText(choice.probability, 3))
+                             .arg(choice.expert));
+        chip->setChecked(shown.expert.value == choice.expert && shown.router == reading.router.id);
     }
 }
 

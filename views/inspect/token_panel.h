@@ -5,15 +5,16 @@
 #include <QJsonObject>
 #include <QLabel>
 #include <QVBoxLayout>
+#include <memory>
 
 #include "views/inspect/inspect_model.h"
 #include "views/inspect/near_tokens.h"
 #include "views/inspect/token_path_view.h"
 #include "views/plots/bar_plot.h"
 #include "views/widgets/chip.h"
-#include "views/widgets/flow_layout.h"
 #include "views/widgets/key_value_table.h"
 #include "views/widgets/panel_frame.h"
+#include "views/widgets/reused_widgets.h"
 
 namespace es::views {
 
@@ -38,8 +39,7 @@ private:
     InspectModel* model_;
     QLabel *crop_, *path_title_, *bars_title_, *bars_note_;
     QWidget* chosen_;
-    FlowLayout* chosen_row_;
-    std::vector<Chip*> chips_;  ///< one for each of chosen_experts_
+    std::unique_ptr<ReusedWidgets<Chip>> chips_;  ///< one for each of chosen_experts_
     std::vector<std::int32_t> chosen_experts_;
     RouterId chosen_router_;
     KeyValueTable* facts_;

@@ -102,7 +102,7 @@ ExpertPage::ExpertPage(ExpertModel* model, SamplePictures* pictures, QWidget* pa
         panel->setMinimumWidth(170);
         lower_->addWidget(panel);
     }
-    lower_->setSizes({230, 260, 260, 260});
+    lower_->setSizes({226, 260, 244, 280});
     upper_->setSizes({560, 520});
     rows_->addWidget(upper_);
     rows_->addWidget(lower_);

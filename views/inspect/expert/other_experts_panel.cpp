@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "views/inspect/expert/other_experts_panel.h"
 
+#include <QHeaderView>
 #include <QScrollArea>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -9,63 +10,73 @@
 #include "analysis/experts/expert_panels.h"
 #include "views/inspect/token_words.h"
 #include "views/models/panel_json.h"
-#include "views/widgets/chip.h"
+#include "views/widgets/flow_layout.h"
 
 namespace es::views {
 namespace {
 constexpr std::size_t kMostPartners = 4;
+constexpr int kLeastRows = 3;
 }  // namespace
 
 OtherExpertsPanel::OtherExpertsPanel(ExpertModel* model, QWidget* parent)
     : PanelFrame(model->inspect()->context().theme, tr("Other experts"), parent), model_(model) {
     Theme* theme = model_->inspect()->context().theme;
     setObjectName(QStringLiteral("otherExperts"));
-    auto* body = new QWidget(this);
+    auto* body = new QWidget;
     auto* column = new QVBoxLayout(body);
     column->setContentsMargins(10, 6, 4, 4);
     column->setSpacing(4);
-    const auto chips = [&](QLabel*& title, QWidget*& box, FlowLayout*& row) {
-        title = new QLabel(body);
-        title->setProperty("role", QStringLiteral("muted"));
-        title->setWordWrap(true);
-        box = new QWidget(body);
-        row = new FlowLayout(box, 6, 4);
-        column->addWidget(title);
-        column->addWidget(box);
-    };
-    chips(active_title_, active_, active_row_);
-    chips(alike_title_, alike_, alike_row_);
-    chips(kept_title_, kept_, kept_row_);
+    for (Row* row : {&active_, &alike_, &kept_}) makeRow(*row, body);
     table_ = new TableView(theme, body);
     table_->setObjectName(QStringLiteral("otherExpertsTable"));
     table_->setAccessibleName(tr("Other experts of the router"));
     column->addWidget(table_, 1);
-    setContent(body);
+    table_->setMinimumHeight(table_->horizontalHeader()->sizeHint().height() + kLeastRows * theme->metrics().row);
+    auto* scroll = new QScrollArea(this);
+    scroll->setWidgetResizable(true);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    body->setMinimumWidth(1);  // as wide as the panel
+    scroll->setWidget(body);
+    setContent(scroll);
     setDataText([this] { return toTabSeparated(panel_); });
     setPanelSource([this] { return std::make_shared<const analysis::Panel>(panel_); });
     connect(table_, &QAbstractItemView::activated, this,
             [this](const QModelIndex& index) { model_->chooseExpert(index.siblingAtColumn(0).data().toString().toInt()); });
 }
 
-void OtherExpertsPanel::fill(QLabel* title, const QString& words, FlowLayout* row, QWidget* box, const std::vector<std::pair<int, double>>& experts) {
-    while (QLayoutItem* item = row->takeAt(0)) {
-        item->widget()->hide();
-        item->widget()->deleteLater();
-        delete item;
-    }
-    title->setText(words);
-    title->setVisible(!words.isEmpty());
-    for (const auto& [expert, value] : experts) {
-        auto* chip = new Chip(model_->inspect()->context().theme, tr("expert %1 · %2").arg(expert).arg(numberText(value)),
-                              analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert}, box);
+void OtherExpertsPanel::makeRow(Row& row, QWidget* body) {
+    row.title = new QLabel(body);
+    row.title->setProperty("role", QStringLiteral("muted"));
+    row.title->setWordWrap(true);
+    row.box = new QWidget(body);
+    row.chips = std::make_unique<ReusedWidgets<Chip>>(new FlowLayout(row.box, 4, 4), [this, &row](std::size_t place) {
+        auto* chip = new Chip(model_->inspect()->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, row.box);
         chip->setObjectName(QStringLiteral("partnerChip"));
-        chip->setToolTip(tr("Go to expert %1").arg(expert));
-        connect(chip, &QAbstractButton::clicked, this, [this, to = expert] { model_->chooseExpert(to); });
-        row->addWidget(chip);
-        chip->show();
+        connect(chip, &QAbstractButton::clicked, this, [this, &row, place] { model_->chooseExpert(row.experts[place]); });
+        return chip;
+    });
+    body->layout()->addWidget(row.title);
+    body->layout()->addWidget(row.box);
+}
+
+void OtherExpertsPanel::fill(Row& row, const QString& words, const std::vector<std::pair<int, double>>& experts) {
+    row.title->setText(words);
+    row.title->setVisible(!words.isEmpty());
+    row.box->setVisible(!experts.empty());
+    row.chips->resize(experts.size());
+    row.experts.clear();
+    for (std::size_t i = 0; i < experts.size(); ++i) {
+        const auto& [expert, value] = experts[i];
+        row.experts.push_back(expert);
+        Chip* chip = (*row.chips)[i];
+        chip->setText(tr("%1 · %2").arg(expert).arg(numberText(value)));
+        chip->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert});
+        chip->setToolTip(tr("%1: %2. Click to go to expert %3").arg(words, numberText(value, 3)).arg(expert));
+        chip->setAccessibleName(tr("Go to expert %1").arg(expert));
     }
-    box->setVisible(!experts.empty());
-    box->updateGeometry();
+    row.box->updateGeometry();
 }
 
 void OtherExpertsPanel::refresh() {
@@ -83,11 +94,10 @@ void OtherExpertsPanel::refresh() {
         for (const auto& row : rows)
             if (row.together > 0 && active.size() < kMostPartners) active.emplace_back(row.expert.value, row.together);
     }
-    fill(active_title_, partners.several_choices ? tr("takes the same tokens (share of this one's)") : tr("one expert a token: none is active beside it"),
-         active_row_, active_, active);
+    fill(active_, partners.several_choices ? tr("takes the same tokens (share of this one's)") : tr("one expert a token: none is active beside it"), active);
     for (const auto& row : partners.rows)
         if (std::isfinite(row.co_routing) && alike.size() < kMostPartners) alike.emplace_back(row.expert.value, row.co_routing);
-    fill(alike_title_, tr("most alike in routing (correlation)"), alike_row_, alike_, alike);
+    fill(alike_, tr("most alike in routing (correlation)"), alike);
     // What experts do says more than what their weights are: outputs where they were compared.
     const analysis::KeptSimilarity* kept = nullptr;
     for (const char* measure : {"weights", "outputs"})
@@ -100,7 +110,7 @@ void OtherExpertsPanel::refresh() {
         std::stable_sort(nearest.begin(), nearest.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
         nearest.resize(std::min(nearest.size(), kMostPartners));
     }
-    fill(kept_title_, kept ? tr("most alike by %1 (cosine)").arg(QString::fromStdString(kept->measure)) : QString(), kept_row_, kept_, nearest);
+    fill(kept_, kept ? tr("most alike by %1 (cosine)").arg(QString::fromStdString(kept->measure)) : QString(), nearest);
     auto shared = std::make_shared<const analysis::Panel>(panel_);
     table_->setPanel(std::shared_ptr<const analysis::TablePanel>(shared, &std::get<analysis::TablePanel>(shared->content)));
     QStringList notes;

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <QLabel>
+#include <memory>
+#include <vector>
 
 #include "views/inspect/expert/expert_model.h"
 #include "views/plots/table_view.h"
-#include "views/widgets/flow_layout.h"
+#include "views/widgets/chip.h"
 #include "views/widgets/panel_frame.h"
+#include "views/widgets/reused_widgets.h"
 
 namespace es::views {
 
@@ -20,12 +23,18 @@ public:
     [[nodiscard]] const analysis::Panel& shownPanel() const { return panel_; }
 
 private:
-    void fill(QLabel* title, const QString& words, FlowLayout* row, QWidget* box, const std::vector<std::pair<int, double>>& experts);
+    /// A line of words and the experts it speaks of.
+    struct Row {
+        QLabel* title = nullptr;
+        QWidget* box = nullptr;
+        std::unique_ptr<ReusedWidgets<Chip>> chips;
+        std::vector<int> experts;  ///< one a chip
+    };
+    void makeRow(Row& row, QWidget* body);
+    static void fill(Row& row, const QString& words, const std::vector<std::pair<int, double>>& experts);
     ExpertModel* model_;
     analysis::Panel panel_;
-    QLabel *active_title_, *alike_title_, *kept_title_;
-    QWidget *active_, *alike_, *kept_;
-    FlowLayout *active_row_, *alike_row_, *kept_row_;
+    Row active_, alike_, kept_;
     TableView* table_;
 };
 
