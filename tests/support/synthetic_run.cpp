@@ -351,6 +351,7 @@ store::SampleRecord syntheticSample(std::int64_t index, const SyntheticRunOption
     sample.picture = drawPicture(index);
     sample.grid_width = sample.grid_height = kGrid;
     sample.hash = hash64(sample.caption, static_cast<std::uint64_t>(index));
+    if (options.variants > 1 && index % options.variants != 0) sample.truth.emplace().pair_of = syntheticSample(index - index % options.variants, options).hash;
     return sample;
 }
 

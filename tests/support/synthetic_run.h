@@ -21,6 +21,7 @@ struct SyntheticRunOptions {
     std::int64_t experts = 8;
     std::int64_t k = 1;
     std::int64_t samples = 64;
+    std::int64_t variants = 1;  ///< samples of one scene: so many in a row are a family
     std::int64_t trace_every = 10;
     std::vector<std::int64_t> spikes;  ///< steps at which loss and gradient norm jump
     std::int32_t dead_expert = -1;     ///< an expert of router 0 (layer 1, vision) that gets nothing from a third of the run on

@@ -4,6 +4,7 @@
 
 #include <QLabel>
 #include <QListWidget>
+#include <QRegularExpression>
 #include <QTest>
 #include <condition_variable>
 
@@ -64,12 +65,15 @@ session::SampleResult obey(const session::SampleRequest& request, const es::test
 
 class Interventions : public ::testing::Test {
 protected:
-    void open(const std::string& name) {
+    void open(const std::string& name, QSize size = {1400, 900}) {
         // Each test has a run of its own to keep results with: a copy, since writing one takes long.
         static es::test::ScratchFolder copies;
         const auto run = copies / name;
         if (!std::filesystem::exists(run)) std::filesystem::copy(madeRun("original", smallRun()), run, std::filesystem::copy_options::recursive);
-        bench = std::make_unique<InspectBench>(run, QSize(1400, 900));
+        start(run, size);
+    }
+    void start(const std::filesystem::path& run, QSize size) {
+        bench = std::make_unique<InspectBench>(run, size);
         bench->context.runSample = [this](const session::SampleRequest& request, JobContext&) -> Result<session::SampleResult> {
             requests.push_back(request);
             if (failure) return tl::unexpected(*failure);
@@ -137,7 +141,11 @@ protected:
         bench->selection.undoStack()->redo();
         bench->settle();
     }
-    [[nodiscard]] QString result() const { return bench->find<QLabel>("interventionResult")->text(); }
+    [[nodiscard]] QString result() const {
+        QString text = bench->find<QLabel>("interventionResult")->text();
+        return text.replace(QStringLiteral("</td>"), QStringLiteral(" ")).remove(QRegularExpression(QStringLiteral("<[^>]*>")));
+    }
+    [[nodiscard]] QString title() const { return bench->find<ElidedLabel>("interventionTitle")->fullText(); }
     [[nodiscard]] std::filesystem::path folder() const { return bench->workspace->model()->reader()->folder(); }
     /// First choices of the patches on the overlay.
     [[nodiscard]] std::vector<int> patches() const {
@@ -186,9 +194,8 @@ TEST_F(Interventions, ABanIsRunDrawnKeptAndUndone) {
     EXPECT_EQ(toText(requests[0].interventions.at(0)), "1.v:3");
     EXPECT_EQ(requests[0].checkpoint, 600);
     const QString line = result();
-    EXPECT_TRUE(line.contains(QStringLiteral("ban 1.v:3"))) << line.toStdString();
-    EXPECT_TRUE(line.contains(QStringLiteral("loss 1.50 → <b>2.00</b>"))) << line.toStdString();
-    EXPECT_TRUE(line.contains(QStringLiteral("+0.50"))) << line.toStdString();
+    EXPECT_TRUE(title().contains(QStringLiteral("ban 1.v:3"))) << title().toStdString();
+    EXPECT_TRUE(line.contains(QStringLiteral("total 1.500 2.000 +0.50"))) << line.toStdString();
     EXPECT_TRUE(line.contains(QStringLiteral("“goat” p 0.61 → 0.34"))) << line.toStdString();
     // The overlay shows the routing without expert 3, and which tokens moved.
     const std::vector<int> after = patches();
@@ -222,7 +229,7 @@ TEST_F(Interventions, ABanIsRunDrawnKeptAndUndone) {
     auto* list = bench->find<QListWidget>("interventionList");
     ASSERT_EQ(list->count(), 1);
     bench->click(list->viewport(), list->visualItemRect(list->item(0)).center());
-    EXPECT_TRUE(result().contains(QStringLiteral("loss 1.50"))) << "what is kept is shown as it was";
+    EXPECT_TRUE(result().contains(QStringLiteral("total 1.500"))) << "what is kept is shown as it was";
     EXPECT_EQ(patches(), after) << "and its routing is run again";
 }
 
@@ -266,7 +273,9 @@ TEST_F(Interventions, HeldOutSamplesGiveIntervalsByObjectiveAndClass) {
     EXPECT_EQ(rows[0][5], "24");
     EXPECT_NE(rows[0][4].find('['), std::string::npos);
     EXPECT_EQ(rows[3][0].rfind("class ", 0), 0u);
-    EXPECT_TRUE(result().contains(QStringLiteral("n = 24"))) << result().toStdString();
+    EXPECT_TRUE(result().contains(QRegularExpression(QStringLiteral("pair text, nats [0-9.]+ \\+[0-9.]+ \\[\\+[0-9.]+, \\+[0-9.]+\\] 24 "))))
+        << result().toStdString();
+    EXPECT_FALSE(result().contains(QStringLiteral("famil"))) << "no sample is a copy of another";
     EXPECT_EQ(bench->workspace->model()->intervened(), nullptr) << "a set changes no picture";
     // A sample of the list is one click away.
     auto* samples = bench->find<QLabel>("interventionSamples");
@@ -278,6 +287,43 @@ TEST_F(Interventions, HeldOutSamplesGiveIntervalsByObjectiveAndClass) {
     bench->settle();
     EXPECT_EQ(bench->selection.current().sample, link.toULongLong(nullptr, 16));
     EXPECT_TRUE(bench->find<QLabel>("interventionResult")->isVisible()) << "the set's result stays while samples are looked at";
+}
+
+TEST_F(Interventions, NearCopiesCountOnce) {
+    auto options = smallRun();
+    options.name = "variants";
+    options.variants = 3;
+    start(madeRun("variants", options), {1400, 900});
+    clickExpert(0, 3);
+    scope("held_out");
+    press("interventionRun");
+    EXPECT_TRUE(result().contains(QStringLiteral("n: 8 families of 24 samples"))) << result().toStdString();
+    EXPECT_TRUE(result().contains(QRegularExpression(QStringLiteral("\\] 8 ")))) << result().toStdString();
+    const auto losses = bench->data("interventions").value(QStringLiteral("shown")).toObject().value(QStringLiteral("losses")).toArray();
+    ASSERT_FALSE(losses.isEmpty());
+    EXPECT_EQ(losses[0].toObject().value(QStringLiteral("n")).toInt(), 8);
+    EXPECT_EQ(losses[0].toObject().value(QStringLiteral("samples")).toInt(), 24);
+    EXPECT_EQ(bench->find<TableView>("interventionTable")->panel()->rows[0][5], "8");
+    // The command line says the same of what was kept.
+    const auto families = analysis::SampleFamilies::of(*bench->workspace->model()->reader());
+    ASSERT_TRUE(families);
+    const auto effects = analysis::lossEffects(model->results().front(), bench->workspace->model()->reader()->config(), 0.95, *families);
+    EXPECT_EQ(losses[0].toObject().value(QStringLiteral("low")).toDouble(), effects[0].low);
+    EXPECT_EQ(analysis::overWords(effects[0]), "8 families of 24 samples");
+}
+
+TEST_F(Interventions, TheResultIsSeenWithoutScrolling) {
+    open("small-window", {1280, 728});
+    clickExpert(0, 3);
+    scope("held_out");
+    press("interventionRun");
+    for (const char* name : {"interventionTitle", "interventionResult"}) {
+        auto* label = bench->find<QLabel>(name);
+        EXPECT_EQ(label->visibleRegion().boundingRect(), label->rect()) << name;
+        EXPECT_LE(label->heightForWidth(label->width()), label->height()) << name;
+    }
+    auto* run = bench->find<QPushButton>("interventionRun");
+    EXPECT_EQ(run->visibleRegion().boundingRect(), run->rect()) << "what was pressed stays in sight";
 }
 
 TEST_F(Interventions, AFailureIsSaidInPlaceAndARunCanBeCancelled) {
@@ -313,7 +359,7 @@ TEST_F(Interventions, ADamagedFileLosesOnlyTheKeeping) {
     std::ofstream(folder() / store::kAnnotationsFile) << std::string(200, 'x');
     clickExpert(0, 3);
     press("interventionRun");
-    EXPECT_TRUE(result().contains(QStringLiteral("loss 1.50"))) << "the result is shown all the same";
+    EXPECT_TRUE(result().contains(QStringLiteral("total 1.500"))) << "the result is shown all the same";
     EXPECT_TRUE(bench->find<QLabel>("interventionError")->text().contains(QStringLiteral("nothing else of the run is lost")));
     ASSERT_EQ(model->results().size(), 1u);
     EXPECT_LT(model->results().front().id, 0);

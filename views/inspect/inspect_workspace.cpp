@@ -115,6 +115,7 @@ InspectWorkspace::InspectWorkspace(WorkspaceContext* context, QWidget* parent) :
     connect(sheet, &SheetPage::sampleOpened, this, [this] { showPage(QStringLiteral("sample")); });
     auto* intervene = new InterventionPanel(model_);
     addSection(Section::kBelowMap, QStringLiteral("interventions"), intervene);
+    routing_->setFooter(intervene->headline(), intervene->runButton());
     const auto tell_sets = [this, model = intervene->interventions()] {
         QStringList names;
         for (const auto& set : samples_->search()->sets()) names << QString::fromStdString(set.name);

@@ -4,7 +4,9 @@
 #include <QHBoxLayout>
 #include <QJsonArray>
 #include <QMenu>
+#include <QResizeEvent>
 #include <QSignalBlocker>
+#include <QTimer>
 #include <algorithm>
 
 #include "views/inspect/inspect_dump.h"
@@ -16,6 +18,7 @@ namespace es::views {
 namespace {
 
 constexpr int kSegmentedLayers = 8;  // more do not fit side by side
+constexpr int kRoomBelow = 8;
 
 /// The sample without its routing: what can still be seen.
 analysis::Panel plainPanel(const store::SampleRecord& record) {
@@ -50,15 +53,20 @@ RoutingPanel::RoutingPanel(InspectModel* model, QWidget* parent) : PanelFrame(mo
     body_column->addLayout(row, 1);
     column_ = new OverlayColumn(model_, body);
     row->addWidget(column_, 12);
-    auto* scroll = new QScrollArea(body);
+    right_side_ = new QWidget(body);
+    auto* right_column = new QVBoxLayout(right_side_);
+    right_column->setContentsMargins(0, 0, 0, 0);
+    right_column->setSpacing(6);
+    auto* scroll = new QScrollArea(right_side_);
     scroll->setWidgetResizable(true);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setFocusPolicy(Qt::NoFocus);
     scroll->setWidget(makeRight());
-    scroll->setMinimumWidth(340);
-    row->addWidget(scroll, 11);
-    right_side_ = scroll;
+    right_scroll_ = scroll;
+    right_column->addWidget(scroll, 1);
+    right_side_->setMinimumWidth(340);
+    row->addWidget(right_side_, 11);
     setContent(body);
     setDataText([this] { return toTabSeparated(panel_); });
     setPanelSource([this] { return std::make_shared<const analysis::Panel>(panel_); });
@@ -173,6 +181,22 @@ QWidget* RoutingPanel::makeRight() {
 }
 
 void RoutingPanel::addSection(QWidget* section) { right_->insertWidget(right_->count() - 1, section); }
+
+void RoutingPanel::setFooter(QWidget* footer, QWidget* near) {
+    right_side_->layout()->addWidget(footer);
+    footer_ = footer;
+    keep_in_sight_ = near;
+    footer->installEventFilter(this);
+}
+
+bool RoutingPanel::eventFilter(QObject* watched, QEvent* event) {
+    // What was pressed must not go out of sight because its result takes the room. Its lines come after it was shown.
+    const bool taller =
+        event->type() == QEvent::Resize && static_cast<QResizeEvent*>(event)->size().height() > static_cast<QResizeEvent*>(event)->oldSize().height();
+    if (keep_in_sight_ && watched == footer_ && (event->type() == QEvent::Show || taller))
+        QTimer::singleShot(0, this, [this] { right_scroll_->ensureWidgetVisible(keep_in_sight_, 0, kRoomBelow); });
+    return PanelFrame::eventFilter(watched, event);
+}
 
 void RoutingPanel::fillLayers() {
     const auto layers = model_->contents().layers();

@@ -28,6 +28,11 @@ public:
     [[nodiscard]] QJsonObject dumpData() const;
     [[nodiscard]] QJsonValue dumpMap() const;
     void addSection(QWidget* section);  ///< below the map
+    /// Under what scrolls at the right. When it appears, `near`, a part of a section, is scrolled into sight.
+    void setFooter(QWidget* footer, QWidget* near);
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
     QWidget* makeRight();
@@ -40,7 +45,9 @@ private:
     InspectModel* model_;
     OverlayBar* bar_;
     OverlayColumn* column_;
-    QScrollArea* right_side_;
+    QWidget* right_side_;
+    QScrollArea* right_scroll_;
+    QWidget *footer_ = nullptr, *keep_in_sight_ = nullptr;
     SegmentedControl *layers_, *ranks_;
     QComboBox* many_layers_;
     QLabel *layer_name_, *rank_name_, *words_title_, *words_router_, *no_words_;

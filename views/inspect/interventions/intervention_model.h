@@ -127,7 +127,7 @@ private:
     };
     using Work = std::function<Result<Outcome>(JobContext&)>;
     [[nodiscard]] static Routings routingsOf(session::SampleResult& result, const store::SampleRecord& sample, std::int64_t step);
-    [[nodiscard]] static std::shared_ptr<const ResultEffects> effectsOf(const store::KeptResult& result, const config::RunConfig& config);
+    [[nodiscard]] static Result<std::shared_ptr<const ResultEffects>> effectsOf(const store::KeptResult& result, const store::RunReader& run);
     [[nodiscard]] Work heldOutWork(const std::vector<session::Intervention>& wanted, std::int64_t checkpoint) const;
     [[nodiscard]] Work sampleWork(const std::vector<session::Intervention>& wanted, std::int64_t checkpoint) const;
     /// Adds the outcome to what is kept with the run; a run that cannot be written keeps nothing, and the outcome says so.

@@ -12,6 +12,7 @@
 #include "views/inspect/interventions/intervention_words.h"
 #include "views/inspect/token_words.h"
 #include "views/plots/plot_panel.h"
+#include "views/widgets/flow_layout.h"
 
 namespace es::views {
 namespace {
@@ -49,6 +50,7 @@ InterventionPanel::InterventionPanel(InspectModel* model, QWidget* parent) : Ins
     makeControls();
     heading->addWidget(scope_);
     heading->addWidget(set_);
+    makeHeadline();
     makeResult();
     poll_.setInterval(kPollMs);
     connect(&poll_, &QTimer::timeout, this, &InterventionPanel::refreshResult);
@@ -95,7 +97,18 @@ void InterventionPanel::makeControls() {
 
     auto* row = new QHBoxLayout;
     chips_ = new QWidget(this);
-    chips_row_ = new FlowLayout(chips_, theme->metrics().space1 + 2, theme->metrics().space1 + 2);
+    chips_made_ =
+        std::make_unique<ReusedWidgets<Chip>>(new FlowLayout(chips_, theme->metrics().space1 + 2, theme->metrics().space1 + 2), [this](std::size_t place) {
+            auto* chip = new Chip(model_->inspect()->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, chips_);
+            const auto stays = [this, place] { return std::find(pinned_of_.begin(), pinned_of_.end(), chips_of_[place]) != pinned_of_.end(); };
+            connect(chip, &Chip::removeRequested, this, [this, place] { model_->unpin(chips_of_[place].first, chips_of_[place].second); });
+            connect(chip, &QAbstractButton::clicked, this, [this, place, stays] {
+                const auto [router, expert] = chips_of_[place];
+                if (stays()) model_->unpin(router, expert);
+                else model_->pin(router, expert);
+            });
+            return chip;
+        });
     row->addWidget(chips_, 1);
     row->setSpacing(theme->metrics().space2);
     run_ = makeButton(theme, tr("Run again"), ButtonKind::kPrimary, QStringLiteral("play"), this);
@@ -105,25 +118,12 @@ void InterventionPanel::makeControls() {
     cancel_->setObjectName(QStringLiteral("interventionCancel"));
     progress_ = new QLabel(this);
     progress_->setProperty("role", QStringLiteral("muted"));
-    sides_ = new SegmentedControl(theme, this);
-    sides_->setObjectName(QStringLiteral("interventionSides"));
-    sides_->setAccessibleName(tr("Which routing the overlay shows"));
-    sides_->setCompact(true);
-    sides_->setChoices({tr("Before"), tr("After")}, {QStringLiteral("before"), QStringLiteral("after")});
-    plain_ = new IconButton(theme, QStringLiteral("undo"), tr("Back to the routing as it is"), this);
-    plain_->setObjectName(QStringLiteral("interventionPlain"));
     row->addWidget(run_, 0, Qt::AlignTop);
     row->addWidget(cancel_, 0, Qt::AlignTop);
     column->addLayout(row);
     hint_ = wrappedLabel("muted", this);
     column->addWidget(hint_);
-    auto* looks = new QHBoxLayout;  // of what runs and what was found
-    looks->setContentsMargins(0, 0, 0, 0);
-    looks->addWidget(progress_);
-    looks->addWidget(sides_);
-    looks->addWidget(plain_);
-    looks->addStretch(1);
-    column->addLayout(looks);
+    column->addWidget(progress_);
 
     connect(kinds_, &SegmentedControl::chosen, this, [this](const QString& key) {
         InterventionChoice next = model_->choice();
@@ -151,6 +151,42 @@ void InterventionPanel::makeControls() {
     });
     connect(run_, &QPushButton::clicked, model_, &InterventionModel::run);
     connect(cancel_, &QPushButton::clicked, model_, &InterventionModel::cancel);
+}
+
+void InterventionPanel::makeHeadline() {
+    Theme* theme = model_->inspect()->context().theme;
+    headline_ = new QWidget(this);
+    headline_->setObjectName(QStringLiteral("interventionHeadline"));
+    auto* column = new QVBoxLayout(headline_);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(theme->metrics().space1);
+    auto* line = new QFrame(headline_);
+    line->setProperty("divider", true);
+    column->addWidget(line);
+    auto* row = new QHBoxLayout;
+    row->setSpacing(theme->metrics().space1);
+    title_ = new ElidedLabel({}, headline_);
+    title_->setObjectName(QStringLiteral("interventionTitle"));
+    title_->setProperty("role", QStringLiteral("strong"));
+    sides_ = new SegmentedControl(theme, headline_);
+    sides_->setObjectName(QStringLiteral("interventionSides"));
+    sides_->setAccessibleName(tr("Which routing the overlay shows"));
+    sides_->setCompact(true);
+    sides_->setChoices({tr("Before"), tr("After")}, {QStringLiteral("before"), QStringLiteral("after")});
+    plain_ = new IconButton(theme, QStringLiteral("undo"), tr("Back to the routing as it is"), headline_);
+    plain_->setObjectName(QStringLiteral("interventionPlain"));
+    row->addWidget(title_, 1);
+    row->addWidget(sides_);
+    row->addWidget(plain_);
+    column->addLayout(row);
+    result_ = new QLabel(headline_);
+    result_->setObjectName(QStringLiteral("interventionResult"));
+    result_->setWordWrap(true);
+    result_->setTextFormat(Qt::RichText);
+    result_->setFont(theme->font(Theme::FontRole::kSecondary));
+    result_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    column->addWidget(result_);
+    headline_->hide();
     connect(sides_, &SegmentedControl::chosen, this, [this](const QString& side) { model_->setShowsBefore(side == QLatin1String("before")); });
     connect(plain_, &QToolButton::clicked, this, [this] { model_->show(0); });
 }
@@ -161,11 +197,6 @@ void InterventionPanel::makeResult() {
     error_ = wrappedLabel("bad", this);
     error_->setObjectName(QStringLiteral("interventionError"));
     error_->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    result_ = new QLabel(this);
-    result_->setObjectName(QStringLiteral("interventionResult"));
-    result_->setWordWrap(true);
-    result_->setTextFormat(Qt::RichText);
-    result_->setTextInteractionFlags(Qt::TextSelectableByMouse);
     routers_ = wrappedLabel("muted", this);
     table_ = new TableView(theme, this);
     table_->setObjectName(QStringLiteral("interventionTable"));
@@ -189,8 +220,7 @@ void InterventionPanel::makeResult() {
     list_->setUniformItemSizes(true);
     list_->setTextElideMode(Qt::ElideRight);
     list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    for (QWidget* part : {static_cast<QWidget*>(error_), static_cast<QWidget*>(result_), static_cast<QWidget*>(routers_), static_cast<QWidget*>(table_),
-                          static_cast<QWidget*>(samples_)})
+    for (QWidget* part : {static_cast<QWidget*>(error_), static_cast<QWidget*>(routers_), static_cast<QWidget*>(table_), static_cast<QWidget*>(samples_)})
         column->addWidget(part);
     column->addLayout(heading);
     column->addWidget(list_);
@@ -219,32 +249,13 @@ void InterventionPanel::refreshChips() {
     if (experts == chips_of_ && pinned == pinned_of_) return;
     chips_of_ = experts;
     pinned_of_ = pinned;
-    while (chips_made_.size() > experts.size()) {
-        chips_row_->removeWidget(chips_made_.back());
-        chips_made_.back()->hide();
-        chips_made_.back()->deleteLater();
-        chips_made_.pop_back();
-    }
-    while (chips_made_.size() < experts.size()) {
-        auto* chip = new Chip(model_->inspect()->context().theme, {}, analysis::ColorRole{analysis::ColorRole::Kind::kExpert, 0}, chips_);
-        const auto place = chips_made_.size();
-        const auto stays = [this, place] { return std::find(pinned_of_.begin(), pinned_of_.end(), chips_of_[place]) != pinned_of_.end(); };
-        connect(chip, &Chip::removeRequested, this, [this, place] { model_->unpin(chips_of_[place].first, chips_of_[place].second); });
-        connect(chip, &QAbstractButton::clicked, this, [this, place, stays] {
-            const auto [router, expert] = chips_of_[place];
-            if (stays()) model_->unpin(router, expert);
-            else model_->pin(router, expert);
-        });
-        chips_row_->addWidget(chip);
-        chip->show();
-        chips_made_.push_back(chip);
-    }
+    chips_made_->resize(experts.size());
     for (std::size_t i = 0; i < experts.size(); ++i) {
         const auto& [id, expert] = experts[i];
         const auto* router = model_->inspect()->contents().router(id);
         const QString name = tr("%1 · %2").arg(expert).arg(QString::fromStdString(analysis::routerLabel(*router)));
         const bool stays = std::find(pinned.begin(), pinned.end(), experts[i]) != pinned.end();
-        Chip* chip = chips_made_[i];
+        Chip* chip = (*chips_made_)[i];
         chip->setText(name);
         chip->setDot(analysis::ColorRole{analysis::ColorRole::Kind::kExpert, expert});
         chip->setRemovable(stays);
@@ -305,7 +316,7 @@ void InterventionPanel::refreshResult() {
     sides_->setVisible(of_sample && model_->drawable(*kept) && !model_->running());
     sides_->setValue(model_->showsBefore() ? QStringLiteral("before") : QStringLiteral("after"));
     plain_->setVisible(kept != nullptr && !model_->running());
-    result_->setVisible(kept != nullptr);
+    headline_->setVisible(kept != nullptr && !isHidden());
     routers_->setVisible(kept != nullptr);
     const bool set = kept && !kept->sample;
     table_->setVisible(set && model_->effects());
@@ -325,14 +336,18 @@ void InterventionPanel::refreshResult() {
     if (drawn_ == kept->id && (effects != nullptr) == has_effects_) return;
     drawn_ = kept->id;
     has_effects_ = effects != nullptr;
-    const QString title = QStringLiteral("<b>%1</b> · %2<br>").arg(recipeWords(*kept).toHtmlEscaped(), scopeWords(*kept).toHtmlEscaped());
+    // Its caption stands above the overlay; beside the recipe it would leave no room for it.
+    title_->setText(recipeWords(*kept) + QStringLiteral(" · ") + (of_sample ? tr("this sample") : scopeWords(*kept)));
     if (!effects) {
-        result_->setText(title + tr("comparing losses…"));
+        result_->setText(tr("comparing losses…"));
         return;
     }
     const ThemeColors& colors = model_->inspect()->context().theme->colors();
-    result_->setText(title +
-                     resultLine(*kept, effects->losses, Theme::legible(colors.bad, colors.panel).name(), Theme::legible(colors.good, colors.panel).name()));
+    QStringList lines{resultLine(*kept)};
+    if (const QString families = familyWords(effects->losses); !families.isEmpty()) lines.prepend(families);
+    const ResultColors inks{Theme::legible(colors.bad, colors.panel).name(), Theme::legible(colors.good, colors.panel).name(), colors.muted.name()};
+    result_->setText(lossLines(*kept, effects->losses, inks) +
+                     QStringLiteral("<span style=\"color:%1\">%2</span>").arg(inks.muted, lines.join(QStringLiteral(" · "))));
     if (!set) return;
     const analysis::ClassEffects& classes = effects->classes;
     table_->setPanel(effectTable(effects->losses, classes));
@@ -352,7 +367,8 @@ void InterventionPanel::refreshResult() {
     }
     QString more;
     if (classes.small > 0) more = tr(" %n classes with fewer than 5 samples are not shown.", nullptr, static_cast<int>(classes.small));
-    samples_->setText(tr("95 % intervals over paired samples; those of classes hold together.%1 Changed most: %2").arg(more, links.join(QStringLiteral(", "))));
+    samples_->setText(tr("95 % intervals over paired samples, near-copies counted once; those of classes hold together.%1 Changed most: %2")
+                          .arg(more, links.join(QStringLiteral(", "))));
 }
 
 void InterventionPanel::refreshList() {
@@ -391,7 +407,10 @@ QJsonArray InterventionPanel::dump() const {
                 losses.append(QJsonObject{{QStringLiteral("loss"), QString::fromStdString(effect.loss)},
                                           {QStringLiteral("without"), effect.without},
                                           {QStringLiteral("with"), effect.with},
-                                          {QStringLiteral("n"), static_cast<qint64>(effect.samples)}});
+                                          {QStringLiteral("low"), std::isfinite(effect.low) ? QJsonValue(effect.low) : QJsonValue()},
+                                          {QStringLiteral("high"), std::isfinite(effect.high) ? QJsonValue(effect.high) : QJsonValue()},
+                                          {QStringLiteral("n"), static_cast<qint64>(effect.units)},
+                                          {QStringLiteral("samples"), static_cast<qint64>(effect.samples)}});
         data[QStringLiteral("shown")] = QJsonObject{{QStringLiteral("recipe"), recipeWords(*shown)},
                                                     {QStringLiteral("rerouted"), static_cast<qint64>(analysis::reroutedTokens(*shown))},
                                                     {QStringLiteral("losses"), losses}};

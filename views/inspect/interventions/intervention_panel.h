@@ -6,6 +6,7 @@
 #include <QListWidget>
 #include <QPushButton>
 #include <QSpinBox>
+#include <memory>
 
 #include "views/inspect/inspect_part.h"
 #include "views/inspect/interventions/intervention_model.h"
@@ -13,7 +14,8 @@
 #include "views/widgets/chip.h"
 #include "views/widgets/choice_box.h"
 #include "views/widgets/controls.h"
-#include "views/widgets/flow_layout.h"
+#include "views/widgets/elided_label.h"
+#include "views/widgets/reused_widgets.h"
 #include "views/widgets/segmented_control.h"
 
 namespace es::views {
@@ -24,6 +26,9 @@ class InterventionPanel : public InspectPart {
 public:
     explicit InterventionPanel(InspectModel* model, QWidget* parent = nullptr);
     [[nodiscard]] InterventionModel* interventions() const { return model_; }
+    /// What the result that is shown says in short: to be put where it need not be scrolled to. Hidden without a result.
+    [[nodiscard]] QWidget* headline() const { return headline_; }
+    [[nodiscard]] QWidget* runButton() const { return run_; }
     [[nodiscard]] bool settled() const override { return model_->settled(); }
     [[nodiscard]] QJsonArray dump() const override;
     [[nodiscard]] std::vector<PaletteEntry> paletteEntries() override;
@@ -33,6 +38,7 @@ protected:
 
 private:
     void makeControls();
+    void makeHeadline();
     void makeResult();
     void refresh();
     void refreshChips();
@@ -42,8 +48,8 @@ private:
     QTimer poll_;  ///< of a run's progress
     ChoiceBox *scope_, *set_;
     SegmentedControl *kinds_, *sides_;
-    QWidget *chips_, *controls_;
-    FlowLayout* chips_row_;
+    QWidget *chips_, *controls_, *headline_;
+    ElidedLabel* title_;
     QLabel *number_name_, *hint_, *result_, *routers_, *samples_, *error_, *progress_, *kept_title_;
     QSpinBox* number_;
     QPushButton *run_, *cancel_;
@@ -51,7 +57,7 @@ private:
     TableView* table_;
     QListWidget* list_;
     std::vector<std::pair<RouterId, int>> chips_of_, pinned_of_;
-    std::vector<Chip*> chips_made_;  ///< one for each of chips_of_
+    std::unique_ptr<ReusedWidgets<Chip>> chips_made_;  ///< one for each of chips_of_
     std::int64_t drawn_ = 0;
     bool has_effects_ = false;  ///< what is drawn has its losses
 };

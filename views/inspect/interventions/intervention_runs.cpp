@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kPanelPurpose = "panel";
 constexpr int kPatchLattice = 5;
+constexpr double kConfidence = 0.95;
 
 }  // namespace
 
@@ -59,16 +60,22 @@ void InterventionModel::keep(Outcome& outcome, const store::RunReader& run) {
     const auto id = store::Annotations(run.folder()).keepResult(outcome.kept);
     if (id) outcome.kept.id = *id;
     else outcome.unkept = id.error();
-    outcome.effects = effectsOf(outcome.kept, run.config());
+    auto effects = effectsOf(outcome.kept, run);
+    if (effects) outcome.effects = std::move(*effects);
+    else outcome.unkept = effects.error();
 }
 
-std::shared_ptr<const ResultEffects> InterventionModel::effectsOf(const store::KeptResult& result, const config::RunConfig& config) {
+Result<std::shared_ptr<const ResultEffects>> InterventionModel::effectsOf(const store::KeptResult& result, const store::RunReader& run) {
     auto effects = std::make_shared<ResultEffects>();
-    effects->losses = analysis::lossEffects(result, config);
-    if (!result.sample) {
-        effects->classes = analysis::classEffects(result, config, "total");
-        effects->samples = analysis::sampleEffects(result, config);
+    if (result.sample) {
+        effects->losses = analysis::lossEffects(result, run.config());
+        return effects;
     }
+    const auto families = analysis::SampleFamilies::of(run);
+    if (!families) return tl::unexpected(families.error());
+    effects->losses = analysis::lossEffects(result, run.config(), kConfidence, *families);
+    effects->classes = analysis::classEffects(result, run.config(), "total", kConfidence, analysis::kLeastClassSamples, *families);
+    effects->samples = analysis::sampleEffects(result, run.config());
     return effects;
 }
 
@@ -167,7 +174,7 @@ void InterventionModel::take(Result<Outcome> outcome, const Begun& begun) {
     if (outcome->kept.id == 0) outcome->kept.id = --unkept_;
     const store::KeptResult kept = std::move(outcome->kept);
     if (outcome->routings.after) routings_[kept.id] = std::move(outcome->routings);
-    effects_[kept.id] = std::move(outcome->effects);
+    if (outcome->effects) effects_[kept.id] = std::move(outcome->effects);
     ++changes_;
     if (!find(kept.id)) results_.push_back(kept);
     Q_EMIT resultsChanged();
@@ -185,7 +192,7 @@ void InterventionModel::askEffects() {
     effects_of_ = result->id;
     effects_job_.request(
         [kept = *result, reader = model_->reader()](JobContext&) -> Result<std::pair<std::int64_t, std::shared_ptr<const ResultEffects>>> {
-            return std::pair(kept.id, effectsOf(kept, reader->config()));
+            return effectsOf(kept, *reader).map([&](auto&& effects) { return std::pair(kept.id, std::move(effects)); });
         },
         true);
 }

@@ -4,6 +4,7 @@
 #include <QCoreApplication>
 #include <QLocale>
 #include <QStringList>
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -15,6 +16,7 @@ namespace {
 
 using session::InterventionKind;
 constexpr std::size_t kClassRows = 12;
+constexpr int kLossDecimals = 3;
 
 QString inWords(const char* text) { return QCoreApplication::translate("Interventions", text); }
 QString plainText(const std::string& words) { return QString::fromStdString(words); }
@@ -74,24 +76,47 @@ QString scopeWords(const store::KeptResult& result) {
     return inWords("%1 held-out samples").arg(samples.size()) + set + QStringLiteral(" · ") + step;
 }
 
-QString resultLine(const store::KeptResult& result, const std::vector<analysis::LossEffect>& effects, const QString& bad, const QString& good) {
-    QStringList parts;
-    if (!effects.empty()) {
-        const analysis::LossEffect& total = effects.front();
-        QString difference = signedNumber(total.difference);
-        const bool sure = result.sample ? std::abs(total.difference) > 0 : total.excludesZero();
-        if (sure) difference = QStringLiteral("<span style=\"color:%1\">%2</span>").arg(total.difference > 0 ? bad : good, difference);
-        QString line = inWords("loss %1 → <b>%2</b> %3").arg(numberText(total.without), numberText(total.with), difference);
-        if (!result.sample && std::isfinite(total.low)) line += QStringLiteral(" [%1, %2]").arg(signedNumber(total.low), signedNumber(total.high));
-        if (!result.sample) line += inWords(", n = %1").arg(total.samples);
-        parts << line;
+QString lossLines(const store::KeptResult& result, const std::vector<analysis::LossEffect>& effects, const ResultColors& colors) {
+    const auto row = [](const QStringList& cells, const QString& style) {
+        QString made = QStringLiteral("<tr>");
+        for (qsizetype i = 0; i < cells.size(); ++i)
+            made += QStringLiteral("<td%1 style=\"%2\">%3</td>").arg(i == 0 ? QString() : QStringLiteral(" align=\"right\""), style, cells[i]);
+        return made + QStringLiteral("</tr>");
+    };
+    const bool of_set = !result.sample;
+    QString rows = row(of_set ? QStringList{inWords("loss"), inWords("before"), inWords("difference"), inWords("95 % interval"), inWords("n")}
+                              : QStringList{inWords("loss"), inWords("before"), inWords("after"), inWords("difference")},
+                       QStringLiteral("color:%1").arg(colors.muted));
+    for (const analysis::LossEffect& effect : effects) {
+        QString name = plainText(effect.loss).replace(QLatin1Char('_'), QLatin1Char(' '));
+        if (!effect.unit.empty()) name += QStringLiteral(", ") + plainText(effect.unit);
+        QString difference = signedNumber(effect.difference);
+        const bool sure = of_set ? effect.excludesZero() : std::abs(effect.difference) > 0;
+        if (sure) difference = QStringLiteral("<span style=\"color:%1\">%2</span>").arg(effect.difference > 0 ? colors.bad : colors.good, difference);
+        QStringList cells{name, numberText(effect.without, kLossDecimals)};
+        if (!of_set) cells << numberText(effect.with, kLossDecimals);
+        cells << difference;
+        if (of_set)
+            cells << (std::isfinite(effect.low) ? QStringLiteral("[%1, %2]").arg(signedNumber(effect.low), signedNumber(effect.high)) : QStringLiteral("–"))
+                  << plainText(analysis::grouped(effect.units));
+        rows += row(cells, &effect == &effects.front() ? QStringLiteral("font-weight:bold; white-space:pre") : QStringLiteral("white-space:pre"));
     }
+    return QStringLiteral("<table width=\"100%\" cellspacing=\"0\" cellpadding=\"1\">") + rows + QStringLiteral("</table>");
+}
+
+QString familyWords(const std::vector<analysis::LossEffect>& effects) {
+    const auto fewer = std::find_if(effects.begin(), effects.end(), [](const analysis::LossEffect& effect) { return effect.units != effect.samples; });
+    return fewer == effects.end() ? QString() : inWords("n: %1, near-copies count once").arg(plainText(analysis::overWords(*fewer)));
+}
+
+QString resultLine(const store::KeptResult& result) {
+    QStringList parts;
     for (const store::EffectWord& word : result.words)
         parts << inWords("masked word “%1” p %2 → %3").arg(plainText(word.before_word).toHtmlEscaped(), guessWords(word.before_p), guessWords(word.after_p));
     std::int64_t rerouted = 0;
     for (const auto& router : result.routers) rerouted += router.rerouted;
     const QString moved = result.set.empty() ? inWords("%1 tokens re-routed") : inWords("%1 tokens of all held-out samples re-routed");
-    parts << moved.arg(plainText(analysis::grouped(rerouted)));
+    parts << moved.arg(plainText(analysis::grouped(rerouted)).replace(QLatin1Char(' '), QChar::Nbsp));  // a number is not broken
     return parts.join(QStringLiteral(" · "));
 }
 
@@ -103,7 +128,7 @@ std::shared_ptr<const analysis::TablePanel> effectTable(const std::vector<analys
         const bool interval = std::isfinite(e.low) && std::isfinite(e.high);
         const QString range = interval ? QStringLiteral("[%1, %2]").arg(signedNumber(e.low), signedNumber(e.high)) : QStringLiteral("–");
         table->rows.push_back({name, analysis::fixed(e.without, 3), analysis::fixed(e.with, 3), signedNumber(e.difference).toStdString(), range.toStdString(),
-                               analysis::grouped(e.samples)});
+                               analysis::grouped(e.units)});
     };
     for (const auto& effect : effects) add(effect.loss + (effect.unit.empty() ? "" : ", " + effect.unit), effect);
     for (std::size_t i = 0; i < std::min(kClassRows, classes.classes.size()); ++i) add("class " + classes.classes[i].category, classes.classes[i]);

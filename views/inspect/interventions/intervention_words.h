@@ -20,10 +20,18 @@ namespace es::views {
 [[nodiscard]] QString recipeWords(const store::KeptResult& result);
 /// "this sample" / "268 held-out samples", with the step.
 [[nodiscard]] QString scopeWords(const store::KeptResult& result);
-/// "loss 1.37 → 1.52 +0.15 · masked word “goat” p 0.61 → 0.34 · 14 tokens re-routed"; rich text, the difference coloured when it is not 0 for sure
-/// (`bad`, `good`: colours as Qt writes them).
-[[nodiscard]] QString resultLine(const store::KeptResult& result, const std::vector<analysis::LossEffect>& effects, const QString& bad, const QString& good);
-/// Losses, then the classes that changed most, with intervals and n.
+/// Colours of rich text, as Qt writes them.
+struct ResultColors {
+    QString bad, good, muted;
+};
+/// What changed, loss by loss, as a table of rich text: before, difference, 95 % interval and the n that it is over; of one sample before, after and
+/// difference. A difference that is not 0 for sure has a colour.
+[[nodiscard]] QString lossLines(const store::KeptResult& result, const std::vector<analysis::LossEffect>& effects, const ResultColors& colors);
+/// "masked word “goat” p 0.61 → 0.34 · 14 tokens re-routed"; rich text.
+[[nodiscard]] QString resultLine(const store::KeptResult& result);
+/// "n: 392 families of 400 samples, near-copies count once"; empty where each sample counts.
+[[nodiscard]] QString familyWords(const std::vector<analysis::LossEffect>& effects);
+/// Losses, then the classes that changed most, with intervals and the n that they are over.
 [[nodiscard]] std::shared_ptr<const analysis::TablePanel> effectTable(const std::vector<analysis::LossEffect>& effects, const analysis::ClassEffects& classes);
 /// "12 re-routed of 196 in layer 1 (V) · ..." one part a router where something moved.
 [[nodiscard]] QString routerWordsOf(const store::KeptResult& result);
