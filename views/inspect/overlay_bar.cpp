@@ -142,7 +142,6 @@ void OverlayBar::refresh() {
     compared_name_->setVisible(compares);
     compared_->setVisible(compares);
     if (compares) fillComparisons();
-    updateGeometry();
 }
 
 }  // namespace es::views

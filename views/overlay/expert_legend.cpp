@@ -38,7 +38,8 @@ LegendLayout ExpertLegend::layoutFor(double width) const {
 
 int ExpertLegend::heightForWidth(int width) const {
     if (scale_.show_values) return kBarHeight;
-    return static_cast<int>(std::ceil(layoutFor(width).height)) + 2 * kMargin;
+    const double height = width == this->width() ? layout_.height : layoutFor(width).height;  // layouts ask for the width at hand again and again
+    return static_cast<int>(std::ceil(height)) + 2 * kMargin;
 }
 
 QRectF ExpertLegend::entryRect(int entry) const {

@@ -39,7 +39,10 @@ ChipLayout TokenChips::layoutFor(double width) const { return layoutChips(panel_
 
 void TokenChips::relayout() { layout_ = layoutFor(width()); }
 
-int TokenChips::heightForWidth(int width) const { return static_cast<int>(std::ceil(layoutFor(width).height)) + 2 * kMargin; }
+int TokenChips::heightForWidth(int width) const {
+    const double height = width == this->width() ? layout_.height : layoutFor(width).height;  // layouts ask for the width at hand again and again
+    return static_cast<int>(std::ceil(height)) + 2 * kMargin;
+}
 
 QSize TokenChips::minimumSizeHint() const { return {120, 2 * kMargin}; }
 

@@ -57,7 +57,7 @@ void SheetGrid::setOpacity(double opacity) {
 void SheetGrid::setHighlightedExpert(int expert) {
     if (expert == highlighted_) return;
     highlighted_ = expert;
-    forgetDrawn();
+    if (!brings_out_) forgetDrawn();  // else the sheet's own expert is the one brought out
 }
 
 void SheetGrid::setBringsOutItsExpert(bool brings_out) {
