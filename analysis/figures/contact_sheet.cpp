@@ -12,9 +12,9 @@
 
 #include "analysis/figures/wording.h"
 #include "analysis/metrics/weighing.h"
-#include "engine/store/routing_tables.h"
 #include "engine/base/hash.h"
 #include "engine/base/random.h"
+#include "engine/store/routing_tables.h"
 
 namespace es::analysis {
 namespace {

@@ -32,6 +32,9 @@ struct SampleRouting {
     std::vector<AttentionMass> attention = {};  ///< one a layer; empty unless the engine was asked for it
 };
 
+/// "the caption is longer than the model takes: cut after 16 tokens".
+[[nodiscard]] std::string cutNote(std::size_t tokens);
+
 /// Reads a sample's routing: from the probe of `step` and `variant` (-1: the newest trained probe) when it holds the sample, else from the
 /// traced step nearest to `step`, else (with a note) from the newest probe. Errors: unknown sample; recorded in neither (says which samples are).
 [[nodiscard]] Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t sample, std::int64_t step = -1,
@@ -121,7 +124,9 @@ struct TokenHistory {
     std::vector<std::int64_t> step;
     std::vector<std::int32_t> expert;  ///< -1: none
     std::vector<float> weight;
+    std::vector<std::string> notes;  ///< probes that could not be read are left out and named
 };
+/// Fails when no probe can be read.
 [[nodiscard]] Result<TokenHistory> tokenHistory(const store::RunReader& run, std::uint64_t sample, RouterId router, Modality modality, TokenIndex token,
                                                 const JobContext& context = {});
 

@@ -211,7 +211,13 @@ void scaleValues(OverlayPanel& panel, OverlayMode mode) {
     if (mode == OverlayMode::kEntropy) panel.value_max = std::log(static_cast<double>(std::max(panel.experts, 2)));
     const auto [low, high] = rangeOf(panel);
     if (mode == OverlayMode::kMargin) panel.value_min = std::min(low, 0.0);
-    if (mode == OverlayMode::kAttention) panel.value_max = std::max(high, 1.0);
+    // One word can receive ten times what all patches do: the scale is theirs, where there are any.
+    if (mode == OverlayMode::kAttention) {
+        double of_patches = 0;
+        for (const auto& cell : panel.patches)
+            if (std::isfinite(cell.value)) of_patches = std::max<double>(of_patches, cell.value);
+        panel.value_max = std::max(of_patches > 0 ? of_patches : high, 1.0);
+    }
     if (mode == OverlayMode::kProbability) panel.value_max = high > 0 ? high : 1;
     if (mode == OverlayMode::kDifference) {
         const double largest = std::max(std::abs(low), std::abs(high));
@@ -368,6 +374,8 @@ Result<Panel> overlay(const SampleRouting& routing, const OverlayOptions& option
                 words);
     }
     scaleValues(content, options.mode);
+    if (const double most = rangeOf(content).second; options.mode == OverlayMode::kAttention && most > content.value_max)
+        panel.notes.push_back(fmt::format("words receive up to {:.3g}: their colour ends with the scale of the patches, at {:.3g}", most, content.value_max));
     if (!content.patches.empty() && patches.routed == 0)
         panel.notes.push_back(layer.valid() ? fmt::format("layer {} has no router for patches", layer.value) : "no router took its patches");
     if (!content.words.empty() && words.routed == 0)

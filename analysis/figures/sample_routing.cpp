@@ -83,13 +83,32 @@ Result<bool> fromTrace(const store::RunReader& run, std::uint64_t sample, std::i
     return false;
 }
 
+/// Letters and signs alone, small: what is left of a text and of its pieces when blanks and marks of pieces are taken away.
+std::string bareText(std::string_view text) {
+    std::string bare;
+    for (const char c : text)
+        if (static_cast<unsigned char>(c) > ' ') bare += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return bare;
+}
+
+/// Whether the sample's tokens are only the beginning of its caption. Not told where a piece is not in the vocabulary.
+bool captionIsCut(const store::SampleRecord& sample) {
+    std::string seen;
+    for (const std::string& piece : sample.token_texts) seen += bareText(piece.starts_with("##") ? std::string_view(piece).substr(2) : std::string_view(piece));
+    const std::string whole = bareText(sample.caption);
+    return !seen.empty() && seen.size() < whole.size() && whole.starts_with(seen);
+}
+
 }  // namespace
+
+std::string cutNote(std::size_t tokens) { return fmt::format("the caption is longer than the model takes: cut after {} tokens", tokens); }
 
 Result<SampleRouting> sampleRouting(const store::RunReader& run, std::uint64_t sample, std::int64_t step, const std::string& variant) {
     SampleRouting routing;
     auto record = run.sample(sample);
     if (!record) return tl::unexpected(record.error());
     routing.sample = std::move(*record);
+    if (captionIsCut(routing.sample)) routing.notes.push_back(cutNote(routing.sample.token_texts.size()));
     if (run.routers().empty()) {
         routing.source = "none";
         routing.notes.push_back("this model is dense: it has no routers");
@@ -171,7 +190,11 @@ Result<TokenHistory> tokenHistory(const store::RunReader& run, std::uint64_t sam
         if (context.stopRequested()) return stopped("Reading the token's history");
         context.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(keys.size()), "Reading probes");
         auto table = run.probe(keys[i], router);
-        if (!table) return tl::unexpected(table.error());
+        if (!table) {
+            history.notes.push_back(unreadProbe(keys[i].step, table.error()));
+            if (history.notes.size() == keys.size()) return tl::unexpected(table.error());
+            continue;
+        }
         history.router = table->router;
         SampleRouting one;
         one.routing.push_back(ofSample(*table, sample));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "analysis/figures/inspect_panels.h"
@@ -72,6 +73,8 @@ Result<Panel> routingChange(const store::RunReader& run, ChangeMeasure measure, 
     for (const store::RouterInfo& router : routers)
         if (std::find(layers.begin(), layers.end(), router.layer.value) == layers.end()) layers.push_back(router.layer.value);
     std::vector<double> chances;
+    std::map<std::int64_t, std::string> unread;
+    std::int64_t last_step = keys.back().step;
     for (std::size_t r = 0; r < routers.size(); ++r) {
         if (only.valid() && routers[r].id != only) continue;
         if (context.stopRequested()) return stopped("Comparing checkpoints");
@@ -83,13 +86,23 @@ Result<Panel> routingChange(const store::RunReader& run, ChangeMeasure measure, 
         curve.series = routerName(routers[r]) + (churn ? "/changed_first" : "/saturation");
         std::optional<store::RoutingTable> other;
         if (!churn) {
-            auto last = run.probe(keys.back(), routers[r].id);
-            if (!last) return tl::unexpected(last.error());
-            other = onlySample(std::move(*last), sample);
+            // Of the newest that can be read, as below.
+            for (std::size_t i = keys.size(); i-- > 0 && !other;)
+                if (auto last = run.probe(keys[i], routers[r].id)) {
+                    other = onlySample(std::move(*last), sample);
+                    last_step = keys[i].step;
+                }
         }
         for (const store::ProbeKey& key : keys) {
             auto table = run.probe(key, routers[r].id);
-            if (!table) return tl::unexpected(table.error());
+            if (!table) {
+                // Between the checkpoints at its sides there is no line.
+                curve.x.push_back(static_cast<double>(key.step));
+                curve.y.push_back(kMissing);
+                other = churn ? std::nullopt : std::move(other);
+                unread.emplace(key.step, unreadProbe(key.step, table.error()));
+                continue;
+            }
             store::RoutingTable now = onlySample(std::move(*table), sample);
             if (other) {
                 const RoutingChange change = compareRouting(now, *other);
@@ -108,8 +121,9 @@ Result<Panel> routingChange(const store::RunReader& run, ChangeMeasure measure, 
                          "Choose a probed sample of a sparse run", run.folder().string());
     for (const double chance : chances) lines.lines.push_back({chance, "chance: k / E"});
     panel.title = churn ? "Routing churn" : "Router saturation";
-    panel.context = churn ? "against the checkpoint before" : fmt::format("overlap with step {}", grouped(keys.back().step));
+    panel.context = churn ? "against the checkpoint before" : fmt::format("overlap with step {}", grouped(last_step));
     panel.notes.push_back(fmt::format("{}, {}", plural(static_cast<std::int64_t>(keys.size()), "checkpoint"), sample ? "one sample" : "all probed samples"));
+    for (const auto& [step, note] : unread) panel.notes.push_back(note);
     if (const std::string note = partialNote(run); !note.empty()) panel.notes.push_back(note);
     panel.content = std::move(lines);
     return panel;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <filesystem>
 
 namespace es::analysis {
 namespace {
@@ -73,5 +74,10 @@ std::string routerWords(const store::RouterInfo& router) {
 std::string routerLabel(const store::RouterInfo& router) { return fmt::format("{} {}", branchLetter(router.branch), router.layer.value); }
 
 std::string plural(std::int64_t n, const std::string& word) { return grouped(n) + " " + word + (n == 1 ? "" : "s"); }
+
+std::string unreadProbe(std::int64_t step, const Error& error) {
+    const std::string file = std::filesystem::path(error.path).filename().string();
+    return fmt::format("the probe of step {} is left out: {}", grouped(step), file.empty() ? error.message() : file + " cannot be read; copy it again");
+}
 
 }  // namespace es::analysis

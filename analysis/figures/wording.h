@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/base/result.h"
 #include "engine/store/records.h"
 
 namespace es::analysis {
@@ -29,5 +30,7 @@ namespace es::analysis {
 [[nodiscard]] std::string routerLabel(const store::RouterInfo& router);
 /// "1 seed", "3 seeds".
 [[nodiscard]] std::string plural(std::int64_t n, const std::string& word);
+/// "the probe of step 100 is left out: probe-000000100-trained.h5 cannot be read; copy it again".
+[[nodiscard]] std::string unreadProbe(std::int64_t step, const Error& error);
 
 }  // namespace es::analysis

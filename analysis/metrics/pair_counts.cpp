@@ -64,7 +64,8 @@ void countRanked(const std::uint16_t* begin, const std::uint16_t* end, std::size
 /// own. Narrow counts, emptied before they can overflow, keep the tables in the nearest cache.
 class CountedOneByOne final : public PairCounts::Counter {
 public:
-    CountedOneByOne(std::size_t experts, std::size_t k) : Counter(experts, k), even_((experts + 1) * (experts + 1), 0), odd_(even_), sums_EE_(experts * experts, 0) {}
+    CountedOneByOne(std::size_t experts, std::size_t k)
+        : Counter(experts, k), even_((experts + 1) * (experts + 1), 0), odd_(even_), sums_EE_(experts * experts, 0) {}
 
     void add(std::span<const std::uint16_t> ids_TK) override {
         const std::size_t k = choices();
@@ -167,8 +168,7 @@ void setBits(const std::uint16_t* ids_TK, std::size_t tokens, std::size_t k, std
 
 class CountedByBits final : public PairCounts::Counter {
 public:
-    CountedByBits(std::size_t experts, std::size_t k)
-        : Counter(experts, k), column_E_(experts + 1, 0), block_E_(experts), sums_EE_(experts * experts, 0) {}
+    CountedByBits(std::size_t experts, std::size_t k) : Counter(experts, k), column_E_(experts + 1, 0), block_E_(experts), sums_EE_(experts * experts, 0) {}
 
     void add(std::span<const std::uint16_t> ids_TK) override {
         const std::size_t k = choices();

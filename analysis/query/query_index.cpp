@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
 #include <span>
@@ -231,7 +232,7 @@ bool readKept(std::string_view bytes, std::vector<RouterColumns>& routers) {
 
 /// Reads the probe's columns; of whole distributions only where margins were not recorded themselves.
 Status readRouters(const store::RunReader& run, const std::vector<store::RouterInfo>& routers, QueryIndex::Content& content, const JobContext& context) {
-    bool damaged = false;
+    std::optional<Error> damaged;
     for (std::size_t i = 0; i < routers.size(); ++i) {
         if (context.stopRequested()) return stopped("Preparing the search");
         context.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(routers.size()), "Preparing the search");
@@ -243,13 +244,48 @@ Status readRouters(const store::RunReader& run, const std::vector<store::RouterI
             chunk = run.probeColumns(*content.probe, routers[i].id, {});
         if (!chunk) {
             content.notes.push_back(fmt::format("router {} is left out: {}", name, chunk.error().message()));
-            damaged = true;
+            damaged = chunk.error();
             continue;
         }
         content.routers.push_back(columnsOf(*chunk));
     }
-    if (damaged && content.routers.empty()) content.probe.reset();
+    if (damaged && content.routers.empty()) return tl::unexpected(std::move(*damaged));
     return {};
+}
+
+/// The same from the cache, where they are kept since an earlier time.
+Status fillRouters(const store::RunReader& run, const std::vector<store::RouterInfo>& routers, const std::filesystem::path& folder,
+                   QueryIndex::Content& content, const JobContext& context) {
+    const FileCache cache(folder, kCacheBytes);
+    const store::RunStatus status = run.status();
+    const std::string key = fmt::format("query {} {} {:.3f} {} {} {} {}", kQueryColumnsVersion, run.provenance().run_uuid, status.started_s, status.attempts,
+                                        content.probe->step, content.probe->variant, routers.size());
+    const bool may_keep = !run.provenance().run_uuid.empty();
+    if (const auto kept = may_keep ? cache.get(key) : std::nullopt; kept) content.was_kept = readKept(*kept, content.routers);
+    if (content.was_kept) return {};
+    const std::size_t notes = content.notes.size();
+    if (auto read = readRouters(run, routers, content, context); !read) return read;
+    if (may_keep && content.notes.size() == notes) cache.put(key, keptColumns(content.routers));
+    return {};
+}
+
+/// Reads the newest probe that can be read, of those up to the chosen one; a step that was asked for is that or nothing.
+Status fillFromProbe(const store::RunReader& run, const std::vector<store::RouterInfo>& routers, const QueryIndexOptions& options, QueryIndex::Content& content,
+                     const JobContext& context) {
+    std::vector<store::ProbeKey> keys;
+    for (const store::ProbeKey& key : run.probes())
+        if (key.variant == "trained" && key.step <= content.probe->step && (options.step < 0 || key.step == options.step)) keys.push_back(key);
+    std::ranges::sort(keys, std::greater<>());
+    Status read;
+    for (const store::ProbeKey& key : keys) {
+        const std::size_t notes = content.notes.size();
+        content.probe = key;
+        read = fillRouters(run, routers, options.cache, content, context);
+        if (read || read.error().kind == ErrorKind::kStopped) return read;
+        content.notes.resize(notes);
+        content.notes.push_back(fmt::format("the probe of step {} is left out: {}", key.step, read.error().message()));
+    }
+    return read;
 }
 
 }  // namespace
@@ -278,17 +314,7 @@ Result<std::shared_ptr<const QueryIndex>> QueryIndex::make(const store::RunReade
     readLosses(run, *content);
     const std::vector<store::RouterInfo> routers = run.routers();
     if (content->probe && !routers.empty()) {
-        const FileCache cache(options.cache, kCacheBytes);
-        const store::RunStatus status = run.status();
-        const std::string key = fmt::format("query {} {} {:.3f} {} {} {} {}", kQueryColumnsVersion, run.provenance().run_uuid, status.started_s,
-                                            status.attempts, content->probe->step, content->probe->variant, routers.size());
-        const bool may_keep = !run.provenance().run_uuid.empty();
-        if (const auto kept = may_keep ? cache.get(key) : std::nullopt; kept) content->was_kept = readKept(*kept, content->routers);
-        if (!content->was_kept) {
-            const std::size_t notes = content->notes.size();
-            if (auto read = readRouters(run, routers, *content, context); !read) return tl::unexpected(read.error());
-            if (may_keep && content->notes.size() == notes) cache.put(key, keptColumns(content->routers));
-        }
+        if (auto read = fillFromProbe(run, routers, options, *content, context); !read) return tl::unexpected(read.error());
         fillStreams(*content);
     } else if (!routers.empty()) {
         content->notes.push_back("the run has no probe yet: only samples can be searched");

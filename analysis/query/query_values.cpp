@@ -21,6 +21,16 @@ bool containsText(std::string_view text, std::string_view part) {
     return std::search(text.begin(), text.end(), part.begin(), part.end(), [](char x, char y) { return small(x) == small(y); }) != text.end();
 }
 
+/// Joined sets put their name before what each calls its categories: "clipart: animals" is "animals" too.
+std::string_view withoutSet(std::string_view name) {
+    const std::size_t colon = name.find(": ");
+    return colon == std::string_view::npos ? name : name.substr(colon + 2);
+}
+
+bool isNamed(QueryField field, std::string_view value, std::string_view text) {
+    return sameText(value, text) || (field == QueryField::kCategory && sameText(withoutSet(value), text));
+}
+
 std::string attributeOf(const SceneObject& object, const std::string& attribute) {
     if (attribute == "colour") return object.colour;
     if (attribute == "shape") return object.shape;
@@ -77,7 +87,10 @@ bool QueryWalk::sampleFits(const Condition& condition, const QuerySample& sample
     const store::SampleRecord& record = sample.record;
     switch (condition.field) {
         case QueryField::kCaption: return textFits(record.caption, condition);
-        case QueryField::kCategory: return textFits(record.category, condition);
+        case QueryField::kCategory:
+            return condition.comparison == QuerySign::kContains
+                       ? textFits(record.category, condition)
+                       : isNamed(condition.field, record.category, condition.text) == (condition.comparison != QuerySign::kNotEqual);
         case QueryField::kSubcategory: return textFits(record.subcategory, condition);
         case QueryField::kDomain: return textFits(record.domain, condition);
         case QueryField::kDataset: return textFits(record.dataset, condition);
@@ -146,7 +159,7 @@ Status QueryWalk::checkCondition(const Condition& condition, const Query& query)
     }
     if (valuesAreListed(condition.field) && condition.comparison != QuerySign::kContains && !condition.text.empty() && !content_.samples.empty()) {
         const std::vector<std::string> values = known.of(condition.field, condition.detail);
-        if (std::none_of(values.begin(), values.end(), [&](const std::string& value) { return sameText(value, condition.text); }))
+        if (std::none_of(values.begin(), values.end(), [&](const std::string& value) { return isNamed(condition.field, value, condition.text); }))
             return wrong(fmt::format("this run has no {}{} '{}'", queryField(condition.field).name, condition.detail.empty() ? "" : " " + condition.detail,
                                      condition.text),
                          proposal(condition.text, values));

@@ -213,8 +213,8 @@ Status addDivergence(const AnalyzeInput& input, AnalyzeResult& result) {
                     const bool other = count <= kMostDomains ? domain == static_cast<std::int32_t>(b) : domain >= 0;
                     group[t] = domain == static_cast<std::int32_t>(a) ? 0 : other ? 1 : -1;
                 }
-                addDivergenceRow(input, result, table, fmt::format("{} and {}", domains.names[a], count <= kMostDomains ? domains.names[b] : "the rest"),
-                                 group, *families);
+                addDivergenceRow(input, result, table, fmt::format("{} and {}", domains.names[a], count <= kMostDomains ? domains.names[b] : "the rest"), group,
+                                 *families);
             }
     }
     return {};

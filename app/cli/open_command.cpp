@@ -26,6 +26,7 @@ struct OpenArguments {
     std::vector<std::string> runs;
     std::string workspace, page, theme, size, screenshot, dump, settings;
     OpenState state;
+    int patience = 60;  ///< seconds
     bool watchdog = false, closeWhenFinished = false, fewColors = false;
 };
 
@@ -108,7 +109,8 @@ int open(const OpenArguments& arguments, int& argc, char** argv) {
     const FirstPaint firstPaint(&window);
     std::unique_ptr<Screenshot> shot;
     if (headless) {
-        shot = std::make_unique<Screenshot>(&window, QString::fromStdString(arguments.screenshot), QString::fromStdString(arguments.dump), arguments.fewColors);
+        shot = std::make_unique<Screenshot>(&window, QString::fromStdString(arguments.screenshot), QString::fromStdString(arguments.dump), arguments.fewColors,
+                                            arguments.patience);
         shot->start();
     }
     QTimer finished;
@@ -145,6 +147,8 @@ void addOpenCommand(CLI::App& program, Action& action, int& argc, char** argv) {
     command->add_option("--screenshot", arguments->screenshot, "Wait until the window is idle, save its picture (PNG) and leave; needs no display");
     command->add_flag("--few-colors", arguments->fewColors, "A picture of at most 256 colours: a third of the size, for documents");
     command->add_option("--dump", arguments->dump, "With --screenshot or alone: write each panel's data as JSON");
+    command->add_option("--patience", arguments->patience, "Seconds that --screenshot and --dump wait for the window, 60 unless given")
+        ->check(CLI::Range(1, 86400));
     command->add_option("--settings", arguments->settings,
                         "File that remembers layout and selection, instead of the user's own; with --screenshot or --dump it is read and never written");
     OpenState& state = arguments->state;

@@ -20,6 +20,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMostNamed = 12;  // of what an error lists
+constexpr std::string_view kOneExpert = "one-expert";
+
+/// As the option names it.
+std::string modeName(analysis::OverlayMode mode) { return std::string(mode == analysis::OverlayMode::kProbability ? kOneExpert : toString(mode)); }
 
 std::optional<std::int64_t> wholeNumber(std::string_view text) {
     std::int64_t value = 0;
@@ -176,16 +180,16 @@ Status checkMode(const OpenState& wanted, const views::Selection& selection, ana
     std::vector<std::string> possible;
     for (int other = 0; other < analysis::kOverlayModes; ++other) {
         options.mode = static_cast<OverlayMode>(other);
-        if (analysis::overlayMissing(*routing, options).empty()) possible.emplace_back(toString(options.mode));
+        if (analysis::overlayMissing(*routing, options).empty()) possible.push_back(modeName(options.mode));
     }
     return wrong(missing, "This sample can be shown by " + listed(possible));
 }
 
 Result<analysis::OverlayMode> modeNamed(const std::string& text) {
-    if (text == "one-expert") return analysis::OverlayMode::kProbability;
+    if (text == kOneExpert) return analysis::OverlayMode::kProbability;
     if (const auto mode = analysis::overlayModeFromString(text)) return *mode;
     std::vector<std::string> names;
-    for (int mode = 0; mode < analysis::kOverlayModes; ++mode) names.emplace_back(toString(static_cast<analysis::OverlayMode>(mode)));
+    for (int mode = 0; mode < analysis::kOverlayModes; ++mode) names.push_back(modeName(static_cast<analysis::OverlayMode>(mode)));
     return wrongCall("Cannot use --mode", fmt::format("there is no mode '{}'", text), "There are " + listed(names));
 }
 

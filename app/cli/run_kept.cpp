@@ -112,6 +112,13 @@ std::string joinedRecipe(const store::KeptResult& result) {
     return text.empty() ? "none" : text;
 }
 
+/// ", loss 7.9022 -> 7.9034 nats, +0.0012 [-0.0003, +0.0026] over 399 samples": of one sample there is no interval.
+std::string lossText(const analysis::LossEffect& effect) {
+    std::string text = fmt::format(", {} loss {:.4f} -> {:.4f}{}", effect.loss, effect.without, effect.with, effect.unit.empty() ? "" : " " + effect.unit);
+    if (effect.samples < 2) return text;
+    return text + fmt::format(", {:+.4f} [{:+.4f}, {:+.4f}] over {}", effect.difference, effect.low, effect.high, analysis::overWords(effect));
+}
+
 }  // namespace
 
 int runCausalBatch(const CausalArguments& arguments) {
@@ -224,7 +231,7 @@ int listKept(const std::string& run, bool asJson) {
             continue;
         }
         const std::string scope = result.sample ? fmt::format("sample {:016x}", *result.sample) : "held-out samples";
-        const std::string loss = effects.empty() ? "" : fmt::format(", loss {:.4f} -> {:.4f}", effects.front().without, effects.front().with);
+        const std::string loss = effects.empty() ? "" : lossText(effects.front());
         fmt::print("{:>4}  step {}, {}, {}{}{}\n", result.id, result.checkpoint, joinedRecipe(result), scope, loss,
                    result.run_uuid == uuid ? "" : ", of an earlier training in this folder");
     }

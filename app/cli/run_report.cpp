@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "analysis/figures/inspect_panels.h"
 #include "analysis/figures/wording.h"
 #include "app/cli/routing_json.h"
 #include "engine/store/routing_view.h"
@@ -86,7 +87,7 @@ nlohmann::json namesJson(const std::vector<session::Intervention>& interventions
 }  // namespace
 
 std::string sampleText(const session::SampleResult& result) {
-    std::string text;
+    std::string text = result.caption_cut ? analysis::cutNote(result.sample.token_texts.size()) + "\n" : std::string();
     for (std::size_t i = 0; i < result.routing.size(); ++i) {
         text += tableText(result.routing[i], result.sample);
         if (result.baseline) text += reroutedText(result.routing[i], result.baseline->routing.at(i), result.rerouted.at(i));

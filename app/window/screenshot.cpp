@@ -16,12 +16,11 @@ namespace {
 
 constexpr int kLookEveryMs = 40;
 constexpr int kCalmLooks = 5;  // settled this many times in a row: queued replots and animations are through
-constexpr int kMostLooks = 60000 / kLookEveryMs;
 
 }  // namespace
 
-Screenshot::Screenshot(MainWindow* window, QString picture, QString dump, bool few_colors, QObject* parent)
-    : QObject(parent), window_(window), picture_(std::move(picture)), dump_(std::move(dump)), few_colors_(few_colors) {}
+Screenshot::Screenshot(MainWindow* window, QString picture, QString dump, bool few_colors, int patience_s, QObject* parent)
+    : QObject(parent), window_(window), picture_(std::move(picture)), dump_(std::move(dump)), few_colors_(few_colors), patience_s_(patience_s) {}
 
 bool Screenshot::save() const {
     const QImage shown = window_->grab().toImage();
@@ -37,8 +36,8 @@ void Screenshot::start() {
 
 void Screenshot::look() {
     calm_ = window_->settled() ? calm_ + 1 : 0;
-    if (++waited_ > kMostLooks) {
-        spdlog::error("The window was still loading after {} s; no picture was taken", kMostLooks * kLookEveryMs / 1000);
+    if (++waited_ > patience_s_ * 1000 / kLookEveryMs) {
+        spdlog::error("The window was still loading after {} s; nothing was saved. Give it more time with --patience SECONDS", patience_s_);
         finish(1);
         return;
     }

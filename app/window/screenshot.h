@@ -12,8 +12,8 @@ class MainWindow;
 class Screenshot : public QObject {
     Q_OBJECT
 public:
-    /// `few_colors`: at most 256, for a smaller file.
-    Screenshot(MainWindow* window, QString picture, QString dump, bool few_colors = false, QObject* parent = nullptr);
+    /// `few_colors`: at most 256, for a smaller file. Gives up after `patience_s` seconds.
+    Screenshot(MainWindow* window, QString picture, QString dump, bool few_colors, int patience_s, QObject* parent = nullptr);
     void start();
 
 private:
@@ -23,6 +23,7 @@ private:
     MainWindow* window_;
     QString picture_, dump_;
     bool few_colors_;
+    int patience_s_;
     int calm_ = 0, waited_ = 0;
 };
 

@@ -12,7 +12,7 @@ using Json = nlohmann::json;
 
 constexpr std::array<std::string_view, kWordRoleCount> kRoleNames{"function", "shape", "colour", "size", "texture", "number", "relation", "object", "negation"};
 constexpr std::size_t kMostObjects = 254;
-constexpr std::int32_t kMostSide = 1024;  // of data.image_size: few bytes of text may claim a map of the whole picture
+constexpr std::int32_t kMostSide = 1024;   // of data.image_size: few bytes of text may claim a map of the whole picture
 constexpr std::size_t kFarthestJump = 48;  // bytes of a caption that a piece may skip: a run of unknown characters, or one that the tokenizer changed
 
 Json ownerRuns(const std::vector<std::uint8_t>& owner) {

@@ -36,11 +36,12 @@ struct SceneWord {
 struct SceneTruth {
     std::vector<SceneObject> objects;  ///< z-order, farthest first; at most 254
     std::int32_t side = 0;             ///< the owner map's rows and columns: the picture's
-    std::vector<std::uint8_t> owner;   ///< side x side, rows top down: 0 background, i + 1 objects[i]: where objects cover at least half of a pixel, the one that covers most
-    std::vector<SceneWord> words;      ///< in order of the caption
-    std::string holdout;               ///< what keeps it out of training: "colour_shape" "count" "position" "paraphrase", or "probe" (below); empty: nothing
-    std::uint64_t pair_of = 0;         ///< hash of the scene that it differs from in one thing: its minimal pair, or the first of its probe series; 0: none
-    std::string changed;  ///< what differs: "attribute" "binding" "relation" "count"; in a probe series "colour" "shape" "size" "texture" "position"
+    std::vector<std::uint8_t>
+        owner;  ///< side x side, rows top down: 0 background, i + 1 objects[i]: where objects cover at least half of a pixel, the one that covers most
+    std::vector<SceneWord> words;  ///< in order of the caption
+    std::string holdout;           ///< what keeps it out of training: "colour_shape" "count" "position" "paraphrase", or "probe" (below); empty: nothing
+    std::uint64_t pair_of = 0;     ///< hash of the scene that it differs from in one thing: its minimal pair, or the first of its probe series; 0: none
+    std::string changed;           ///< what differs: "attribute" "binding" "relation" "count"; in a probe series "colour" "shape" "size" "texture" "position"
     bool operator==(const SceneTruth&) const = default;
 };
 

@@ -77,7 +77,7 @@ struct SampleResult : SampleReading {
     std::optional<SampleReading> baseline;  ///< the same without the interventions; none when there were none
     std::vector<Rerouted> rerouted;         ///< one a router, where there is a baseline
     std::string program_version;
-    bool caption_cut = false;               ///< the caption has more words than the model takes: the rest was left out
+    bool caption_cut = false;  ///< the caption has more words than the model takes: the rest was left out
     double elapsed_ms = 0;
 };
 

@@ -120,9 +120,9 @@ struct TokenRun {
 /// Which columns of a routing table are read; what is not asked for stays empty. Expert ids, offsets and the masses of dense routing always are.
 struct RoutingColumns {
     bool gates = true, kept = true;  ///< kept: with place and slots
-    bool tokens = true;         ///< sample, position, modality, objective, masked and token id, one entry a token
-    bool confidence = true;     ///< entropy and margin
-    bool probabilities = true;  ///< whole distributions
+    bool tokens = true;              ///< sample, position, modality, objective, masked and token id, one entry a token
+    bool confidence = true;          ///< entropy and margin
+    bool probabilities = true;       ///< whole distributions
 };
 
 /// One router in one recorded step, as it comes by when a trace is streamed.

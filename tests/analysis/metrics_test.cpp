@@ -12,8 +12,8 @@
 #include "analysis/metrics/pair_counts.h"
 #include "analysis/metrics/pairs.h"
 #include "analysis/metrics/stability.h"
-#include "engine/store/routing_tables.h"
 #include "engine/base/random.h"
+#include "engine/store/routing_tables.h"
 #include "support/planted_routing.h"
 
 namespace es::analysis {

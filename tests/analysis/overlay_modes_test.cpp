@@ -7,6 +7,7 @@
 
 #include "analysis/figures/figure_recipe.h"
 #include "analysis/figures/inspect_panels.h"
+#include "analysis/memory_run.h"
 #include "engine/base/hash.h"
 #include "support/scratch_folder.h"
 #include "support/synthetic_run.h"
@@ -75,6 +76,33 @@ TEST(OverlayModes, NamesGoThereAndBack) {
         EXPECT_EQ(overlayModeFromString(toString(mode)), mode);
     }
     EXPECT_FALSE(overlayModeFromString("colour").has_value());
+}
+
+TEST(OverlayModes, TheScaleOfAttentionIsThatOfThePatches) {
+    SampleRouting routing = handMade();
+    routing.attention = {{LayerIndex(2), {0.25f, 0.1f, 0.05f, 0.05f}, {0.5f, 0.05f}}};
+    const auto panel = overlay(routing, {.layer = LayerIndex(2), .mode = OverlayMode::kAttention});
+    ASSERT_TRUE(panel) << panel.error().message();
+    EXPECT_NEAR(contentOf(panel).value_max, 0.25 * 6, 1e-5);
+    EXPECT_NEAR(contentOf(panel).words[0].cell.value, 0.5 * 6, 1e-5);
+    EXPECT_THAT(panel->notes, testing::Contains(HasSubstr("words receive up to 3: their colour ends")));
+}
+
+TEST(OverlayModes, CaptionsThatTheModelCutsAreSaidToBe) {
+    const auto noted = [](const std::string& caption, std::vector<std::string> pieces) {
+        test::MemoryRun run;
+        store::SampleRecord sample;
+        sample.hash = kSample;
+        sample.caption = caption;
+        sample.token_texts = std::move(pieces);
+        run.samples = {sample};
+        const auto routing = sampleRouting(run, kSample);
+        return routing && testing::Value(routing->notes, testing::Contains(HasSubstr("cut after")));
+    };
+    EXPECT_TRUE(noted("A zipper, a goat", {"a", "zip", "##per", ","}));
+    EXPECT_FALSE(noted("A zipper, a goat", {"a", "zip", "##per", ",", "a", "goat"}));
+    EXPECT_FALSE(noted("A zipper 🐐 goat", {"a", "zip", "##per", "<unk>"})) << "what the vocabulary lacks hides what was left out";
+    EXPECT_FALSE(noted("a goat", {}));
 }
 
 TEST(OverlayModes, ReadingsSayWhichSlotWasWhose) {

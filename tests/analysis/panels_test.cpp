@@ -10,6 +10,7 @@
 #include "analysis/figures/inspect_panels.h"
 #include "analysis/figures/series.h"
 #include "analysis/figures/train_panels.h"
+#include "analysis/query/query_index.h"
 #include "analysis/report/analyze.h"
 #include "engine/base/hash.h"
 #include "support/scratch_folder.h"
@@ -243,6 +244,42 @@ TEST_F(Panels, ChangeEndsAtTheLastCheckpoint) {
     const auto churn = routingChange(*sparse_, ChangeMeasure::kChurn, sparse_->sampleList()->front().hash, RouterId(0));
     EXPECT_EQ(std::get<LinePanel>(churn->content).curves.size(), 1u);
     EXPECT_EQ(std::get<LinePanel>(churn->content).curves[0].x.size(), 6u) << "from the second probe on";
+}
+
+TEST_F(Panels, ADamagedProbeIsLeftOutAndTheOthersAreShown) {
+    const auto folder = *scratch_ / "damaged";
+    std::filesystem::copy(*scratch_ / "sparse", folder, std::filesystem::copy_options::recursive);
+    const auto damage = [&](std::int64_t step) {
+        for (const auto& file : std::filesystem::directory_iterator(folder / "routing"))
+            if (file.path().filename().string().starts_with("probe-" + std::string(9 - std::to_string(step).size(), '0') + std::to_string(step) + "-trained"))
+                std::filesystem::resize_file(file.path(), file.file_size() / 3);
+    };
+    damage(sparse_->probes().back().step);
+    const auto run = *store::RunReader::open(folder);
+    const std::uint64_t sample = sparse_->sampleList()->front().hash;
+    const auto history = tokenHistory(*run, sample, RouterId(0), Modality::kVision, TokenIndex(14));
+    ASSERT_TRUE(history) << history.error().message();
+    EXPECT_EQ(history->step.size(), 6u);
+    ASSERT_EQ(history->notes.size(), 1u);
+    EXPECT_THAT(history->notes[0], HasSubstr("step 240 is left out: probe-000000240-trained.h5"));
+    const auto saturation = routingChange(*run, ChangeMeasure::kSaturation, {}, RouterId(0));
+    ASSERT_TRUE(saturation) << saturation.error().message();
+    EXPECT_THAT(saturation->notes, testing::Contains(HasSubstr("step 240 is left out")));
+    const auto& curve = std::get<LinePanel>(saturation->content).curves.front();
+    EXPECT_EQ(curve.y[curve.y.size() - 2], 1) << "with the last that can be read";
+    EXPECT_TRUE(std::isnan(curve.y.back()));
+    EXPECT_TRUE(routingChange(*run, ChangeMeasure::kChurn, {}, RouterId(0)));
+    // A search goes to the newest probe that can be read, and says so.
+    const auto index = QueryIndex::make(*run);
+    ASSERT_TRUE(index) << index.error().message();
+    const auto answer = (*index)->answer(*readQuery("expert 0"));
+    EXPECT_GT(answer->found_tokens, 0);
+    EXPECT_THAT(answer->notes, testing::Contains(HasSubstr("the probe of step 240 is left out")));
+    EXPECT_FALSE(QueryIndex::make(*run, {240, {}})) << "this one was asked for";
+    for (const store::ProbeKey& key : sparse_->probes()) damage(key.step);
+    const auto nothing = *store::RunReader::open(folder);
+    EXPECT_FALSE(tokenHistory(*nothing, sample, RouterId(0), Modality::kVision, TokenIndex(14)));
+    EXPECT_FALSE(QueryIndex::make(*nothing)) << "an answer of none would be taken for one";
 }
 
 TEST_F(Panels, EveryKindCanBeMadeFromARecipe) {

@@ -319,6 +319,17 @@ TEST_F(QueryIndexTest, WhatWasKeptAnswersTheSame) {
     EXPECT_EQ(again->answer(*readQuery("expert 5"))->tokens, fresh->answer(*readQuery("expert 5"))->tokens);
 }
 
+TEST_F(QueryIndexTest, CategoriesOfJoinedSetsGoByTheirOwnName) {
+    for (store::SampleRecord& sample : run_.samples)
+        if (sample.category == "animals") sample.category = "clipart: animals";
+    const auto index = *QueryIndex::make(run_);
+    const auto found = [&](const char* query) { return index->answer(*readQuery(query))->samples.size(); };
+    EXPECT_GT(found("category animals"), 0u);
+    EXPECT_EQ(found("category animals"), found("category 'clipart: animals'"));
+    EXPECT_EQ(found("category != animals") + found("category animals"), found("split validation"));
+    EXPECT_FALSE(index->answer(*readQuery("category clipart")));
+}
+
 TEST_F(QueryIndexTest, ADamagedRouterIsLeftOutAndNamed) {
     run_.probe_tables.at({600, "trained"}).erase(2);
     run_.missing_tables_fail = true;

@@ -12,6 +12,7 @@
 #include "views/inspect/interventions/intervention_panel.h"
 #include "views/inspect/sheet/sheet_page.h"
 #include "views/inspect/structure/structure_page.h"
+#include "views/widgets/elided_label.h"
 
 namespace es::views {
 namespace {
@@ -422,7 +423,7 @@ TEST_F(LateJobs, HeldOutSamplesOfASetAloneAreCompared) {
         static_cast<std::size_t>(std::count_if(samples.begin(), samples.end(), [](const auto& sample) { return sample.category == "animal"; }));
     ASSERT_GT(animals, 0u);
     EXPECT_EQ(kept.rows.size(), animals);
-    EXPECT_TRUE(bench->find<QLabel>("interventionResult")->text().contains(QStringLiteral("animals")));
+    EXPECT_TRUE(bench->find<ElidedLabel>("interventionTitle")->fullText().contains(QStringLiteral("animals")));
     undo();  // the result
     undo();  // the set
     EXPECT_TRUE(interventions->choice().set.isEmpty());

@@ -138,7 +138,7 @@ TEST(InspectOverlay, SideBySideDrawsBothAndZoomsThemTogether) {
     for (std::size_t i = 0; i < 36; ++i) {
         EXPECT_EQ(before->panel().patches[i].expert, std::get<analysis::OverlayPanel>(expected->content).patches[i].expert);
         EXPECT_EQ(before->panel().patches[i].changed, now->panel().patches[i].changed) << "the same patches are outlined on both sides";
-        EXPECT_EQ(before->panel().patches[i].before, now->panel().patches[i].expert);
+        EXPECT_EQ(before->panel().patches[i].before, -1) << "what became of it stands at the right";
     }
     now->setView(2, {0.4, 0.6});
     EXPECT_EQ(before->zoom(), 2);

@@ -57,9 +57,7 @@ void VerdictPanel::paintBox() {
     for (const QString& text : check_text_)
         if (text.startsWith(QLatin1Char('+'))) passed.append(text.mid(1));
     QStringList shown = check_text_.filter(QRegularExpression(QStringLiteral("^-")));
-    if (!passed.isEmpty())
-        shown.append(QLatin1Char('+') +
-                     (passed.size() == 1 ? passed.first() : tr("%1 checks passed: data, seeds, masks, objectives, compute …").arg(passed.size())));
+    if (!passed.isEmpty()) shown.append(QLatin1Char('+') + (passed.size() == 1 ? passed.first() : tr("%1 checks passed").arg(passed.size())));
     checks_->setToolTip(passed.join(QLatin1Char('\n')));
     for (const QString& text : shown) {
         const bool ok = text.startsWith(QLatin1Char('+'));

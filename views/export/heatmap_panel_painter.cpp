@@ -128,7 +128,8 @@ QStringList paintHeatmapPanel(PageCanvas& canvas, const PageStyle& style, const 
             }
         }
         const double middle = y + row_height / 2;
-        if (panel.row_is_expert) canvas.rect({area.left() - 5, y + row_height * 0.15, 2.5, row_height * 0.7}, Theme::expertColor(panel.expertOfRow(row), style.colors));
+        if (panel.row_is_expert)
+            canvas.rect({area.left() - 5, y + row_height * 0.15, 2.5, row_height * 0.7}, Theme::expertColor(panel.expertOfRow(row), style.colors));
         if (middle - last_label >= style.small_pt * 1.05) {
             canvas.text({area.left() - 3 - badge, centredBaseline(canvas, middle, style.small_pt)}, row_labels[static_cast<std::size_t>(row)],
                         style.small(Anchor::kEnd));

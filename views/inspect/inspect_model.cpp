@@ -309,24 +309,31 @@ void InspectModel::loadHistory() {
         return;
     }
     if (const auto* through = contents_.routerOf(router->layer, shown_.token_modality)) router = through;
-    if (const OwnSample* own = ranSample(*shown_.sample)) {
+    const OwnSample* own = ranSample(*shown_.sample);
+    if (own && isOwn()) {
         history_of_ = {};
         history_ = historyOf(*own, *router, shown_.token_modality, shown_.token);
         Q_EMIT historyChanged();
         return;
     }
     const std::tuple wanted{shown_.run, *shown_.sample, router->id.value, shown_.token_modality, shown_.token, contents_.steps.size()};
-    if (contents_.steps.empty() || history_of_ == wanted) return;
+    if (contents_.steps.empty() || (!own && history_of_ == wanted)) return;
     history_of_ = wanted;
     job<analysis::TokenHistory>(
         QStringLiteral("history"), tr("Reading the token's experts over training"),
         [reader = cache_, sample = *shown_.sample, id = router->id, modality = shown_.token_modality, token_index = shown_.token](JobContext& context) {
             return analysis::tokenHistory(*reader, sample, id, modality, token_index, context);
         },
-        [this, wanted](Result<analysis::TokenHistory> result) {
+        [this, wanted, router = *router](Result<analysis::TokenHistory> result) {
             if (history_of_ != wanted) return;
             history_.reset();
             if (result) history_ = std::move(*result);
+            // Steps whose probe does not tell are known where the sample ran again.
+            if (const OwnSample* again = ranSample(*shown_.sample)) {
+                const analysis::TokenHistory ran = historyOf(*again, router, shown_.token_modality, shown_.token);
+                if (history_) addSteps(*history_, ran);
+                else history_ = ran;
+            }
             Q_EMIT historyChanged();
         });
 }

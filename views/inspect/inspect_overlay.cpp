@@ -67,6 +67,10 @@ std::optional<analysis::Panel> InspectModel::otherOverlay() const {
     if (options.mode == analysis::OverlayMode::kDifference) options.mode = analysis::OverlayMode::kProbability;  // the difference is on the other side
     auto panel = analysis::overlay(before, options);
     if (!panel) return {};
+    // What became of a token stands in the other picture; "4→3" here would read backwards.
+    auto& content = std::get<analysis::OverlayPanel>(panel->content);
+    for (auto& cell : content.patches) cell.before = -1;
+    for (auto& word : content.words) word.cell.before = -1;
     if (choices_.rank >= 0) dropSplits(std::get<analysis::OverlayPanel>(panel->content));
     return std::move(*panel);
 }

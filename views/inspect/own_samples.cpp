@@ -20,8 +20,7 @@ std::uint64_t OwnSamples::add(const QString& run, const session::SampleRequest& 
     routing->routing = std::move(result.routing);
     routing->step = step;
     routing->source = "run";
-    if (result.caption_cut)
-        routing->notes.push_back("the caption is longer than the model takes: cut after " + std::to_string(result.sample.token_texts.size()) + " tokens");
+    if (result.caption_cut) routing->notes.push_back(analysis::cutNote(result.sample.token_texts.size()));
     std::vector<OwnSample>& all = runs_[run];
     auto found = std::find_if(all.begin(), all.end(), [&](const OwnSample& own) { return own.record.hash == result.sample.hash; });
     if (found == all.end()) found = all.insert(all.begin(), OwnSample{request, result.sample, {}});
@@ -111,6 +110,20 @@ analysis::TokenHistory historyOf(const OwnSample& sample, const store::RouterInf
         }
     }
     return history;
+}
+
+void addSteps(analysis::TokenHistory& history, const analysis::TokenHistory& more) {
+    for (std::size_t i = 0; i < more.step.size(); ++i) {
+        const auto at = std::lower_bound(history.step.begin(), history.step.end(), more.step[i]);
+        const auto place = at - history.step.begin();
+        if (at == history.step.end() || *at != more.step[i]) {
+            history.step.insert(at, more.step[i]);
+            history.expert.insert(history.expert.begin() + place, 0);
+            history.weight.insert(history.weight.begin() + place, 0);
+        }
+        history.expert[static_cast<std::size_t>(place)] = more.expert[i];
+        history.weight[static_cast<std::size_t>(place)] = more.weight[i];
+    }
 }
 
 }  // namespace es::views

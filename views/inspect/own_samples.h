@@ -45,5 +45,7 @@ private:
 
 /// Expert of one token at each checkpoint that the sample was run through.
 [[nodiscard]] analysis::TokenHistory historyOf(const OwnSample& sample, const store::RouterInfo& router, Modality modality, TokenIndex token);
+/// Adds the steps of `more`, in place of those that are there.
+void addSteps(analysis::TokenHistory& history, const analysis::TokenHistory& more);
 
 }  // namespace es::views

@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kLeft = 52, kRight = 76, kStripTop = 6, kStripHeight = 18, kPlotTop = 44, kBottom = 34;
 constexpr double kWordsHeight = 15, kWordsGap = 14, kLeastWords = 110;  // words of spikes; fewer pixels of them say nothing
+constexpr double kAloneReach = 14;                                      // of the only checkpoint, to both sides
 constexpr double kLineReach = 4;                                        // of a spike's line, for the pointer
 constexpr int kTipLines = 12;
 
@@ -44,8 +45,10 @@ QRectF ScrubberView::stripCell(std::size_t index) const {
     const QRectF strip = stripArea();
     const auto& steps = history_->step;
     const auto x = [&](std::size_t i) { return xOf(static_cast<double>(steps[i])); };
-    double left = index > 0 ? (x(index - 1) + x(index)) / 2 : strip.left();
-    double right = index + 1 < steps.size() ? (x(index) + x(index + 1)) / 2 : x(index) + (index > 0 ? (x(index) - x(index - 1)) / 2 : strip.width());
+    // Ends reach as far beyond as to their neighbour; one alone says nothing of other steps.
+    const double before = index > 0 ? (x(index) - x(index - 1)) / 2 : index + 1 < steps.size() ? (x(index + 1) - x(index)) / 2 : kAloneReach;
+    const double after = index + 1 < steps.size() ? (x(index + 1) - x(index)) / 2 : index > 0 ? before : kAloneReach;
+    double left = x(index) - before, right = x(index) + after;
     left = std::max(left, strip.left());
     right = std::clamp(right, left + 3, std::max(left + 3, strip.right()));
     return QRectF(left, strip.top(), right - left, strip.height());

@@ -94,6 +94,8 @@ void ScrubberPanel::refresh() {
     if (model_->runsAgain())
         notes << (model_->isOwn() ? tr("own picture: runs again through each checkpoint you go to")
                                   : tr("not probed: runs again through each checkpoint you go to"));
+    if (model_->history())
+        for (const auto& note : model_->history()->notes) notes << QString::fromStdString(note);
     const std::int64_t wanted = shown.step;
     if (wanted >= 0 && model_->step() >= 0 && wanted != model_->step()) notes << tr("step %1 has no probe; the one before is shown").arg(stepText(wanted));
     setNotes(notes);

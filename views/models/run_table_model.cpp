@@ -66,7 +66,7 @@ QString RunTableModel::stateWord(store::RunState state) {
         case store::RunState::kEmpty: return tr("empty");
         case store::RunState::kTraining: return tr("training");
         case store::RunState::kStopped: return tr("stopped");
-        case store::RunState::kFinished: return tr("done");
+        case store::RunState::kFinished: return tr("finished");
         case store::RunState::kFailed: return tr("failed");
         case store::RunState::kInterrupted: return tr("interrupted");
     }

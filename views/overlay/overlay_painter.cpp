@@ -123,10 +123,28 @@ void paintChange(QPainter& painter, const QRectF& area, const OverlayStyle& styl
     painter.drawRect(inner);
 }
 
+constexpr double kRoomForValues = 64, kRoomForDigits = 48;  // of a tile, for "−0.021" at the largest size and at the smallest
+
+/// With as many digits as the scale needs. Nothing is less than zero by less than it shows: "0.00", never "-0.00".
+QString valueLabel(double value, double largest) {
+    const int digits = largest < 0.1 ? 3 : 2;
+    const double shown = std::abs(value) < 0.5 * std::pow(10.0, -digits) ? 0.0 : value;
+    return QString::number(shown, 'f', digits).replace(QLatin1Char('-'), QChar(0x2212));
+}
+
+/// "−.02": what a small tile has room for, whatever the sign.
+QString shortLabel(double value) {
+    QString text = valueLabel(value, 1);
+    if (std::abs(value) < 1) text.remove(text.indexOf(QLatin1Char('0')), 1);
+    return text;
+}
+
 /// A small plate of the expert's colour in the corner: the number reads at 4.5:1 whatever the picture shows below.
-bool paintPlate(QPainter& painter, const QRectF& area, const QColor& color, const QString& text, const OverlayStyle& style, bool faded, CellLooks& looks) {
+/// `small`: no larger than need be, so that values with sign and digits have room in the same tiles.
+bool paintPlate(QPainter& painter, const QRectF& area, const QColor& color, const QString& text, const OverlayStyle& style, bool faded, CellLooks& looks,
+                bool small = false) {
     const double least = style.number_px * style.unit;
-    double px = std::clamp(std::min(area.width(), area.height()) * 0.24, least, std::max(least, 14 * style.unit));
+    double px = small ? least : std::clamp(std::min(area.width(), area.height()) * 0.24, least, std::max(least, 14 * style.unit));
     if (style.unit == 1) px = std::round(px);  // zooming must not fill the font cache with sizes
     const double height = px * 1.25;
     if (height > area.height() - style.unit) return false;
@@ -157,8 +175,11 @@ void paintNumbers(QPainter& painter, const QRectF& area, const OverlayPanel::Cel
         return;
     }
     const QColor color = cellColor(cell, panel, style.colors);
-    const QString text = cellLabel(cell, panel);
-    if (!color.isValid() || text.isEmpty() || paintPlate(painter, area, color, text, style, fadedOf(cell.expert), looks)) return;
+    QString text = cellLabel(cell, panel);
+    if (!color.isValid() || text.isEmpty()) return;
+    const bool small = panel.show_values && area.width() < kRoomForValues * style.unit;
+    if (panel.show_values && area.width() < kRoomForDigits * style.unit) text = shortLabel(cell.value);
+    if (paintPlate(painter, area, color, text, style, fadedOf(cell.expert), looks, small)) return;
     // Where "3→5" has no room, "5" has some.
     if (!panel.show_values && cell.expert >= 0) paintPlate(painter, area, color, QString::number(cell.expert), style, fadedOf(cell.expert), looks);
 }
@@ -230,10 +251,8 @@ QColor cellColor(const OverlayPanel::Cell& cell, const OverlayPanel& panel, cons
 }
 
 QString cellLabel(const OverlayPanel::Cell& cell, const OverlayPanel& panel) {
-    // Nothing is less than zero by less than it shows: "0.00", never "-0.00".
     if (panel.show_values)
-        return std::isfinite(cell.value) ? QString::number(std::abs(cell.value) < 0.005f ? 0.0 : cell.value, 'f', 2).replace(QLatin1Char('-'), QChar(0x2212))
-                                         : QString();
+        return std::isfinite(cell.value) ? valueLabel(cell.value, std::max(std::abs(panel.value_min), std::abs(panel.value_max))) : QString();
     if (cell.changed && cell.before >= 0 && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1→%2").arg(cell.before).arg(cell.expert);
     if (panel.show_mass && cell.expert >= 0 && cell.choices.size() < 2) return QStringLiteral("%1 %2%").arg(cell.expert).arg(std::lround(cell.mass * 100));
     if (cell.choices.size() < 2) return cell.expert < 0 ? QString() : QString::number(cell.expert);

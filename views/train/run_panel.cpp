@@ -92,7 +92,10 @@ RunPanel::RunPanel(const WorkspaceContext& context, QWidget* parent) : PanelFram
     for (const int fixed : {RunTableModel::kSeed, RunTableModel::kState, RunTableModel::kLoss})
         table_->horizontalHeader()->setSectionResizeMode(fixed, QHeaderView::Fixed);
     table_->horizontalHeader()->resizeSection(RunTableModel::kSeed, 50);
-    table_->horizontalHeader()->resizeSection(RunTableModel::kState, 78);
+    QFont bold = context.theme->font(Theme::FontRole::kTabular);
+    bold.setWeight(QFont::DemiBold);
+    const int state = QFontMetrics(bold).horizontalAdvance(RunTableModel::stateWord(store::RunState::kInterrupted));  // the longest
+    table_->horizontalHeader()->resizeSection(RunTableModel::kState, state + 18);
     table_->horizontalHeader()->resizeSection(RunTableModel::kLoss, 66);
     table_->setAccessibleName(tr("Runs"));
     table_->setMinimumHeight(26 * 3);

@@ -36,7 +36,8 @@ void ElidedLabel::setMostLines(int lines) {
 }
 
 int ElidedLabel::heightForWidth(int width) const {
-    return static_cast<int>(std::max<qsizetype>(1, linesFor(width).size())) * fontMetrics().lineSpacing() + contentsMargins().top() + contentsMargins().bottom();
+    return static_cast<int>(std::max<qsizetype>(1, linesFor(width).size())) * fontMetrics().lineSpacing() + contentsMargins().top() +
+           contentsMargins().bottom();
 }
 
 QStringList ElidedLabel::linesFor(int width) const {

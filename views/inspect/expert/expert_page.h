@@ -41,7 +41,7 @@ private:
     void refreshHeader();
     void refreshDetails();
     void refreshLabels();
-    void tellQueries();  ///< what "Send to Figures" of each panel sends
+    void tellQueries();              ///< what "Send to Figures" of each panel sends
     [[nodiscard]] bool showWhole();  ///< the state of the page as a whole, when there is no expert to show
     [[nodiscard]] const analysis::LabelShares* chosenShares(QString& title) const;
     ExpertModel* model_;

@@ -105,8 +105,7 @@ QString SheetGrid::words(int index) const {
     if (index < 0 || index >= count()) return {};
     const auto& item = sheet_->items[static_cast<std::size_t>(index)];
     if (!std::isfinite(item.share)) return tr("no token through this router");
-    if (sheet_->router.layout == store::RoutingLayout::kDenseMass)
-        return tr("expert %1: mean %2 %").arg(sheet_->expert.value).arg(item.share * 100, 0, 'f', 1);
+    if (sheet_->router.layout == store::RoutingLayout::kDenseMass) return tr("expert %1: mean %2 %").arg(sheet_->expert.value).arg(item.share * 100, 0, 'f', 1);
     return tr("expert %1: %2 % of %3").arg(sheet_->expert.value).arg(item.share * 100, 0, 'f', 0).arg(item.tokens);
 }
 
