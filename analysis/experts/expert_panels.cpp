@@ -49,8 +49,8 @@ Panel labelPanel(const ExpertTokens& tokens, const LabelShares& shares, const st
     panel.title = title;
     panel.context = fmt::format("{} · {} of {} taken", expertName(tokens), grouped(shares.takers), plural(shares.tokens, "token"));
     if (shares.comparisons > 0)
-        panel.notes.push_back(
-            fmt::format("intervals over {} (the tokens of one sample are alike), correction: {}", plural(shares.taker_samples, "sample"), shares.correction));
+        panel.notes.push_back(fmt::format("intervals over {}, near-copies counted once (the tokens of one sample are alike), correction: {}",
+                                          plural(shares.taker_samples, "sample"), shares.correction));
     const auto without = std::count_if(shares.rows.begin(), shares.rows.end(), [](const LabelShare& row) { return !std::isfinite(row.npmi_low); });
     if (without > 0) panel.notes.push_back(fmt::format("{} in too few samples for an interval", plural(without, "label")));
     panel.notes.push_back("share: of what the expert takes; base rate: of everything that its router sees");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "views/train/run_panel.h"
 
+#include <QDir>
 #include <QHeaderView>
 #include <QJsonArray>
 #include <QJsonObject>
@@ -160,7 +161,9 @@ void RunPanel::refresh() {
     fitTable();
     if (all > 0) return showReady();
     if (!context_->feeds->listed() && !context_->feeds->folders().isEmpty()) return showLoading(tr("Looking for runs…"));
-    showEmpty(tr("No runs yet"), tr("Train one here, or drop a folder of runs on the window"), {tr("New run"), [this] { controls_->newRun(); }},
+    const QStringList& folders = context_->feeds->folders();
+    const QString none = folders.isEmpty() ? QString() : tr("There is none in %1. ").arg(QDir::toNativeSeparators(folders.join(QStringLiteral(", "))));
+    showEmpty(tr("No runs yet"), none + tr("Train one here, or drop a folder of runs on the window"), {tr("New run"), [this] { controls_->newRun(); }},
               QStringLiteral("chart"));
 }
 

@@ -267,7 +267,8 @@ void ExpertPage::refreshLabels() {
     labels_panel_->setContext(tr("%1 of %2 tokens").arg(stepText(shares->takers), stepText(shares->tokens)));
     QStringList notes;
     if (shares->comparisons > 0)
-        notes << tr("intervals over %1 samples, not tokens; correction: %2").arg(stepText(shares->taker_samples), QString::fromStdString(shares->correction));
+        notes << tr("intervals over %1 samples, near-copies counted once; correction: %2")
+                     .arg(stepText(shares->taker_samples), QString::fromStdString(shares->correction));
     else notes << tr("too few samples for intervals");
     if (const int without = labels_->withoutInterval(); without > 0 && shares->comparisons > 0)
         notes << tr("%n with too few samples for an interval come last", nullptr, without);

@@ -96,8 +96,8 @@ void OtherExpertsPanel::refresh() {
     }
     fill(active_, partners.several_choices ? tr("takes the same tokens (share of this one's)") : tr("one expert a token: none is active beside it"), active);
     for (const auto& row : partners.rows)
-        if (std::isfinite(row.co_routing) && alike.size() < kMostPartners) alike.emplace_back(row.expert.value, row.co_routing);
-    fill(alike_, tr("most alike in routing (correlation)"), alike);
+        if (row.co_routing > 0 && alike.size() < kMostPartners) alike.emplace_back(row.expert.value, row.co_routing);
+    fill(alike_, alike.empty() ? tr("in routing: none is alike (correlations of 0 and less)") : tr("most alike in routing (correlation)"), alike);
     // What experts do says more than what their weights are: outputs where they were compared.
     const analysis::KeptSimilarity* kept = nullptr;
     for (const char* measure : {"weights", "outputs"})
