@@ -99,7 +99,7 @@ Result<Panel> routingChange(const store::RunReader& run, ChangeMeasure measure, 
                 // Between the checkpoints at its sides there is no line.
                 curve.x.push_back(static_cast<double>(key.step));
                 curve.y.push_back(kMissing);
-                other = churn ? std::nullopt : std::move(other);
+                if (churn) other.reset();
                 unread.emplace(key.step, unreadProbe(key.step, table.error()));
                 continue;
             }

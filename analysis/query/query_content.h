@@ -39,6 +39,7 @@ struct QueryIndex::Content {
     std::vector<std::string> words;  ///< distinct, in small letters
     std::unordered_map<std::uint64_t, std::int32_t> sample_at;
     std::optional<store::ProbeKey> probe;
+    std::optional<Error> unread;  ///< why none of the run's probes could be read: samples can be searched, tokens cannot
     std::vector<RouterColumns> routers;
     std::vector<std::vector<std::uint32_t>> run_streams;  ///< of each router's runs
     std::vector<QueryStream> streams;                     ///< by sample, objective, modality

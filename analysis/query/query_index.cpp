@@ -314,7 +314,11 @@ Result<std::shared_ptr<const QueryIndex>> QueryIndex::make(const store::RunReade
     readLosses(run, *content);
     const std::vector<store::RouterInfo> routers = run.routers();
     if (content->probe && !routers.empty()) {
-        if (auto read = fillFromProbe(run, routers, options, *content, context); !read) return tl::unexpected(read.error());
+        if (auto read = fillFromProbe(run, routers, options, *content, context); !read) {
+            if (options.step >= 0 || read.error().kind == ErrorKind::kStopped) return tl::unexpected(read.error());
+            content->probe.reset();
+            content->unread = read.error();
+        }
         fillStreams(*content);
     } else if (!routers.empty()) {
         content->notes.push_back("the run has no probe yet: only samples can be searched");

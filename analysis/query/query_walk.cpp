@@ -431,6 +431,7 @@ QueryWalk::Found QueryWalk::samplesNot(const QueryNode& node) {
 
 Result<QueryAnswer> QueryWalk::answer(const Query& query, const JobContext& context) {
     if (auto right = check(query.root, query); !right) return tl::unexpected(right.error());
+    if (content_.unread && !query.samplesOnly()) return tl::unexpected(*content_.unread);  // none found would be taken for an answer
     QueryAnswer answer;
     answer.query = query.text;
     answer.step = content_.probe ? content_.probe->step : -1;

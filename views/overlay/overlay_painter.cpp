@@ -135,8 +135,8 @@ QString valueLabel(double value, double largest) {
 /// "−.02": what a small tile has room for, whatever the sign.
 QString shortLabel(double value) {
     QString text = valueLabel(value, 1);
-    if (std::abs(value) < 1) text.remove(text.indexOf(QLatin1Char('0')), 1);
-    return text;
+    const auto zero = text.indexOf(QStringLiteral("0."));
+    return zero == 0 || (zero == 1 && value < 0) ? text.remove(zero, 1) : text;
 }
 
 /// A small plate of the expert's colour in the corner: the number reads at 4.5:1 whatever the picture shows below.
